@@ -1,0 +1,1 @@
+"""Microsoft Planner over Graph: sign-in, requests, cards. Knows no Redis."""

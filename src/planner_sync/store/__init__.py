@@ -1,0 +1,1 @@
+"""Redis: documents, mapping, pending work, notes and vital signs. Knows no Planner."""

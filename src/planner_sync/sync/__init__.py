@@ -1,0 +1,1 @@
+"""The only room where both sides meet: observe, decide, act."""

@@ -1,0 +1,1 @@
+"""What HTTP shows: health and status, from Redis alone."""

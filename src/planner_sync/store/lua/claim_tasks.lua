@@ -1,0 +1,70 @@
+-- Take tasks that are due, or the given ones that nobody holds, for the length of a lease.
+--
+-- KEYS[1]  pending   zset    task id -> time from which it is due (ms)
+-- KEYS[2]  marks     hash    task id -> nonce of its last mark
+-- KEYS[3]  claims    hash    task id -> claim
+-- KEYS[4]  attempts  hash    task id -> claims without a settle
+-- KEYS[5]  said      hash    task id -> "deleted" or "created"
+-- KEYS[6]  look      hash    task id -> "read" or "missing"
+-- KEYS[7]  token     string  the last token given
+-- KEYS[8]  batches   hash    worker -> nonce and answer of its last call
+-- KEYS[9]  pause     string  time until which nobody calls Graph (ms)
+-- ARGV[1]  worker
+-- ARGV[2]  nonce         of this call; a call repeated gets the same answer and takes nothing more
+-- ARGV[3]  most          how many
+-- ARGV[4]  lease         ms
+-- ARGV[5]  max attempts  more claims than that without a settle, and the task is parked
+-- ARGV[6]  park          for how long (ms)
+-- ARGV[7…] ids           none: whatever is due
+--
+-- Returns JSON: {"now": ms, "pause": ms that are left, "next": ms until something is due or -1,
+--   "claims": [[id, token, mark, attempts, said, look], …], "parked": [[id, token], …]}
+local pending, marks, claims, attempts, said, look = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local token, batches, pause = KEYS[7], KEYS[8], KEYS[9]
+local worker, nonce, most, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local max_attempts, park = tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local before = redis.call('HGET', batches, worker)
+if before and string.sub(before, 1, #nonce + 1) == nonce .. ' ' then return string.sub(before, #nonce + 2) end
+
+local now = clock()
+local paused = tonumber(redis.call('GET', pause) or '0') - now
+local ids = {}
+if paused <= 0 then
+  if #ARGV > 6 then
+    for i = 7, #ARGV do
+      if not claimed(claims, pending, ARGV[i], now) then ids[#ids + 1] = ARGV[i] end
+    end
+  else
+    ids = redis.call('ZRANGEBYSCORE', pending, '-inf', now, 'LIMIT', 0, most)
+  end
+end
+
+local taken, parked = {}, {}
+for _, id in ipairs(ids) do
+  local mine = tostring(redis.call('INCR', token))
+  local attempt = redis.call('HINCRBY', attempts, id, 1)
+  if attempt > max_attempts then
+    redis.call('ZADD', pending, now + park, id)
+    redis.call('HSET', attempts, id, max_attempts - 1)
+    redis.call('HSET', claims, id, mine .. ' done parked')
+    parked[#parked + 1] = {id, mine}
+  else
+    redis.call('ZADD', pending, now + lease, id)
+    redis.call('HSET', claims, id, mine)
+    taken[#taken + 1] = {
+      id, mine, redis.call('HGET', marks, id) or '', attempt,
+      redis.call('HGET', said, id) or '', redis.call('HGET', look, id) or '',
+    }
+  end
+end
+local first = redis.call('ZRANGE', pending, 0, 0, 'WITHSCORES')
+local answer = cjson.encode({
+  now = now,
+  pause = math.max(paused, 0),
+  next = first[2] and math.max(tonumber(first[2]) - now, 0) or -1,
+  claims = #taken > 0 and taken or nil,
+  parked = #parked > 0 and parked or nil,
+})
+if #taken + #parked > 0 then redis.call('HSET', batches, worker, nonce .. ' ' .. answer) end
+return answer

@@ -1,0 +1,29 @@
+-- Write down what is about to be sent to Planner, and renew the claim for the time that it may take.
+--
+-- KEYS[1]  pending   zset  task id -> time from which it is due (ms)
+-- KEYS[2]  claims    hash  task id -> claim
+-- KEYS[3]  task      hash  what we believe of the task; the note becomes its field "note <nonce>"
+-- KEYS[4]  epochs    hash  plan -> "run id beat"
+-- KEYS[5]  creating  hash  task id -> time of its open create note (ms)
+-- ARGV[1]  id
+-- ARGV[2]  token
+-- ARGV[3]  lease     ms
+-- ARGV[4]  nonce     of the note; a call repeated writes the same note
+-- ARGV[5]  note      JSON
+-- ARGV[6]  plan
+-- ARGV[7]  kind      "create", "update" or "delete"; create and delete need the plan's epoch
+--
+-- Returns "noted"; "overtaken" when the claim is lost; "recovering" when this Redis does not know the plan.
+local pending, claims, task, epochs, creating = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id, token, nonce, plan, kind = ARGV[1], ARGV[2], ARGV[4], ARGV[6], ARGV[7]
+if redis.call('HGET', claims, id) ~= token then return 'overtaken' end
+if kind ~= 'update' then
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  local epoch = redis.call('HGET', epochs, plan)
+  if not epoch or string.match(epoch, '^%w+') ~= run then return 'recovering' end
+end
+local now = clock()
+redis.call('ZADD', pending, now + tonumber(ARGV[3]), id)
+redis.call('HSETNX', task, 'note ' .. nonce, now .. ' ' .. ARGV[5])
+if kind == 'create' then redis.call('HSETNX', creating, id, now) end
+return 'noted'

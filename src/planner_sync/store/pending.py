@@ -1,0 +1,95 @@
+"""Pending and claims: which tasks somebody must look at, and who does.
+
+`pending` is a set with times, so many changes of one task are one entry. A claim moves the entry's time past its lease
+and carries a token that grows; only the holder of the newest token can settle. Nothing here reads a document.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from planner_sync.store.keys import Keys
+from planner_sync.store.scripts import Scripts
+
+LEASE_MS = 120_000
+MAX_ATTEMPTS = 5
+PARK_MS = 3_600_000
+
+Word = Literal["", "created", "deleted"]
+Look = Literal["", "read", "missing"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to one task for `LEASE_MS`, and what was known when it was given.
+
+    `mark` tells at the settle whether something happened since, `said` is what a message said of the task, `look` how
+    it must be looked at, `now` the server's time (ms).
+    """
+
+    task_id: str
+    token: str
+    mark: str
+    attempts: int
+    said: Word
+    look: Look
+    now: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The answer to one claim: `pause_ms` until Graph may be called, `next_ms` until something is due (-1: nothing)."""
+
+    now: int
+    pause_ms: int
+    next_ms: int
+    claims: tuple[Claim, ...]
+    parked: tuple[Claim, ...]
+
+
+class Pending:
+    """The pending set of one namespace."""
+
+    def __init__(self, redis: Any, scripts: Scripts, keys: Keys, worker: str) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._keys = keys
+        self._worker = worker
+        private = keys.private
+        self._marking = [private("pending"), private("marks"), private("claims"), private("said"), private("look")]
+        self._claiming = [
+            *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
+            *(private(name) for name in ("token", "batches", "pause")),
+        ]
+
+    async def mark(self, task_ids: Iterable[str], *, word: Word = "", look: Look = "") -> None:
+        """Say that these tasks must be looked at, now."""
+        if ids := list(task_ids):
+            await self._scripts["mark_tasks"](self._marking, [uuid.uuid4().hex, word, look, *ids])
+
+    async def claim(self, most: int, task_ids: Iterable[str] | None = None) -> Batch:
+        """Take up to `most` tasks that are due; or, of the given ones, those that nobody holds."""
+        given = list(task_ids) if task_ids is not None else []
+        if task_ids is not None and not given:
+            return Batch(now=0, pause_ms=0, next_ms=-1, claims=(), parked=())
+        args: list[str | bytes | int] = [self._worker, uuid.uuid4().hex, most, LEASE_MS, MAX_ATTEMPTS, PARK_MS, *given]
+        answer = json.loads(await self._scripts["claim_tasks"](self._claiming, args))
+        now = int(answer["now"])
+        return Batch(
+            now=now,
+            pause_ms=int(answer["pause"]),
+            next_ms=int(answer["next"]),
+            claims=tuple(
+                Claim(task_id, token, mark, int(attempts), said, look, now)
+                for task_id, token, mark, attempts, said, look in answer.get("claims", ())
+            ),
+            parked=tuple(Claim(task_id, token, "", 0, "", "", now) for task_id, token in answer.get("parked", ())),
+        )
+
+    async def extend_pause(self, ms: float) -> None:
+        """Ask all instances not to call Graph for `ms` from now."""
+        seconds, microseconds = await self._redis.time()
+        until = seconds * 1000 + microseconds // 1000 + round(ms)
+        await self._scripts["extend_pause"]([self._keys.private("pause")], [until])

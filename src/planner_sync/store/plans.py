@@ -1,0 +1,160 @@
+"""What is known of each plan: its lease, its epoch, its cards, notes that wait for a listing, holds and deletes."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from planner_sync.store.keys import Keys
+from planner_sync.store.scripts import Scripts
+
+LEASE_MS = 90_000
+BURIED_MS = 30 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """ "This Redis knows this plan": the server's run id, and a beat that every pass raises."""
+
+    run_id: str
+    beat: int
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The server's time (ms) and its run id."""
+
+    now: int
+    run_id: str
+
+
+class Plans:
+    """The plans of one namespace, for one instance."""
+
+    def __init__(self, redis: Any, scripts: Scripts, keys: Keys, instance: str) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._keys = keys
+        self._instance = instance
+
+    async def moment(self) -> Moment:
+        """The server's time and run id, in one round trip."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.info("server")
+            (seconds, microseconds), info = await pipe.execute()
+        return Moment(seconds * 1000 + microseconds // 1000, str(info["run_id"]))
+
+    async def take_lease(self, name: str, ms: int = LEASE_MS) -> bool:
+        """Take or renew the lease on a plan (or on "sweep", or on "names" of a plan); False: another instance has it."""
+        answer = await self._scripts["take_lease"]([self._keys.private("leases")], [name, self._instance, ms])
+        return bool(answer)
+
+    async def give_back(self, name: str) -> None:
+        """End our lease."""
+        await self.take_lease(name, 0)
+
+    async def epoch(self, plan_id: str) -> Epoch | None:
+        """The plan's epoch, None when this Redis does not know the plan."""
+        value = await self._redis.hget(self._keys.private("epochs"), plan_id)
+        if value is None:
+            return None
+        run_id, _, beat = value.decode().partition(" ")
+        return Epoch(run_id, int(beat))
+
+    async def set_epoch(self, plan_id: str, epoch: Epoch) -> None:
+        """From here on this Redis knows the plan."""
+        await self._redis.hset(self._keys.private("epochs"), plan_id, f"{epoch.run_id} {epoch.beat}")
+
+    async def cards(self, plan_id: str) -> dict[str, str]:
+        """Planner id -> etags ("task etag details etag") of every mapped card of the plan."""
+        return _strings(await self._redis.hgetall(self._keys.private("cards", plan_id)))
+
+    async def creating(self, plan_id: str) -> dict[str, int]:
+        """Task id -> time (ms) of its open create note."""
+        notes = _strings(await self._redis.hgetall(self._keys.private("creating", plan_id)))
+        return {task_id: int(at) for task_id, at in notes.items()}
+
+    async def orphans(self, plan_id: str) -> dict[str, str]:
+        """Planner id -> JSON of what was posted, and for whom, of cards whose mapping was refused."""
+        return _strings(await self._redis.hgetall(self._keys.private("orphans", plan_id)))
+
+    async def drop_orphan(self, plan_id: str, planner_id: str) -> None:
+        """The orphan has found its place."""
+        await self._redis.hdel(self._keys.private("orphans", plan_id), planner_id)
+
+    async def young(self, plan_id: str) -> dict[str, int]:
+        """Planner id -> number of passes that have seen it unmapped."""
+        young = _strings(await self._redis.hgetall(self._keys.private("young", plan_id)))
+        return {planner_id: int(passes) for planner_id, passes in young.items()}
+
+    async def set_young(self, plan_id: str, young: Mapping[str, int]) -> None:
+        """Replace the counts of unmapped cards."""
+        key = self._keys.private("young", plan_id)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.delete(key)
+            if young:
+                pipe.hset(key, mapping=dict(young))
+            await pipe.execute()
+
+    async def names(self, plan_id: str) -> str | None:
+        """The bucket and label names as they were last announced, JSON."""
+        value = await self._redis.get(self._keys.private("names", plan_id))
+        return None if value is None else str(value.decode())
+
+    async def set_names(self, plan_id: str, names: str) -> None:
+        """Remember the names that documents are written with."""
+        await self._redis.set(self._keys.private("names", plan_id), names)
+
+    async def recent_deletes(self, plan_id: str, window_ms: int) -> int:
+        """How many deletes were carried out in the plan within the window."""
+        key, moment = self._keys.private("deletes", plan_id), await self.moment()
+        await self._redis.zremrangebyscore(key, "-inf", moment.now - window_ms)
+        return int(await self._redis.zcard(key))
+
+    async def hold(self, plan_id: str) -> dict[str, Any] | None:
+        """Why deletes of the plan are held, None when they are not."""
+        value = await self._redis.hget(self._keys.private("holds"), plan_id)
+        return None if value is None else dict(json.loads(value))
+
+    async def set_hold(self, plan_id: str, hold: Mapping[str, Any]) -> bool:
+        """Hold deletes of the plan; False when they are held already."""
+        return bool(await self._redis.hsetnx(self._keys.private("holds"), plan_id, json.dumps(hold)))
+
+    async def application(self) -> str | None:
+        """The application id that Planner gives our cards, once one was made."""
+        value = await self._redis.get(self._keys.private("application"))
+        return None if value is None else str(value.decode())
+
+    async def set_application(self, application: str) -> None:
+        """Remember the application id of our cards."""
+        await self._redis.set(self._keys.private("application"), application)
+
+    async def people(self, emails: Iterable[str]) -> dict[str, str]:
+        """User ids by e-mail, as far as they were looked up before."""
+        wanted = list(emails)
+        if not wanted:
+            return {}
+        found = await self._redis.hmget(self._keys.private("people"), wanted)
+        return {email: user.decode() for email, user in zip(wanted, found, strict=True) if user is not None}
+
+    async def set_person(self, email: str, user_id: str) -> None:
+        """Remember whom an e-mail address means."""
+        await self._redis.hset(self._keys.private("people"), email, user_id)
+
+    async def prune(self) -> None:
+        """Drop tombstones and trash older than 30 days, with what belongs to them."""
+        before = (await self.moment()).now - BURIED_MS
+        private = self._keys.private
+        await self._redis.zremrangebyscore(private("tombstones"), "-inf", before)
+        old = await self._redis.zrangebyscore(private("trash"), "-inf", before)
+        if old:
+            await self._redis.hdel(private("trash", "entries"), *old)
+            await self._redis.zrem(private("trash"), *old)
+        graves = _strings(await self._redis.hgetall(private("graves")))
+        if dead := [task_id for task_id, grave in graves.items() if json.loads(grave)["at"] < before]:
+            await self._redis.hdel(private("graves"), *dead)
+
+
+def _strings(reply: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in reply.items()}

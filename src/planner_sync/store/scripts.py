@@ -1,0 +1,37 @@
+"""The Lua scripts beside this file: one file, one verb, one invariant kept. Loaded once per connection pool."""
+
+from importlib.resources import files
+from typing import Any, Protocol
+
+FOLDER = files(__package__) / "lua"
+SHARED = "_shared.lua"
+
+
+class Script(Protocol):
+    """A script that is ready to run."""
+
+    async def __call__(self, keys: list[str], args: list[str | bytes | int]) -> Any:
+        """Run it: every key that it touches in `keys`, everything else in `args`."""
+
+
+class Scripts:
+    """Every script of the folder, bound to one Redis client; `scripts["mark_tasks"]` is `lua/mark_tasks.lua`."""
+
+    def __init__(self, redis: Any) -> None:
+        shared = (FOLDER / SHARED).read_text(encoding="utf-8")
+        self._scripts: dict[str, Script] = {
+            name: redis.register_script(shared + (FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
+            for name in script_names()
+        }
+
+    def __getitem__(self, name: str) -> Script:
+        return self._scripts[name]
+
+
+def script_names() -> list[str]:
+    """The names of all scripts, sorted."""
+    return sorted(
+        file.name.removesuffix(".lua")
+        for file in FOLDER.iterdir()
+        if file.name.endswith(".lua") and file.name != SHARED
+    )

@@ -1,0 +1,96 @@
+"""The sweep: finds documents that changed, appeared or vanished without a message. Bounded in time.
+
+A document that the sweep did not reach is unknown, not missing. Nothing is written but the times of missing documents.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from planner_sync.store.keys import Keys
+from planner_sync.store.task_repository import document_hash
+
+SCAN_COUNT = 500
+
+
+@dataclass(frozen=True)
+class Swept:
+    """`changed` differ from what was last looked at (new ones too), `missing` had a document and have none now.
+
+    `present` are all documents that were seen; `complete` says whether the sweep reached every one.
+    """
+
+    changed: tuple[str, ...]
+    missing: tuple[str, ...]
+    present: frozenset[str]
+    complete: bool
+
+
+class Sweep:
+    """Compares every document with the hash of what was last looked at."""
+
+    def __init__(self, redis: Any, keys: Keys, size_limit: int, clock: Callable[[], float]) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._size_limit = size_limit
+        self._clock = clock
+
+    async def run(self, mapped: Collection[str], seconds: float) -> Swept:
+        """Look at all documents for at most `seconds`; `mapped` are the ids that have a card."""
+        until = self._clock() + seconds
+        present: set[str] = set()
+        changed: list[str] = []
+        batch: list[bytes] = []
+        complete = True
+        async for key in self._redis.scan_iter(match=_literally(self._keys.document("")) + "*", count=SCAN_COUNT):
+            batch.append(key)
+            if len(batch) >= SCAN_COUNT:
+                changed += await self._compare(batch, present)
+                batch = []
+                await asyncio.sleep(0)
+                if self._clock() > until:
+                    complete = False
+                    break
+        changed += await self._compare(batch, present)
+        missing = await self._missing(set(mapped) - present) if complete else ()
+        return Swept(tuple(changed), missing, frozenset(present), complete)
+
+    async def _compare(self, keys: list[bytes], present: set[str]) -> list[str]:
+        ids = [self._keys.task_id(key.decode("utf-8", "replace")) for key in keys]
+        fresh = [(key, task_id) for key, task_id in zip(keys, ids, strict=True) if task_id not in present]
+        if not fresh:
+            return []
+        present.update(task_id for _, task_id in fresh)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for key, _ in fresh:
+                pipe.getrange(key, 0, self._size_limit)
+            pipe.hmget(self._keys.private("hashes"), [task_id for _, task_id in fresh])
+            *texts, hashes = await pipe.execute(raise_on_error=False)
+        if isinstance(hashes, Exception):
+            raise hashes
+        changed = []
+        for (key, task_id), text, known in zip(fresh, texts, hashes, strict=True):
+            if await self._hash(key, text) != known:
+                changed.append(task_id)
+        return changed
+
+    async def _hash(self, key: bytes, text: bytes | Exception) -> bytes:
+        if isinstance(text, Exception):
+            return b"wrong type"
+        size = await self._redis.strlen(key) if len(text) > self._size_limit else None
+        return document_hash(text, size).encode()
+
+    async def _missing(self, ids: set[str]) -> tuple[str, ...]:
+        """Of the ids that the scan did not show, those whose key is really not there."""
+        wanted = sorted(ids)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for task_id in wanted:
+                pipe.exists(self._keys.document(task_id))
+            found = await pipe.execute()
+        return tuple(task_id for task_id, exists in zip(wanted, found, strict=True) if not exists)
+
+
+def _literally(text: str) -> str:
+    """Escape what MATCH would take for a pattern."""
+    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)

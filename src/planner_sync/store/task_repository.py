@@ -1,0 +1,210 @@
+"""Documents and what we believe of each task: read in one round trip, written only by scripts that compare first.
+
+What is believed (`state`, `notes`) is opaque here: text that the sync engine reads and writes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from planner_sync.store.keys import Keys
+from planner_sync.store.pending import LEASE_MS, Claim
+from planner_sync.store.scripts import Scripts
+
+Result = Literal["settled", "moved", "overtaken", "taken"]
+NoteKind = Literal["create", "update", "delete"]
+READ_IN_ONE = 500
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was about to be sent to Planner: `at` is the server's time (ms), `body` JSON of the engine's own."""
+
+    nonce: str
+    at: int
+    body: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Everything that Redis holds of one task at one moment.
+
+    `text` is the document (None: there is none); `wrong_type` says that its key holds something that is no string.
+    A document over the limit is cut there, and `size` has its true length. `last` is the document as last settled.
+    """
+
+    text: bytes | None
+    wrong_type: bool = False
+    size: int | None = None
+    state: str | None = None
+    last: bytes | None = None
+    notes: tuple[Note, ...] = ()
+    refusal: str | None = None
+    grave: str | None = None
+
+
+@dataclass
+class Order:
+    """One settle: see `lua/settle_task.lua`, whose words these are. `expected` and `new` are the document's bytes."""
+
+    plan_id: str
+    planner_id: str = ""
+    old_plan_id: str = ""
+    etags: str = ""
+    state: str | None = None
+    state_moved: str | None = None
+    notes_done: Sequence[str] = ()
+    creating_done: bool = False
+    created: bool = False
+    posted: str = ""
+    release: bool = True
+    only_same: bool = False
+    forget: bool = False
+    bury: bool = False
+    grave: str | None = None
+    trash: tuple[str, str] | None = None
+    write: Literal["keep", "refuse", "set", "delete"] = "keep"
+    expected: bytes | None = None
+    size: int | None = None
+    new: bytes = b""
+    due_ms: int = -1
+    keep_said: bool = False
+    refusal: str | None = ""
+    messages: list[tuple[str, str]] = field(default_factory=list)
+    document_messages: list[tuple[str, str]] = field(default_factory=list)
+
+
+def document_hash(text: bytes, size: int | None = None) -> str:
+    """What the sweep compares: 16 hexadecimal digits, and the true length of a document that was cut."""
+    digest = hashlib.blake2b(text, digest_size=8).hexdigest()
+    return digest if size is None else f"{digest} {size}"
+
+
+class TaskRepository:
+    """The documents of one namespace, with our beliefs."""
+
+    def __init__(self, redis: Any, scripts: Scripts, keys: Keys, size_limit: int) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._keys = keys
+        self._size_limit = size_limit
+
+    async def read(self, task_id: str) -> Stored:
+        """The document, up to just over the size limit, and all beliefs."""
+        key, private = self._keys.document(task_id), self._keys.private
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.getrange(key, 0, self._size_limit)
+            pipe.exists(key)
+            pipe.hgetall(self._keys.task(task_id))
+            pipe.hget(private("refusals"), task_id)
+            pipe.hget(private("graves"), task_id)
+            text, exists, beliefs, refusal, grave = await pipe.execute(raise_on_error=False)
+        wrong_type = isinstance(text, Exception)
+        for answer in (exists, beliefs, refusal, grave):
+            if isinstance(answer, Exception):
+                raise answer
+        oversize = not wrong_type and len(text) > self._size_limit
+        return Stored(
+            text=None if wrong_type or not exists else text,
+            wrong_type=wrong_type,
+            size=await self._redis.strlen(key) if oversize else None,
+            state=_text(beliefs.get(b"state")),
+            last=beliefs.get(b"last"),
+            notes=tuple(sorted(_notes(beliefs), key=lambda note: note.at)),
+            refusal=_text(refusal),
+            grave=_text(grave),
+        )
+
+    async def write_note(self, claim: Claim, nonce: str, body: str, plan_id: str, kind: NoteKind) -> str:
+        """Note what is about to be sent and renew the claim: "noted", "overtaken" or "recovering"."""
+        private = self._keys.private
+        keys = [private("pending"), private("claims"), self._keys.task(claim.task_id), private("epochs")]
+        answer = await self._scripts["write_note"](
+            [*keys, private("creating", plan_id)], [claim.task_id, claim.token, LEASE_MS, nonce, body, plan_id, kind]
+        )
+        return str(answer.decode())
+
+    async def settle(self, claim: Claim, order: Order) -> Result:
+        """Carry out one order under a claim."""
+        private, task_id = self._keys.private, claim.task_id
+        final = order.new if order.write == "set" else order.expected
+        body = {
+            "id": task_id,
+            "token": claim.token,
+            "mark": claim.mark,
+            "planner_id": order.planner_id or None,
+            "etags": order.etags,
+            "notes_done": list(order.notes_done),
+            "creating_done": order.creating_done,
+            "created": order.created,
+            "posted": order.posted,
+            "state": order.state,
+            "state_moved": order.state_moved,
+            "release": order.release,
+            "only_same": order.only_same,
+            "forget": order.forget,
+            "bury": order.bury,
+            "grave": order.grave,
+            "trash": order.trash,
+            "write": order.write,
+            "hash": document_hash(final, order.size) if final is not None else "",
+            "size": order.size,
+            "due": order.due_ms,
+            "keep_said": order.keep_said,
+            "refusal": order.refusal,
+            "messages": order.messages,
+            "document_messages": order.document_messages,
+        }
+        planner_id, plan = order.planner_id or "none", order.plan_id
+        keys = [
+            *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
+            self._keys.task(task_id),
+            self._keys.document(task_id),
+            self._keys.planner_id(task_id),
+            self._keys.redis_id(planner_id),
+            private("owners"),
+            *(private(name, plan) for name in ("cards", "creating", "orphans")),
+            *(private(name) for name in ("tombstones", "graves", "trash")),
+            private("trash", "entries"),
+            private("deletes", plan),
+            *(private(name) for name in ("refusals", "hashes", "missing")),
+            private("cards", order.old_plan_id or plan),
+        ]
+        expected = b"" if order.expected is None else b"=" + order.expected
+        given = {name: value for name, value in body.items() if value is not None}
+        answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
+        result: Result = answer.decode()
+        return result
+
+    async def read_documents(self, task_ids: Sequence[str]) -> dict[str, bytes]:
+        """The documents that exist among these ids, as bytes."""
+        found: dict[str, bytes] = {}
+        for start in range(0, len(task_ids), READ_IN_ONE):
+            ids = task_ids[start : start + READ_IN_ONE]
+            texts = await self._redis.mget([self._keys.document(task_id) for task_id in ids])
+            found.update((task_id, text) for task_id, text in zip(ids, texts, strict=True) if text is not None)
+        return found
+
+    async def count_missing(self, task_ids: Sequence[str]) -> int:
+        """How many of these ids have no document now."""
+        return len(task_ids) - await self._count_existing(task_ids)
+
+    async def _count_existing(self, task_ids: Sequence[str]) -> int:
+        existing = 0
+        for start in range(0, len(task_ids), READ_IN_ONE):
+            ids = task_ids[start : start + READ_IN_ONE]
+            existing += await self._redis.exists(*(self._keys.document(task_id) for task_id in ids))
+        return existing
+
+
+def _notes(beliefs: Mapping[bytes, bytes]) -> Iterable[Note]:
+    for name, value in beliefs.items():
+        if name.startswith(b"note "):
+            at, _, body = value.decode().partition(" ")
+            yield Note(name.decode().removeprefix("note "), int(at), body)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()

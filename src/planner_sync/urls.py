@@ -1,0 +1,59 @@
+"""What is wrong with a URL that an operator wrote, in words that show nothing of it. Opens no connection."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, urlsplit
+
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+_VISIBLE = re.compile(r"[!-~]+", re.ASCII)
+# Of a Redis URL's options, those that redis-py turns into numbers when it connects, which would be too late.
+_REDIS_NUMBERS = frozenset(
+    {"db", "socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"}
+)
+
+
+def fault_of_redis_url(url: str) -> str | None:
+    """What is wrong with a Redis URL, in words that show nothing of it."""
+    try:
+        parts = urlsplit(url)
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        return "has a host or a port that cannot be read; percent-encode what is special in the password"
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        return "must start with redis://, rediss:// or unix://"
+    if parts.fragment or not _VISIBLE.fullmatch(url):
+        return "holds '#', a space or a letter outside ASCII; percent-encode what is special in the password"
+    if not port_fits:
+        return "has the port 0"
+    if parts.scheme == "unix" and parts.path in ("", "/"):
+        return "must name a socket, such as unix:///run/redis.sock"
+    if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path, re.ASCII):
+        return "must end with the number of a database, such as /0, or with nothing"
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name in _REDIS_NUMBERS and not _NUMBER.fullmatch(value):
+            return f"has a {name} that is not a number"
+    return None
+
+
+def fault_of_web_url(url: str) -> str | None:
+    """What is wrong with a URL that requests are sent to, in words that show nothing of it."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "has a host or a port that cannot be read"
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        return "must have no user, password, query or fragment"
+    if not host or not _VISIBLE.fullmatch(url):
+        return "must be a URL such as https://graph.microsoft.com/v1.0"
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        return "must start with https://, or with http:// and a host that is this machine"
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -1,0 +1,170 @@
+"""Signs of life: what every instance leaves in Redis so that any instance can answer for all of them.
+
+All times are the server's, in milliseconds. Counts and lags are for people to look at: a command that Redis ran twice
+counts twice, and nothing is decided by them.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from redis.exceptions import RedisError
+
+from planner_sync.store.keys import Keys
+from planner_sync.store.scripts import Scripts
+
+Value = TypeVar("Value")
+Direction = Literal["upload", "download"]
+
+LAGS_KEPT = 1000
+REFUSALS_SHOWN = 500
+FORGET_LISTENER_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class PlanVitals:
+    """The last complete pass over one plan, and what went wrong since then, if anything did."""
+
+    pass_at: int | None = None
+    took_ms: int = 0
+    cards: int = 0
+    left_out: int = 0
+    error: str | None = None
+    error_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All signs of life at `now`. None: never seen. `refused` counts all refusals, `refusals` has some hundreds."""
+
+    now: int
+    listeners: Mapping[str, int]
+    polled_at: int | None
+    graph_ok_at: int | None
+    graph_failed_at: int | None
+    graph_code: str
+    plans: Mapping[str, PlanVitals]
+    holds: Mapping[str, Mapping[str, Any]]
+    counters: Mapping[str, int]
+    backlog: int
+    oldest_due: int | None
+    refused: int
+    refusals: Mapping[str, Mapping[str, Any]]
+    lags: Mapping[Direction, Sequence[int]]
+
+
+class Vitals:
+    """Records and reads the signs of life of one namespace."""
+
+    def __init__(self, redis: Any, scripts: Scripts, keys: Keys) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._keys = keys
+        names = ("beats", "holds", "counters", "refusals", "pending")
+        self._reading = [*(keys.private(name) for name in names), self._lags("upload"), self._lags("download")]
+
+    async def beat_listener(self, instance: str) -> None:
+        """The listener of this instance has just heard itself."""
+        await self._beat(f"listener {instance}")
+
+    async def poll_done(self) -> None:
+        """One look at every plan is complete."""
+        await self._beat("poll")
+
+    async def graph_ok(self) -> None:
+        """Planner answered."""
+        await self._beat("graph")
+
+    async def graph_failed(self, code: str) -> None:
+        """Planner could not be reached, or would not let us in; `code` as in the contract's §5."""
+        await self._beat("graph failed", code)
+
+    async def pass_done(self, plan_id: str, *, took_ms: int, cards: int, left_out: int = 0) -> None:
+        """One plan was listed and compared; `left_out` cards were not in the listing and still answered."""
+        text = json.dumps({"took_ms": took_ms, "cards": cards, "left_out": left_out})
+        await self._beat(f"plan {plan_id}", text, f"error {plan_id}")
+
+    async def pass_failed(self, plan_id: str, error: str) -> None:
+        """One plan could not be read; `error` says why, for people."""
+        await self._beat(f"error {plan_id}", error)
+
+    async def count(self, name: str, n: int = 1) -> None:
+        await self._redis.hincrby(self._keys.private("counters"), name, n)
+
+    async def lag(self, direction: Direction, ms: int) -> None:
+        """A change took this long from one side to the other."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.lpush(self._lags(direction), ms)
+            pipe.ltrim(self._lags(direction), 0, LAGS_KEPT - 1)
+            await pipe.execute()
+
+    async def snapshot(self, *, details: bool = True) -> Snapshot:
+        """Everything, in one round trip; without details no refusals and no lags."""
+        most = REFUSALS_SHOWN if details else 0
+        return _snapshot(await self._scripts["read_vitals"](self._reading, [most]))
+
+    async def snapshot_within(self, seconds: float, *, details: bool = True) -> Snapshot | None:
+        """The same, or None when Redis does not answer in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.snapshot(details=details)
+        except (RedisError, OSError):  # TimeoutError is an OSError
+            return None
+
+    async def _beat(self, part: str, text: str = "", *untrue: str) -> None:
+        await self._scripts["record_beat"]([self._keys.private("beats")], [part, text, FORGET_LISTENER_MS, *untrue])
+
+    def _lags(self, direction: Direction) -> str:
+        return self._keys.private("lags", direction)
+
+
+def _snapshot(answer: list[Any]) -> Snapshot:
+    now, beats, holds, counters, refused, refusals, backlog, earliest, uploads, downloads = answer
+    signs = {part: _sign(value) for part, value in _pairs(beats)}
+    moments = {part: at for part, (at, _) in signs.items()}
+    return Snapshot(
+        now=now,
+        listeners=dict(_of_kind("listener", moments)),
+        polled_at=moments.get("poll"),
+        graph_ok_at=moments.get("graph"),
+        graph_failed_at=moments.get("graph failed"),
+        graph_code=signs.get("graph failed", (0, ""))[1],
+        plans=_plans(signs),
+        holds={plan: json.loads(hold) for plan, hold in _pairs(holds)},
+        counters={name: int(count) for name, count in _pairs(counters)},
+        backlog=backlog,
+        oldest_due=int(float(earliest[1])) if earliest else None,
+        refused=refused,
+        refusals={task: json.loads(refusal) for task, refusal in _pairs(refusals)},
+        lags={"upload": [int(ms) for ms in uploads], "download": [int(ms) for ms in downloads]},
+    )
+
+
+def _plans(signs: Mapping[str, tuple[int, str]]) -> dict[str, PlanVitals]:
+    passes, errors = dict(_of_kind("plan", signs)), dict(_of_kind("error", signs))
+    plans: dict[str, PlanVitals] = {}
+    for plan in sorted(passes.keys() | errors.keys()):
+        done: dict[str, Any] = {"pass_at": passes[plan][0], **json.loads(passes[plan][1])} if plan in passes else {}
+        failed: dict[str, Any] = {"error_at": errors[plan][0], "error": errors[plan][1]} if plan in errors else {}
+        plans[plan] = PlanVitals(**done, **failed)
+    return plans
+
+
+def _of_kind(kind: str, signs: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """The signs called "<kind> <name>", by name."""
+    for part, value in signs.items():
+        if part.startswith(f"{kind} "):
+            yield part.removeprefix(f"{kind} "), value
+
+
+def _sign(value: str) -> tuple[int, str]:
+    at, _, text = value.partition(" ")
+    return int(at), text
+
+
+def _pairs(flat: list[bytes]) -> Iterator[tuple[str, str]]:
+    """A hash as Lua returns it: name, value, name, value."""
+    for name, value in zip(flat[::2], flat[1::2], strict=True):
+        yield name.decode(), value.decode()

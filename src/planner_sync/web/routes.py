@@ -1,0 +1,94 @@
+"""Every HTTP route, once, for both hosts: the table, and what each route answers.
+
+Knows no web framework: a host turns its own request into a `Request` and a `Response` into its own answer, and checks
+the key of every route that is not anonymous.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from planner_sync.settings import Settings
+from planner_sync.web.health import health, status
+
+if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
+    from planner_sync.store.vitals import Vitals
+
+Auth = Literal["anonymous", "key"]
+
+REDIS_SECONDS = 1.0
+NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a route may know of a request. `params` come from the path, header names are lower-case."""
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer, ready to be sent."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=lambda: NO_STORE)
+
+
+@dataclass(frozen=True)
+class Backing:
+    """What the routes answer from."""
+
+    settings: Settings
+    vitals: "Vitals"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of the table; `path` begins with /api/, with parameters as `{name}`."""
+
+    method: str
+    path: str
+    auth: Auth
+    answer: Callable[[Backing, Request], Awaitable[Response]]
+
+
+def json_response(status_code: int, body: Any) -> Response:
+    return Response(status_code, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def problem(status_code: int, title: str, detail: str) -> Response:
+    """An error as RFC 9457 has it: https://www.rfc-editor.org/rfc/rfc9457"""
+    body = {"type": "about:blank", "status": status_code, "title": title, "detail": detail}
+    return Response(status_code, json.dumps(body, ensure_ascii=False).encode(), "application/problem+json")
+
+
+def without_settings(route: Route) -> Response:
+    """What a host answers while its settings are wrong; the mistakes themselves are for the log."""
+    if route.answer is answer_health:
+        return json_response(503, {"status": "unhealthy", "checks": {"settings": "down"}})
+    return problem(503, "Service Unavailable", "The settings are wrong; the log says which.")
+
+
+async def answer_health(backing: Backing, request: Request) -> Response:
+    snapshot = await backing.vitals.snapshot_within(REDIS_SECONDS, details=False)
+    return json_response(*health(snapshot, backing.settings))
+
+
+async def answer_status(backing: Backing, request: Request) -> Response:
+    snapshot = await backing.vitals.snapshot_within(REDIS_SECONDS)
+    if snapshot is None:
+        return problem(503, "Service Unavailable", "Redis does not answer.")
+    return json_response(200, status(snapshot, backing.settings))
+
+
+ROUTES = (
+    Route("GET", "/api/health", "anonymous", answer_health),
+    Route("GET", "/api/status", "key", answer_status),
+)

@@ -27,6 +27,7 @@ from planner_sync.task import (
     Instant,
     Reference,
     Word,
+    canonical_id,
     canonical_instant,
     canonical_text,
     is_guid,
@@ -135,9 +136,9 @@ def _checklist(name: str, value: Any) -> tuple[ChecklistItem, ...]:
     seen: set[str] = set()
     for item in items:
         if item.id and is_guid(item.id):
-            if item.id.lower() in seen:
+            if item.id in seen:
                 raise refuse(name, item.id, "is the id of two items")
-            seen.add(item.id.lower())
+            seen.add(item.id)
     return items
 
 
@@ -151,7 +152,8 @@ def _checklist_item(name: str, value: Any, n: int) -> ChecklistItem:
     item_id = value.get("id")
     if type(item_id) is int:  # an id of the agent's own counting: like any that is no GUID, Planner never sees it
         item_id = str(item_id)
-    return ChecklistItem(title, checked, _optional(name, item_id, NAME_MAX, f" (id of item {n})"), value)
+    known_as = _optional(name, item_id, NAME_MAX, f" (id of item {n})")
+    return ChecklistItem(title, checked, canonical_id(known_as) if known_as else None, value)
 
 
 def _references(name: str, value: Any) -> tuple[Reference, ...]:

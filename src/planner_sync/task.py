@@ -105,7 +105,10 @@ class Word:
 
 @dataclass(frozen=True)
 class ChecklistItem:
-    """One item; `isChecked` None is no opinion. `raw` is the object as it stands, members of the agents' own too."""
+    """One item; `isChecked` None is no opinion, a GUID in `id` is lower-case.
+
+    `raw` is the object as it stands, with the members of the agents' own.
+    """
 
     title: str
     isChecked: bool | None = None
@@ -157,6 +160,11 @@ def agent_of(label: str) -> str | None:
 
 def is_guid(text: str) -> bool:
     return _GUID.fullmatch(text) is not None
+
+
+def canonical_id(item_id: str) -> str:
+    """The id of a checklist item: a GUID in lower case, as Planner gives it back."""
+    return item_id.lower() if is_guid(item_id) else item_id
 
 
 def check_task_id(task_id: str) -> None:

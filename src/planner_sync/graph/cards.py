@@ -45,8 +45,8 @@ _DECODED = {code: char for char, code in _ENCODED.items()}
 class Card:
     """A plannerTask and, when they were read, its details (else `details_etag` is None and no atom is of them).
 
-    `checklist` and `references` are the item ids and URLs in the order in which people see them; the counts and
-    `has_description` are what the task alone says about its details.
+    `order` has the ids of the checklist's items, then the URLs of the references, each as people see them; the counts
+    and `has_description` are what the task alone says about its details.
     """
 
     id: str
@@ -54,8 +54,7 @@ class Card:
     etag: str
     details_etag: str | None
     atoms: Mapping[str, Value]
-    checklist: tuple[str, ...]
-    references: tuple[str, ...]
+    order: tuple[str, ...]
     created_by_user: str | None
     created_by_app: str | None
     created_at: str
@@ -94,8 +93,7 @@ def read_card(task: Mapping[str, Any], details: Mapping[str, Any] | None = None)
         etag=task.get("@odata.etag") or "",
         details_etag=None if details is None else details.get("@odata.etag") or "",
         atoms=atoms,
-        checklist=tuple(checklist),
-        references=tuple(references),
+        order=(*checklist, *references),
         created_by_user=(creator.get("user") or {}).get("id"),
         created_by_app=(creator.get("application") or {}).get("id"),
         created_at=canonical_instant(task.get("createdDateTime") or "") or "",

@@ -22,7 +22,7 @@ def mistakes(**env: str | None) -> list[str]:
 def test_two_settings_are_enough_and_the_rest_has_the_defaults_of_the_contract():
     settings = Settings.from_env(FULL)
 
-    assert settings.redis_url.get_secret_value() == "redis://localhost:6379/0"
+    assert settings.redis_url.reveal() == "redis://localhost:6379/0"
     assert (settings.plan_ids, settings.default_plan_id, settings.namespace) == ((PLAN,), PLAN, "annika")
     assert (settings.poll_seconds, settings.poll_schedule) == (30, "*/30 * * * * *")
     assert (settings.conflict_winner, settings.max_delete_ratio, settings.max_delete_count) == ("planner", 0.3, 10)
@@ -126,7 +126,7 @@ RIGHT = [
 def test_a_right_value_is_kept_as_it_is(name, value, field):
     kept = getattr(Settings.from_env({**FULL, name: value}), field)
 
-    assert value == (kept if isinstance(kept, str) else kept.get_secret_value())
+    assert value == (kept if isinstance(kept, str) else kept.reveal())
 
 
 def test_the_plans_are_a_list_without_blanks_and_repeats():

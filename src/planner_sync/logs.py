@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 
 HIDDEN = "***"
+# Libraries that tell of every request; in detail hpack would even show the headers.
+LOUD = ("hpack", "httpcore", "httpx", "msal", "urllib3", "uvicorn")
 
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]+")
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
@@ -31,6 +33,8 @@ def to_stderr(name: str, level: str, secrets: Sequence[str] = ()) -> None:
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level)
+    for library in LOUD:
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 class OneLine(logging.Formatter):

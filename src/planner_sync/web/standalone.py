@@ -92,7 +92,7 @@ def _refusal(route: Route, web: WebRequest, settings: Settings) -> Response | No
             if told is not None and not is_loopback(_host(told)):
                 return problem(403, "Forbidden", "Without PLANNER_SYNC_API_KEY only this machine itself is answered.")
         return None
-    given, wanted = web.headers.get("x-functions-key", ""), settings.api_key.get_secret_value()
+    given, wanted = web.headers.get("x-functions-key", ""), settings.api_key.reveal()
     if route.auth == "anonymous" or hmac.compare_digest(given.encode(), wanted.encode()):
         return None
     return problem(401, "Unauthorized", "The header x-functions-key is missing or wrong.")

@@ -1,0 +1,123 @@
+"""The standalone sync service: settings in, one event loop with everything on it, a clean end on SIGINT or SIGTERM.
+
+    python src/planner_sync_service.py            what the README's settings say
+    python src/planner_sync_service.py --demo     an embedded Redis, the Planner emulator, agents and people at work
+
+Decides nothing about tasks; what it starts is built in planner_sync.sync.service.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+
+    from planner_sync.settings import Settings
+    from planner_sync.sync.service import Service
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WRONG_SETTINGS = 2
+
+log = logging.getLogger("planner_sync")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until a signal ends it; returns the exit code."""
+    for number in SIGNALS:
+        # Explicitly, because a parent may have told us to ignore them. Until the loop runs there is nothing to tidy up.
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
+    if _parse(arguments).demo:
+        sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+        from demo.run import main as run_demo
+
+        return run_demo()
+    return _run_with_settings()
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="planner_sync_service.py",
+        description="Keeps the tasks of AI agents in Redis and the cards of people in Microsoft Planner the same.",
+        epilog="Settings are environment variables, listed in the README. SIGINT and SIGTERM end it cleanly.",
+    )
+    parser.add_argument("--demo", action="store_true", help="run on an embedded server and a local Planner, no account")
+    return parser.parse_args(arguments)
+
+
+def _run_with_settings() -> int:
+    from planner_sync import logs
+    from planner_sync.errors import SettingsError
+    from planner_sync.settings import Settings
+    from planner_sync.sync.service import build
+    from planner_sync.web.standalone import bind
+
+    try:
+        settings = Settings.from_env(os.environ)
+        listening = bind(settings)
+        service = build(settings)
+    except SettingsError as error:
+        return _refuse(error.lines)
+    except OSError as error:
+        return _refuse([f"PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: {error.strerror}"])
+    logs.to_stderr("", settings.log_level, settings.secrets())
+    return asyncio.run(_serve(settings, service, listening))
+
+
+def _refuse(mistakes: Sequence[str]) -> int:
+    sys.stderr.writelines(f"{mistake}\n" for mistake in mistakes)
+    return WRONG_SETTINGS
+
+
+async def _serve(settings: "Settings", service: "Service", listening: "socket.socket") -> int:
+    from planner_sync.web.routes import Backing
+    from planner_sync.web.standalone import create_app, serving
+
+    stop = _stop_on_signals()
+    try:
+        async with serving(create_app(Backing(settings, service.vitals)), listening):
+            log.info("started: %d plans, http on %s port %d", len(settings.plan_ids), *listening.getsockname()[:2])
+            return await _run_until(stop, service.run())
+    finally:
+        # The loop is about to close; from here a further signal would find nobody to tell.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        await service.aclose()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """An event that either signal sets, however often. Not loop.add_signal_handler: that gives the signals their
+    deadly default back when the loop closes, just before the process ends by itself."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in SIGNALS:
+        signal.signal(number, ask)
+    return stop
+
+
+async def _run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> int:
+    """Run until asked to stop (0) or until the work ends by itself, which it should not (1)."""
+    running, asked = asyncio.create_task(work, name="sync"), asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+    running.cancel()
+    asked.cancel()
+    outcome = (await asyncio.gather(running, return_exceptions=True))[0]
+    if stop.is_set() and (outcome is None or isinstance(outcome, asyncio.CancelledError)):
+        log.info("stopped")
+        return 0
+    log.error("the service ended by itself", exc_info=outcome)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

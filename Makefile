@@ -1,0 +1,48 @@
+# The verbs of this project. Each makes its own surroundings first; `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo run test lint types browser bench lock
+
+help:      ## list the verbs
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## make .venv with everything in it
+
+demo: $(READY)  ## the service on an embedded server and a local Planner, with agents and people at work
+	$(BIN)/python src/planner_sync_service.py --demo
+
+run: $(READY)  ## the service, with the settings of the environment
+	$(BIN)/python src/planner_sync_service.py
+
+test: $(READY)  ## all tests but those in a browser
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## ruff: rules and layout
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+browser: $(READY)  ## the pages in headless Chromium (chromium and chromium-driver of the system)
+	$(BIN)/python -m pytest -m browser $(ARGS)
+
+bench: $(READY)  ## measure
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(READY)  ## requirements.txt from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra service \
+		--custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+
+# pip as old as the one that a Python brings along fails on some lock files and is slow; uv does the rest.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "$(PYTHON) must be Python 3.11, 3.12 or 3.13; name another one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirements pyproject.toml --all-extras --editable .
+	@touch $@

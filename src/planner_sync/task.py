@@ -134,8 +134,8 @@ class Document:
     """A task as an agent or the service wrote it.
 
     `fields` has the synced fields that are present, by the contract's names whatever the dialect, each a `FieldValue`
-    of the type that its row of `fields.FIELDS` reads; None is a field that is present and cleared. `raw` is the whole JSON object, never to be changed in place. An unreadable `plannerId` or
-    `_rev` is None.
+    of the type that its row of `fields.FIELDS` reads; None is a field that is present and cleared. `raw` is the whole
+    JSON object, never to be changed in place. An unreadable `plannerId` or `_rev` is None.
     """
 
     raw: dict[str, Any]

@@ -71,7 +71,7 @@ class Names:
     """
 
     buckets: tuple[tuple[str, str], ...]
-    labels: Mapping[str, str | None]
+    labels: dict[str, str | None]
     etag: str
 
 

@@ -30,11 +30,14 @@ class User:
 
 @dataclass(frozen=True)
 class Actor:
-    """A user, an application, or both."""
+    """A user, an application, or both. People at Planner's own page keep the rights that a client may lose."""
 
     user: str | None
     application: str
-    human: bool = False
+
+    @property
+    def is_human(self) -> bool:
+        return self.application == PLANNER_APPLICATION
 
     def identity(self, switches: Switches) -> dict[str, Any]:
         """The identitySet; display names are always null on Planner."""

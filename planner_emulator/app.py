@@ -52,7 +52,7 @@ def create_app(planner: Planner, tokens: Tokens) -> Starlette:
         status, answer = control.answer(request.method, request.path_params["path"], dict(request.query_params), body)
         return HttpResponse(status_code=status) if answer is None else JSONResponse(answer, status)
 
-    graph = _graph(planner, tokens)
+    graph = _graph(control)
     return Starlette(
         routes=[
             Route("/", board),
@@ -64,8 +64,14 @@ def create_app(planner: Planner, tokens: Tokens) -> Starlette:
     )
 
 
-def _graph(planner: Planner, tokens: Tokens) -> ASGIApp:
+def _graph(control: Control) -> ASGIApp:
+    planner, tokens = control.planner, control.tokens
+
     async def graph(scope: Scope, receive: Receive, send: Send) -> None:
+        with control.counted():
+            await answer(scope, receive, send)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         body = await request.body()
         target = _target(scope)

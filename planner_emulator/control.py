@@ -3,6 +3,8 @@
 They are no part of Graph. They are for tests and for the board page, need no token, and answer loopback only.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from planner_emulator import plans
@@ -23,6 +25,18 @@ class Control:
         self.planner = planner
         self.tokens = tokens
         self.humans = Humans(planner)
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Around a call over the wire, so that a test can see how many were under way at once."""
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         """(status, JSON or None) of one call; `path` is what follows `/_emulator/`."""
@@ -38,9 +52,10 @@ class Control:
             case "GET", ["state"]:
                 return self._state(query)
             case "GET", ["requests"]:
-                return 200, {"value": self.planner.journal.rows()}
+                return 200, {"value": self.planner.journal.rows(), "mostInFlight": self.most_in_flight}
             case "DELETE", ["requests"]:
                 self.planner.journal.clear()
+                self.most_in_flight = self.in_flight
                 return 204, None
             case "GET", ["faults"]:
                 return 200, {"value": [vars(fault) for fault in self.planner.faults.present]}

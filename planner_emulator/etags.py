@@ -6,11 +6,13 @@ All new resources of a kind have the same etag; within one resource, newer is gr
 import base64
 import binascii
 import re
+from functools import lru_cache
 
 FIRST, STEP = 4, 4
 _WEAK = re.compile(r'W/"([A-Za-z0-9+/]+=*)"')
 
 
+@lru_cache(maxsize=10_000)
 def make(tag: str, version: int) -> str:
     """The etag of a resource whose kind has `tag`, such as "Task  "."""
     digits = ""

@@ -29,12 +29,13 @@ class Humans:
         self._planner = planner
         self._world = planner.world
         self._state = planner.world.state
+        self._by = planner.world.human()
 
     def create(self, plan_id: str, title: str, user: str | None = None, **fields: Any) -> Json:
         """A new card, in the plan's first bucket unless `bucketId` says otherwise."""
         act = self._act(user)
         own, details = _parted(fields, act)
-        buckets = plans.in_order(self._state.plan(plan_id))
+        buckets = plans.in_order(self._state.plan(plan_id, self._by))
         first = {"bucketId": buckets[0].resource.id} if buckets else {}
         body = {"planId": plan_id, "title": title, **first, **own}
         task, _ = tasks.create(self._state, body, act, self._world.random)
@@ -111,7 +112,7 @@ class Humans:
         return plan.resource.json()
 
     def delete_plan(self, plan_id: str, user: str | None = None) -> Json:
-        plans.delete(self._state, self._state.plan(plan_id), None, self._act(user))
+        plans.delete(self._state, self._state.plan(plan_id, self._by), None, self._act(user))
         return {}
 
     def unreadable(self, plan_id: str) -> Json:
@@ -126,16 +127,16 @@ class Humans:
         return plans.create_bucket(self._state, body, self._act(user), self._world.random).resource.json()
 
     def rename_bucket(self, bucket_id: str, name: str, user: str | None = None) -> Json:
-        bucket = self._state.bucket(bucket_id)
+        bucket = self._state.bucket(bucket_id, self._by)
         plans.patch_bucket(self._state, bucket, {"name": name}, None, self._act(user))
         return bucket.resource.json()
 
     def delete_bucket(self, bucket_id: str, user: str | None = None) -> Json:
-        plans.delete_bucket(self._state, self._state.bucket(bucket_id), None, self._act(user))
+        plans.delete_bucket(self._state, self._state.bucket(bucket_id, self._by), None, self._act(user))
         return {}
 
     def rename_label(self, plan_id: str, category: str, name: str | None, user: str | None = None) -> Json:
-        plan = self._state.plan(plan_id)
+        plan = self._state.plan(plan_id, self._by)
         plans.patch_details(self._state, plan, {"categoryDescriptions": {category: name}}, None, self._act(user))
         return plans.details_json(plan)
 
@@ -146,7 +147,7 @@ class Humans:
 
     def _task(self, task_id: str) -> Task:
         self._planner.catch_up()
-        return self._state.task(task_id)
+        return self._state.task(task_id, self._by)
 
     def _act(self, user: str | None) -> Act:
         return self._world.act(self._world.human(user))

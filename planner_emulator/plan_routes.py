@@ -13,31 +13,33 @@ def create(world: World, request: Request) -> Reply:
 
 
 def get(world: World, request: Request, plan_id: str) -> Reply:
-    plan = world.state.plan(plan_id)
+    plan = world.state.plan(plan_id, world.client)
     body = shaping.expand(request, plan.resource.json(), {"details": lambda: plans.details_json(plan)})
     return shaping.entity(request, world.switches, PLAN, body)
 
 
 def patch(world: World, request: Request, plan_id: str) -> Reply:
-    plan = world.state.plan(plan_id)
+    plan = world.state.plan(plan_id, world.client)
     base = writing.version_seen(plan.resource, request.if_match, world.switches)
     plans.patch(world.state, plan, request.json(), base, world.act(world.client))
     return shaping.written(request, world.switches, PLAN, plan.resource.json())
 
 
 def delete(world: World, request: Request, plan_id: str) -> Reply:
-    plan = world.state.plan(plan_id)
+    plan = world.state.plan(plan_id, world.client)
     base = writing.version_seen(plan.resource, request.if_match, world.switches)
     plans.delete(world.state, plan, base, world.act(world.client))
     return Reply(204)
 
 
 def get_details(world: World, request: Request, plan_id: str) -> Reply:
-    return shaping.entity(request, world.switches, PLAN_DETAILS, plans.details_json(world.state.plan(plan_id)))
+    return shaping.entity(
+        request, world.switches, PLAN_DETAILS, plans.details_json(world.state.plan(plan_id, world.client))
+    )
 
 
 def patch_details(world: World, request: Request, plan_id: str) -> Reply:
-    plan = world.state.plan(plan_id)
+    plan = world.state.plan(plan_id, world.client)
     base = writing.version_seen(plan.details, request.if_match, world.switches)
     plans.patch_details(world.state, plan, request.json(), base, world.act(world.client))
     return shaping.written(request, world.switches, PLAN_DETAILS, plans.details_json(plan))
@@ -54,7 +56,7 @@ def of_user(world: World, request: Request, user_id: str) -> Reply:
 
 
 def buckets(world: World, request: Request, plan_id: str) -> Reply:
-    rows = [bucket.resource.json() for bucket in plans.in_order(world.state.plan(plan_id))]
+    rows = [bucket.resource.json() for bucket in plans.in_order(world.state.plan(plan_id, world.client))]
     return shaping.collection(request, world.switches, "plannerBucket", rows)
 
 
@@ -64,18 +66,18 @@ def create_bucket(world: World, request: Request) -> Reply:
 
 
 def get_bucket(world: World, request: Request, bucket_id: str) -> Reply:
-    return shaping.entity(request, world.switches, BUCKET, world.state.bucket(bucket_id).resource.json())
+    return shaping.entity(request, world.switches, BUCKET, world.state.bucket(bucket_id, world.client).resource.json())
 
 
 def patch_bucket(world: World, request: Request, bucket_id: str) -> Reply:
-    bucket = world.state.bucket(bucket_id)
+    bucket = world.state.bucket(bucket_id, world.client)
     base = writing.version_seen(bucket.resource, request.if_match, world.switches)
     plans.patch_bucket(world.state, bucket, request.json(), base, world.act(world.client))
     return shaping.written(request, world.switches, BUCKET, bucket.resource.json())
 
 
 def delete_bucket(world: World, request: Request, bucket_id: str) -> Reply:
-    bucket = world.state.bucket(bucket_id)
+    bucket = world.state.bucket(bucket_id, world.client)
     base = writing.version_seen(bucket.resource, request.if_match, world.switches)
     plans.delete_bucket(world.state, bucket, base, world.act(world.client))
     return Reply(204)

@@ -79,7 +79,7 @@ def create_bucket(state: State, body: Json, act: Act, random: Random) -> Bucket:
     check_id(plan_id, "Bucket", "PlanId")
     if plan_id not in state.plans:
         raise refusals.forbidden(may_be_missing=True)
-    plan = state.plan(plan_id)
+    plan = state.plan(plan_id, act.by)
     if rest.get("name") is None:
         raise refusals.invalid("Bucket", "Name", "A non-null value must be specified for this field.")
     if len(plan.buckets) >= act.switches.max_buckets:

@@ -68,7 +68,7 @@ class Request:
         path, _, query = target.partition("?")
         segments = tuple(unquote(segment) for segment in path.strip("/").split("/"))
         pairs = dict(parse_qsl(query, keep_blank_values=True))
-        lower = {name.lower(): value for name, value in headers.items()}
+        lower = {name.lower(): str(value) for name, value in headers.items() if value is not None}
         return cls(method.upper(), target, segments, pairs, lower, raw, version, origin, item)
 
     @property

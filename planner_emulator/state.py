@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from planner_emulator import refusals
-from planner_emulator.actors import User
+from planner_emulator.actors import Actor, User
 from planner_emulator.resources import Json, Resource
 from planner_emulator.switches import Switches
 
@@ -67,28 +67,28 @@ class State:
     unsettled: list[Task] = field(default_factory=list)
     revision: int = 0
 
-    def plan(self, plan_id: str) -> Plan:
-        """The plan, readable. Refused: 400 for a badly formed id, 404 (or 403, by switch) when missing, 403."""
+    def plan(self, plan_id: str, by: Actor) -> Plan:
+        """The plan, if it may be read. Refused: 400 for a badly formed id, 404 (403 by switch) when missing, 403."""
         check_id(plan_id, "Plan", "Id")
         found = self.plans.get(plan_id)
         if found is None:
             raise refusals.forbidden(True) if self.switches.missing_plan == "403" else refusals.not_found()
-        if not found.readable:
+        if not found.readable and not by.is_human:
             raise refusals.forbidden()
         return found
 
-    def task(self, task_id: str) -> Task:
+    def task(self, task_id: str, by: Actor) -> Task:
         check_id(task_id, "Task", "Id")
         for plan in self.plans.values():
             if task_id in plan.tasks:
-                return self.plan(plan.resource.id).tasks[task_id]
+                return self.plan(plan.resource.id, by).tasks[task_id]
         raise refusals.not_found()
 
-    def bucket(self, bucket_id: str) -> Bucket:
+    def bucket(self, bucket_id: str, by: Actor) -> Bucket:
         check_id(bucket_id, "Bucket", "Id")
         for plan in self.plans.values():
             if bucket_id in plan.buckets:
-                return self.plan(plan.resource.id).buckets[bucket_id]
+                return self.plan(plan.resource.id, by).buckets[bucket_id]
         raise refusals.not_found()
 
     def user(self, name: str) -> User:

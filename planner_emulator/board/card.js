@@ -27,9 +27,10 @@ export function labelPill(category, plan) {
 }
 
 export function avatar(userId, users) {
-  const name = users.find((each) => each.id === userId)?.name ?? userId;
+  const place = users.findIndex((each) => each.id === userId);
+  const name = users[place]?.name ?? userId;
   const circle = document.createElement("span");
-  circle.className = `avatar tone${[...userId].reduce((sum, each) => sum + each.charCodeAt(0), 0) % 6}`;
+  circle.className = `avatar tone${Math.max(place, 0) % 6}`;
   circle.textContent = name.split(" ").map((word) => word[0]).slice(0, 2).join("").toUpperCase();
   circle.title = name;
   return circle;

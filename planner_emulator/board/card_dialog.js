@@ -102,7 +102,7 @@ export class CardDialog {
   }
 
   showChecklist(items) {
-    const inOrder = Object.entries(items).sort(([, one], [, other]) => (one.orderHint < other.orderHint ? 1 : -1));
+    const inOrder = Object.entries(items).sort(([, one], [, other]) => oldestFirst(one, other));
     this.find(".checklist").replaceChildren(...inOrder.map(([id, item]) => checklistRow(id, item)));
     this.find(".new-item").value = "";
   }
@@ -162,6 +162,9 @@ function choice(kind, value, isChosen, content) {
   label.append(box, content);
   return label;
 }
+
+const oldestFirst = (one, other) =>
+  one.orderHint === other.orderHint ? 0 : one.orderHint < other.orderHint ? 1 : -1;
 
 function checklistRow(id, item) {
   const row = document.createElement("li");

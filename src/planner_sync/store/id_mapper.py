@@ -20,6 +20,10 @@ class IdMapper:
         owners = await self._redis.hmget(self._keys.private("owners"), list(planner_ids))
         return {pid: owner.decode() for pid, owner in zip(planner_ids, owners, strict=True) if owner is not None}
 
+    async def all_task_ids(self) -> frozenset[str]:
+        """Every task that has a card."""
+        return frozenset(task_id.decode() for task_id in await self._redis.hvals(self._keys.private("owners")))
+
     async def buried(self, planner_ids: Sequence[str]) -> frozenset[str]:
         """Those of these cards that are known to be deleted."""
         if not planner_ids:

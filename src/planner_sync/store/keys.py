@@ -29,13 +29,13 @@
     {ns}:sync:deletes:{plan}             zset    task id -> time of a delete that was carried out (ms)
     {ns}:sync:holds                      hash    plan -> why it is held
     {ns}:sync:epochs                     hash    plan -> "run id<space>beat"
-    {ns}:sync:leases                     hash    plan, or "sweep" -> "owner<space>until (ms)"
+    {ns}:sync:leases                     hash    plan, "sweep" or "names {plan}" -> "owner<space>until (ms)"
     {ns}:sync:hashes                     hash    task id -> hash of the document last looked at
     {ns}:sync:missing                    hash    task id -> time since which its document is missing (ms)
     {ns}:sync:refusals                   hash    task id -> refusal
     {ns}:sync:people                     hash    e-mail -> user id
     {ns}:sync:names:{plan}               string  buckets and labels of the plan
-    {ns}:sync:makers                     hash    plan -> "owner<space>until (ms)": who may make a bucket or label
+    {ns}:sync:makers:{plan}              hash    "bucket {name}" or "label {name}" -> time at which it was sent (ms)
     {ns}:sync:application                string  the application id that Planner gives our cards
     {ns}:sync:beats                      hash    part -> sign of life
     {ns}:sync:counters                   hash    name -> count

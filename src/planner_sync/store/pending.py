@@ -8,7 +8,7 @@ import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
@@ -26,7 +26,7 @@ class Claim:
     """The right to one task for `LEASE_MS`, and what was known when it was given.
 
     `mark` tells at the settle whether something happened since, `said` is what a message said of the task, `look` how
-    it must be looked at, `now` the server's time (ms).
+    it must be looked at, `now` the server's time (ms) and `due` the time from which the task was due.
     """
 
     task_id: str
@@ -36,6 +36,7 @@ class Claim:
     said: Word
     look: Look
     now: int
+    due: int
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ class Batch:
 class Pending:
     """The pending set of one namespace."""
 
-    def __init__(self, redis: Any, scripts: Scripts, keys: Keys, worker: str) -> None:
-        self._redis = redis
+    def __init__(self, scripts: Scripts, keys: Keys, worker: str) -> None:
         self._scripts = scripts
         self._keys = keys
         self._worker = worker
@@ -82,14 +82,13 @@ class Pending:
             pause_ms=int(answer["pause"]),
             next_ms=int(answer["next"]),
             claims=tuple(
-                Claim(task_id, token, mark, int(attempts), said, look, now)
-                for task_id, token, mark, attempts, said, look in answer.get("claims", ())
+                Claim(task_id, token, mark, int(attempts), said, look, now, int(due))
+                for task_id, token, mark, attempts, said, look, due in answer.get("claims", ())
             ),
-            parked=tuple(Claim(task_id, token, "", 0, "", "", now) for task_id, token in answer.get("parked", ())),
+            parked=tuple(Claim(task_id, token, "", 0, "", "", now, now) for task_id, token in answer.get("parked", ())),
         )
 
     async def extend_pause(self, ms: float) -> None:
         """Ask all instances not to call Graph for `ms` from now."""
-        seconds, microseconds = await self._redis.time()
-        until = seconds * 1000 + microseconds // 1000 + round(ms)
-        await self._scripts["extend_pause"]([self._keys.private("pause")], [until])
+        now, _ = await self._scripts["read_moment"]([self._keys.private("pause")], [])
+        await self._scripts["extend_pause"]([self._keys.private("pause")], [int(now) + round(ms)])

@@ -38,15 +38,12 @@ class Plans:
         self._instance = instance
 
     async def moment(self) -> Moment:
-        """The server's time and run id, in one round trip."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.time()
-            pipe.info("server")
-            (seconds, microseconds), info = await pipe.execute()
-        return Moment(seconds * 1000 + microseconds // 1000, str(info["run_id"]))
+        """The server's time and run id."""
+        now, run_id = await self._scripts["read_moment"]([self._keys.private("epochs")], [])
+        return Moment(int(now), run_id.decode())
 
     async def take_lease(self, name: str, ms: int = LEASE_MS) -> bool:
-        """Take or renew the lease on a plan (or on "sweep", or on "names" of a plan); False: another instance has it."""
+        """Take or renew the lease on a plan (or on "sweep", or "names {plan}"); False: another instance has it."""
         answer = await self._scripts["take_lease"]([self._keys.private("leases")], [name, self._instance, ms])
         return bool(answer)
 
@@ -105,6 +102,19 @@ class Plans:
     async def set_names(self, plan_id: str, names: str) -> None:
         """Remember the names that documents are written with."""
         await self._redis.set(self._keys.private("names", plan_id), names)
+
+    async def note_made(self, plan_id: str, name: str) -> None:
+        """A bucket or label name is about to be sent."""
+        await self._redis.hset(self._keys.private("makers", plan_id), name, (await self.moment()).now)
+
+    async def forget_made(self, plan_id: str, name: str) -> None:
+        """It was not sent."""
+        await self._redis.hdel(self._keys.private("makers", plan_id), name)
+
+    async def made_lately(self, plan_id: str, name: str, window_ms: int) -> bool:
+        """Was this name sent within the window?"""
+        at = await self._redis.hget(self._keys.private("makers", plan_id), name)
+        return at is not None and int(at) > (await self.moment()).now - window_ms
 
     async def recent_deletes(self, plan_id: str, window_ms: int) -> int:
         """How many deletes were carried out in the plan within the window."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner_sync.store.keys import Keys
-from planner_sync.store.task_repository import document_hash
+from planner_sync.store.task_repository import WRONG_TYPE, document_hash
 
 SCAN_COUNT = 500
 
@@ -56,6 +56,16 @@ class Sweep:
         missing = await self._missing(set(mapped) - present) if complete else ()
         return Swept(tuple(changed), missing, frozenset(present), complete)
 
+    async def confirm_missing(self, swept: Swept, now: int, interval_ms: int) -> tuple[str, ...]:
+        """Of the missing ones, those that were missing an interval ago already."""
+        key = self._keys.private("missing")
+        known = {task_id.decode(): int(at) for task_id, at in (await self._redis.hgetall(key)).items()}
+        if back := [task_id for task_id in known if task_id in swept.present]:
+            await self._redis.hdel(key, *back)
+        if fresh := {task_id: now for task_id in swept.missing if task_id not in known}:
+            await self._redis.hset(key, mapping=fresh)
+        return tuple(task_id for task_id in swept.missing if known.get(task_id, now) <= now - interval_ms)
+
     async def _compare(self, keys: list[bytes], present: set[str]) -> list[str]:
         ids = [self._keys.task_id(key.decode("utf-8", "replace")) for key in keys]
         fresh = [(key, task_id) for key, task_id in zip(keys, ids, strict=True) if task_id not in present]
@@ -77,7 +87,7 @@ class Sweep:
 
     async def _hash(self, key: bytes, text: bytes | Exception) -> bytes:
         if isinstance(text, Exception):
-            return b"wrong type"
+            return WRONG_TYPE.encode()
         size = await self._redis.strlen(key) if len(text) > self._size_limit else None
         return document_hash(text, size).encode()
 

@@ -16,6 +16,7 @@ from planner_sync.store.scripts import Scripts
 Result = Literal["settled", "moved", "overtaken", "taken"]
 NoteKind = Literal["create", "update", "delete"]
 READ_IN_ONE = 500
+WRONG_TYPE = "wrong type"
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ class Order:
     bury: bool = False
     grave: str | None = None
     trash: tuple[str, str] | None = None
-    write: Literal["keep", "refuse", "set", "delete"] = "keep"
+    write: Literal["keep", "leave", "set", "delete"] = "keep"
     expected: bytes | None = None
     size: int | None = None
+    wrong_type: bool = False
     new: bytes = b""
     due_ms: int = -1
     keep_said: bool = False
@@ -149,7 +151,8 @@ class TaskRepository:
             "grave": order.grave,
             "trash": order.trash,
             "write": order.write,
-            "hash": document_hash(final, order.size) if final is not None else "",
+            "hash": document_hash(final, order.size) if final is not None else WRONG_TYPE,
+            "wrong_type": order.wrong_type,
             "size": order.size,
             "due": order.due_ms,
             "keep_said": order.keep_said,
@@ -177,6 +180,34 @@ class TaskRepository:
         answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
         result: Result = answer.decode()
         return result
+
+    async def digest(self, task_id: str) -> str | None:
+        """The hash by which the sweep knows this document; None when there is none."""
+        key = self._keys.document(task_id)
+        kind = (await self._redis.type(key)).decode()
+        if kind != "string":
+            return None if kind == "none" else WRONG_TYPE
+        text = await self._redis.getrange(key, 0, self._size_limit)
+        return document_hash(text, await self._redis.strlen(key) if len(text) > self._size_limit else None)
+
+    async def report(self, task_id: str, refusal: str, digest: str, message: str) -> None:
+        """Put a refusal on record that no look has found, and say it; `digest` keeps the sweep from seeing it again."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hset(self._keys.private("refusals"), task_id, refusal)
+            pipe.hset(self._keys.private("hashes"), task_id, digest)
+            await pipe.execute()
+        await self._redis.publish(self._keys.sync, message)
+
+    async def withdraw(self, task_ids: Sequence[str]) -> None:
+        """These refused documents are gone."""
+        if task_ids:
+            await self._redis.hdel(self._keys.private("refusals"), *task_ids)
+            await self._redis.hdel(self._keys.private("hashes"), *task_ids)
+
+    async def refusals(self) -> dict[str, str]:
+        """Task id -> refusal (JSON)."""
+        refusals = await self._redis.hgetall(self._keys.private("refusals"))
+        return {task_id.decode("utf-8", "replace"): text.decode() for task_id, text in refusals.items()}
 
     async def read_documents(self, task_ids: Sequence[str]) -> dict[str, bytes]:
         """The documents that exist among these ids, as bytes."""

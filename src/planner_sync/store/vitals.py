@@ -65,6 +65,10 @@ class Vitals:
         names = ("beats", "holds", "counters", "refusals", "pending")
         self._reading = [*(keys.private(name) for name in names), self._lags("upload"), self._lags("download")]
 
+    def use(self, redis: Any, scripts: Scripts) -> None:
+        """From here on ask this client: the server has turned out to be part of a cluster."""
+        self._redis, self._scripts = redis, scripts
+
     async def beat_listener(self, instance: str) -> None:
         """The listener of this instance has just heard itself."""
         await self._beat(f"listener {instance}")

@@ -18,7 +18,7 @@
 -- ARGV[7…] ids           none: whatever is due
 --
 -- Returns JSON: {"now": ms, "pause": ms that are left, "next": ms until something is due or -1,
---   "claims": [[id, token, mark, attempts, said, look], …], "parked": [[id, token], …]}
+--   "claims": [[id, token, mark, attempts, said, look, due], …], "parked": [[id, token], …]}
 local pending, marks, claims, attempts, said, look = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local token, batches, pause = KEYS[7], KEYS[8], KEYS[9]
 local worker, nonce, most, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -44,6 +44,7 @@ local taken, parked = {}, {}
 for _, id in ipairs(ids) do
   local mine = tostring(redis.call('INCR', token))
   local attempt = redis.call('HINCRBY', attempts, id, 1)
+  local due = math.min(tonumber(redis.call('ZSCORE', pending, id) or now), now)
   if attempt > max_attempts then
     redis.call('ZADD', pending, now + park, id)
     redis.call('HSET', attempts, id, max_attempts - 1)
@@ -54,7 +55,7 @@ for _, id in ipairs(ids) do
     redis.call('HSET', claims, id, mine)
     taken[#taken + 1] = {
       id, mine, redis.call('HGET', marks, id) or '', attempt,
-      redis.call('HGET', said, id) or '', redis.call('HGET', look, id) or '',
+      redis.call('HGET', said, id) or '', redis.call('HGET', look, id) or '', due,
     }
   end
 end

@@ -29,7 +29,8 @@
 -- ARGV[1]  order, JSON: {"id", "token", "mark", "planner_id", "etags", "notes_done": [nonce], "created": bool,
 --   "posted": JSON, "state": JSON, "state_moved": JSON, "forget": bool, "bury": bool, "grave": JSON,
 --   "creating_done": bool, "only_same": bool, "trash": [entry, JSON], "release": bool,
---   "write": "keep"|"refuse"|"set"|"delete", "hash": text, "size": bytes, "due": ms or -1, "keep_said": bool,
+--   "write": "keep"|"leave"|"set"|"delete", "hash": text, "size": bytes,
+--   "wrong_type": bool, "due": ms or -1, "keep_said": bool,
 --   "refusal": JSON or "" to clear, "messages": [[channel, text]], "document_messages": [[channel, text]]}
 -- ARGV[2]  expected  "=" and the bytes that were merged ("size": the first bytes of a document of that length), or ""
 --          when there was no document
@@ -128,9 +129,11 @@ if same then
   local exists = o.write == 'set' or (current and o.write ~= 'delete')
   if exists then
     redis.call('HSET', hashes, id, o.hash)
-    if not o.forget and o.state and o.write ~= 'refuse' then
+    if not o.forget and o.state and o.write ~= 'leave' then
       redis.call('HSET', task, 'last', o.write == 'set' and ARGV[3] or current)
     end
+  elseif o.wrong_type then
+    redis.call('HSET', hashes, id, o.hash)
   else
     redis.call('HDEL', hashes, id)
   end

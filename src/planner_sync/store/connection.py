@@ -1,0 +1,48 @@
+"""Opens Redis: one server, or a cluster, which is recognised by itself.
+
+On a cluster one namespace lives in one slot, by its hash tag; pub/sub goes through any of its servers.
+"""
+
+import logging
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.cluster import RedisCluster
+
+from planner_sync.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+SOCKET_SECONDS = 5.0
+
+
+def connect(url: str) -> Any:
+    """A client for the server at `url`; nothing is opened before the first command."""
+    return redis.asyncio.Redis.from_url(
+        url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS, health_check_interval=30
+    )
+
+
+async def for_namespace(client: Any, url: str, namespace: str) -> Any:
+    """The client to use for this namespace: the same, or one for the cluster that the server belongs to.
+
+    Raises SettingsError when the namespace has no hash tag on a cluster.
+    """
+    info = await client.info("cluster")
+    if not info.get("cluster_enabled"):
+        return client
+    if "{" not in namespace:
+        name = "PLANNER_SYNC_NAMESPACE"
+        raise SettingsError([f"{name}: on a Redis Cluster it needs a hash tag, such as {{{namespace}}}"])
+    return RedisCluster.from_url(url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS)
+
+
+async def may_evict(client: Any) -> bool:
+    """May the server take keys away by itself when its memory is full? Then a missing key proves nothing."""
+    info = await client.info("memory")
+    nodes = info.values() if info and all(isinstance(value, dict) for value in info.values()) else [info]
+    return any(int(node.get("maxmemory", 0)) and _takes_all(node) for node in nodes)
+
+
+def _takes_all(node: dict[str, Any]) -> bool:
+    return str(node.get("maxmemory_policy", "")).startswith("allkeys")

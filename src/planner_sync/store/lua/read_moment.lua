@@ -1,0 +1,6 @@
+-- What the server that holds our keys says of itself; changes nothing.
+--
+-- KEYS[1]  any key of the namespace, so that a cluster asks the right server
+--
+-- Returns {time (ms), run id}.
+return {clock(), string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')}

@@ -1,0 +1,96 @@
+"""Adoption: after Redis was lost, cards and documents that belong together find each other again. Nothing is deleted.
+
+Asked in this order: the public mapping where both directions agree; the `plannerId` inside a document; the id
+`planner-{planner id}`; equality of a document with a card of ours. Whatever is left is imported like any new card.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from planner_sync import dialects
+from planner_sync.errors import Refusal
+from planner_sync.graph.cards import Card
+from planner_sync.graph.planner import Planner
+from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.plans import Plans
+from planner_sync.store.sweep import Sweep
+from planner_sync.store.task_repository import TaskRepository
+from planner_sync.sync.decide import IMPORT_ID
+from planner_sync.sync.reconcile import Observed
+
+SWEEP_SECONDS = 60.0
+Looks = Callable[[str, Mapping[str, Observed]], Awaitable[None]]
+
+
+@dataclass
+class Adoption:
+    """Brings cards without a task to the documents that they belong to."""
+
+    plans: Plans
+    mapper: IdMapper
+    repository: TaskRepository
+    sweep: Sweep
+    planner: Planner
+
+    async def adopt(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> None:
+        """Take out of `cards` all that have found their document."""
+        by_planner_id, by_title, free = await self._documents()
+        for card in list(cards.values()):
+            task_id = await self.mapper.public_task_id(card.id) or by_planner_id.get(card.id)
+            task_id = task_id or (by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in free else None)
+            if task_id:
+                await looks(plan_id, {task_id: Observed(card=card, began=began, recovering=True)})
+            elif card.created_by_app is not None and (twins := by_title.get(str(card.atoms.get("title")))):
+                await looks(plan_id, {twins[0]: Observed(twin=card, began=began, recovering=True)})
+            owner = (await self.mapper.task_ids([card.id])).get(card.id)
+            if owner:
+                cards.pop(card.id)
+                for twins in by_title.values():
+                    if owner in twins:
+                        twins.remove(owner)
+
+    async def restore(self, plan_id: str, looks: Looks) -> None:
+        """Documents that are lost while their card is known come back."""
+        owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))
+        there = await self.repository.read_documents(list(owners.values()))
+        lost = [task_id for task_id in owners.values() if task_id not in there]
+        await looks(plan_id, {task_id: Observed(recovering=True) for task_id in lost})
+
+    async def place_orphans(self, plan_id: str, cards: dict[str, Card], looks: Looks) -> None:
+        """A card whose mapping was refused: its document's, if that has none; deleted, if nobody has touched it."""
+        creating = await self.plans.creating(plan_id)
+        owned = await self.mapper.all_task_ids()
+        for planner_id, text in (await self.plans.orphans(plan_id)).items():
+            posted = json.loads(text)
+            card = cards.get(planner_id)
+            if card is None or posted["taskId"] in creating:
+                continue
+            if posted["taskId"] in owned and _untouched(card, posted["atoms"]):
+                await self.planner.delete_task(planner_id, card.etag)
+                cards.pop(planner_id)
+            await self.plans.drop_orphan(plan_id, planner_id)
+
+    async def _documents(self) -> tuple[dict[str, str], dict[str, list[str]], frozenset[str]]:
+        """Documents without a card: task ids by the planner id inside, by title where there is none, and all."""
+        swept = await self.sweep.run((), SWEEP_SECONDS)
+        free = sorted(swept.present - await self.mapper.all_task_ids())
+        by_planner_id: dict[str, str] = {}
+        by_title: dict[str, list[str]] = {}
+        for task_id, text in (await self.repository.read_documents(free)).items():
+            try:
+                document = dialects.parse(text)
+            except Refusal:
+                continue
+            if document.planner_id:
+                by_planner_id.setdefault(document.planner_id, task_id)
+            else:
+                by_title.setdefault(str(document.fields["title"]), []).append(task_id)
+        return by_planner_id, by_title, frozenset(free)
+
+
+def _untouched(card: Card, posted: Mapping[str, object]) -> bool:
+    details = {"description", "checklist", "references"}
+    if any(atom.split(" ")[0] in details for atom in card.atoms):
+        return False
+    return all(card.atoms.get(atom) == value for atom, value in posted.items())

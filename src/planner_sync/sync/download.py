@@ -1,0 +1,275 @@
+"""Download: one pass over one plan. List it, find the cards that changed, vanished or are new, look at their tasks.
+
+Only a complete listing counts; whatever it lacks is asked for by its id. What a task becomes is decided in `decide.py`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from planner_sync.errors import Forbidden, GraphError, NotFound, Refusal, Rejected, Throttled, Unauthorized
+from planner_sync.graph.cards import Card, read_card
+from planner_sync.graph.planner import Planner
+from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.pending import Claim, Pending
+from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.vitals import Vitals
+from planner_sync.sync.adoption import Adoption
+from planner_sync.sync.brake import Brake
+from planner_sync.sync.decide import CLOCKS_MS, IMPORT_ID
+from planner_sync.sync.names import PlanNames, dump
+from planner_sync.sync.reconcile import Observed
+from planner_sync.sync.seen import GONE, Found
+
+log = logging.getLogger(__name__)
+
+CHUNK = 100
+NAMES_EVERY = 10
+DETAILS_AT_LEAST = 40
+PASSES_UNMAPPED = 3
+Look = Callable[[Claim, Observed], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One complete listing: Graph's tasks by id, and the server's time (ms) before it began."""
+
+    plan_id: str
+    tasks: Mapping[str, dict[str, Any]]
+    began: int
+    recovering: bool
+
+
+@dataclass
+class Download:
+    """The passes of one process. `beats` and `expand` are what it remembers between them."""
+
+    planner: Planner
+    plans: Plans
+    mapper: IdMapper
+    pending: Pending
+    names: PlanNames
+    adoption: Adoption
+    brake: Brake
+    vitals: Vitals
+    look: Look
+    _beats: dict[str, int] = field(default_factory=dict)
+    _passes: dict[str, int] = field(default_factory=dict)
+    _swept: dict[str, str] = field(default_factory=dict)
+    _expand: bool = True
+
+    async def run(self, plan_id: str) -> bool:
+        """One pass. False when the plan could not be read, or another instance is at it."""
+        if not await self.plans.take_lease(plan_id):
+            return False
+        try:
+            await self._pass(plan_id)
+        except Throttled:
+            return False
+        except GraphError as error:
+            code = "unauthorized" if isinstance(error, (Unauthorized, Forbidden, NotFound)) else "unreachable"
+            log.warning("plan %s: %s", plan_id, error)
+            await self.vitals.pass_failed(plan_id, f"{code}: {error}")
+            if not isinstance(error, (Forbidden, NotFound)):
+                await self.vitals.graph_failed(code)
+            return False
+        finally:
+            await self.plans.give_back(plan_id)
+        return True
+
+    async def _pass(self, plan_id: str) -> None:
+        started = time.monotonic()
+        moment = await self.plans.moment()
+        epoch = await self.plans.epoch(plan_id)
+        trusted = epoch is not None and epoch.run_id == moment.run_id and epoch.beat >= self._beats.get(plan_id, 0)
+        tasks = {task["id"]: task for task in await self._list(plan_id)}
+        await self.vitals.graph_ok()
+        listing = Listing(plan_id, tasks, moment.now, recovering=not trusted)
+        await self._read_names(plan_id)
+        known = await self.plans.cards(plan_id)
+        await self._look_at_changed(listing, known)
+        await self._look_at_unmapped(listing, known)
+        left_out = await self._look_at_missing(listing, known)
+        if listing.recovering:
+            await self.adoption.restore(plan_id, self._looks)
+        beat = (epoch.beat if epoch else 0) + 1
+        await self.plans.set_epoch(plan_id, Epoch(moment.run_id, max(beat, self._beats.get(plan_id, 0) + 1)))
+        self._beats[plan_id] = beat
+        took = round((time.monotonic() - started) * 1000)
+        await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
+
+    # -- what Planner shows ------------------------------------------------------------------------------------------
+    async def _list(self, plan_id: str) -> list[dict[str, Any]]:
+        try:
+            tasks = await self.planner.list_cards(plan_id, expand=self._expand, interactive=False)
+        except Rejected:
+            if not self._expand:
+                raise
+            self._expand = False
+            return await self._list(plan_id)
+        if self._expand and tasks and not any("details" in task for task in tasks):
+            self._expand = False
+        return tasks
+
+    async def _read_names(self, plan_id: str) -> None:
+        """Names are read again every tenth pass; when a human renamed one, every document of the plan is looked at."""
+        passes = self._passes[plan_id] = self._passes.get(plan_id, -1) + 1
+        if passes % NAMES_EVERY:
+            return
+        text = dump(await self.names.get(plan_id, fresh=True))
+        before = await self.plans.names(plan_id)
+        if text == before:
+            return
+        await self.plans.set_names(plan_id, text)
+        if before is not None:
+            owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))
+            await self.pending.mark(owners.values())
+
+    async def _with_details(self, tasks: Sequence[dict[str, Any]]) -> list[Card]:
+        """The cards with their details, which are asked for where the listing does not bring them."""
+
+        async def read(task: dict[str, Any]) -> Card | None:
+            if "details" in task:
+                return read_card(task)
+            try:
+                return read_card(task, await self.planner.read_details(task["id"], interactive=False))
+            except NotFound:
+                return None  # just made, or just deleted: the next pass will tell
+
+        return [card for card in await asyncio.gather(*(read(task) for task in tasks)) if card]
+
+    # -- cards that have a task --------------------------------------------------------------------------------------
+    async def _look_at_changed(self, listing: Listing, known: Mapping[str, str]) -> None:
+        changed = [task for pid, task in listing.tasks.items() if pid in known and _differs(task, known[pid])]
+        for start in range(0, len(changed), CHUNK):
+            await self._look_at_cards(listing, await self._with_details(changed[start : start + CHUNK]))
+        if not self._expand:
+            await self._sweep_details(listing, known, {task["id"] for task in changed})
+
+    async def _look_at_cards(self, listing: Listing, cards: Sequence[Card]) -> None:
+        owners = await self.mapper.task_ids([card.id for card in cards])
+        observed = {owners[card.id]: Observed(card=card, began=listing.began) for card in cards if card.id in owners}
+        await self._looks(listing.plan_id, observed)
+
+    async def _looks(self, plan_id: str, observed: Mapping[str, Observed]) -> None:
+        """Look at these tasks, many at once. One that somebody else holds gets its card read by the next look."""
+        await self.plans.take_lease(plan_id)
+        batch = await self.pending.claim(len(observed), list(observed))
+        await asyncio.gather(*(self.look(claim, observed[claim.task_id]) for claim in batch.claims))
+        busy = set(observed) - {claim.task_id for claim in batch.claims}
+        await self.pending.mark(sorted(busy), look="read")
+
+    async def _sweep_details(self, listing: Listing, known: Mapping[str, str], fresh: set[str]) -> None:
+        """An edit of a description may leave the task's etag alone: look at the details of some cards every time."""
+        ids = sorted(pid for pid in listing.tasks if pid in known and pid not in fresh)
+        after = self._swept.get(listing.plan_id, "")
+        turn = [pid for pid in ids if pid > after][:DETAILS_AT_LEAST]
+        turn += [pid for pid in ids if pid <= after][: DETAILS_AT_LEAST - len(turn)]
+        if not turn:
+            return
+        self._swept[listing.plan_id] = turn[-1]
+        cards = await self._with_details([listing.tasks[pid] for pid in turn])
+        moved = [card for card in cards if f"{card.etag} {card.details_etag}" != known[card.id]]
+        await self._look_at_cards(listing, moved)
+
+    # -- cards that have none ----------------------------------------------------------------------------------------
+    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str]) -> None:
+        ids = [pid for pid in listing.tasks if pid not in known]
+        owners = await self.mapper.task_ids(ids)
+        moved = [listing.tasks[pid] for pid in ids if pid in owners]
+        if moved:  # a human moved them here from another plan
+            await self._look_at_cards(listing, await self._with_details(moved))
+        buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
+        alone = [listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried]
+        cards = {card.id: card for card in await self._with_details(alone)}
+        await self._resolve_creates(listing, cards)
+        await self.adoption.place_orphans(listing.plan_id, cards, self._looks)
+        if listing.recovering:
+            await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks)
+        await self._import(listing, cards)
+
+    async def _resolve_creates(self, listing: Listing, cards: dict[str, Card]) -> None:
+        """Open create notes: was the card made?"""
+        creating = await self.plans.creating(listing.plan_id)
+        application = await self.plans.application()
+        for task_id, at in creating.items():
+            candidates = [card for card in cards.values() if _may_be_ours(card, application, at)]
+            found = Found(candidates, listing.began, alone=len(creating) == 1, sure=application is not None)
+            await self._looks(listing.plan_id, {task_id: Observed(found=found, began=listing.began)})
+            taken = await self.mapper.task_ids(list(cards))
+            for planner_id in taken:
+                cards.pop(planner_id, None)
+
+    async def _import(self, listing: Listing, cards: Mapping[str, Card]) -> None:
+        """Every other card gets a document; one of our own waits while a lost create may still claim it."""
+        creating = await self.plans.creating(listing.plan_id)
+        application = await self.plans.application()
+        young = await self.plans.young(listing.plan_id)
+        waiting: dict[str, int] = {}
+        ready: dict[str, Observed] = {}
+        for card in cards.values():
+            own = card.created_by_app == application if application else bool(creating)
+            passes = young.get(card.id, 0)
+            if own and (creating or passes < PASSES_UNMAPPED) and not listing.recovering:
+                waiting[card.id] = passes + 1
+            else:
+                ready[f"{IMPORT_ID}{card.id}"] = Observed(card=card, began=listing.began)
+        if waiting or young:
+            await self.plans.set_young(listing.plan_id, waiting)
+        tasks = list(ready)
+        for start in range(0, len(tasks), CHUNK):
+            await self._looks(listing.plan_id, {task: ready[task] for task in tasks[start : start + CHUNK]})
+
+    # -- cards that the listing lacks --------------------------------------------------------------------------------
+    async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> int:
+        """Ask for each by its id. The number of those that still answer."""
+        missing = [pid for pid in known if pid not in listing.tasks]
+        if not missing:
+            return 0
+        answers = await asyncio.gather(*(self._ask(pid) for pid in missing))
+        gone = [pid for pid, answer in zip(missing, answers, strict=True) if answer == GONE]
+        there = [answer for answer in answers if isinstance(answer, Card)]
+        await self._look_at_cards(listing, [card for card in there if card.plan_id != listing.plan_id])
+        if gone and not listing.recovering:
+            await self._bury(listing, gone)
+        return sum(card.plan_id == listing.plan_id for card in there)
+
+    async def _ask(self, planner_id: str) -> Card | str | None:
+        try:
+            task = await self.planner.read_task(planner_id, interactive=False)
+            return read_card(task, await self.planner.read_details(planner_id, interactive=False))
+        except NotFound:
+            return GONE
+        except (Forbidden, Refusal):
+            return None
+
+    async def _bury(self, listing: Listing, gone: Sequence[str]) -> None:
+        await self.planner.read_plan(listing.plan_id, interactive=False)
+        held = await self.brake.stops(listing.plan_id, "planner", len(gone))
+        owners = await self.mapper.task_ids(gone)
+        observed = Observed(card=GONE, began=listing.began, may_bury=not held)
+        for start in range(0, len(gone), CHUNK):
+            tasks = [owners[pid] for pid in gone[start : start + CHUNK] if pid in owners]
+            await self._looks(listing.plan_id, {task: replace(observed) for task in tasks})
+
+
+def _differs(task: Mapping[str, Any], etags: str) -> bool:
+    etag, _, details_etag = etags.partition(" ")
+    details = task.get("details")
+    if task.get("@odata.etag") != etag:
+        return True
+    return details is not None and details.get("@odata.etag") != details_etag
+
+
+def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
+    if application is not None and card.created_by_app != application:
+        return False
+    return _milliseconds(card.created_at) >= noted_at - CLOCKS_MS
+
+
+def _milliseconds(instant: str) -> int:
+    return round(datetime.fromisoformat(instant).timestamp() * 1000) if instant else 0

@@ -1,0 +1,90 @@
+"""Bucket and label names of the plans: read when needed, remembered in this process, made under a lease.
+
+A name is made only after a fresh read, by one instance at a time, and is written down before it is sent: a lost answer
+is settled by reading again.
+"""
+
+import asyncio
+import json
+from typing import Literal
+
+from planner_sync.errors import CardChanged, NotSent, Refusal, Throttled
+from planner_sync.graph.cards import Names, parse_plan_names
+from planner_sync.graph.planner import Planner
+from planner_sync.store.plans import Plans
+
+MAKER_LEASE_MS = 90_000
+LAG_MS = 30_000
+
+
+class PlanNames:
+    """The names of every plan, for one process."""
+
+    def __init__(self, planner: Planner, plans: Plans) -> None:
+        self._planner = planner
+        self._plans = plans
+        self._known: dict[str, Names] = {}
+        self._reading: dict[str, asyncio.Task[Names]] = {}
+
+    async def get(self, plan_id: str, *, fresh: bool = False) -> Names:
+        """The plan's names; `fresh` asks Planner again. Many that wait share one request."""
+        if plan_id in self._known and not fresh:
+            return self._known[plan_id]
+        if plan_id not in self._reading:
+            task = asyncio.create_task(self._read(plan_id))
+            self._reading[plan_id] = task
+            task.add_done_callback(lambda _: self._reading.pop(plan_id, None))
+        return await asyncio.shield(self._reading[plan_id])
+
+    async def make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
+        """Make a bucket, or name a free label; the names afterwards. Raises Refusal when no label is free."""
+        lease = f"names {plan_id}"
+        if not await self._plans.take_lease(lease, MAKER_LEASE_MS):
+            raise NotSent("another instance is making names in this plan")
+        try:
+            names = await self.get(plan_id, fresh=True)
+            if name in {bucket for _, bucket in names.buckets} if kind == "bucket" else name in names.labels.values():
+                return names
+            if await self._plans.made_lately(plan_id, f"{kind} {name}", LAG_MS):
+                raise NotSent(f"the {kind} {name!r} was sent before; it does not show yet")
+            try:
+                await self._send(plan_id, kind, name, names)
+            except (NotSent, Throttled, CardChanged):
+                await self._plans.forget_made(plan_id, f"{kind} {name}")
+                raise
+            return await self.get(plan_id, fresh=True)
+        finally:
+            await self._plans.give_back(lease)
+
+    async def _send(self, plan_id: str, kind: Literal["bucket", "label"], name: str, names: Names) -> None:
+        async def note() -> None:
+            await self._plans.note_made(plan_id, f"{kind} {name}")
+
+        if kind == "bucket":
+            body = {"name": name, "planId": plan_id, "orderHint": " !"}
+            await self._planner.create_bucket(body, before=note)
+            return
+        slot = _free_label(names, name)
+        await self._planner.update_plan_details(
+            plan_id, {"categoryDescriptions": {slot: name}}, names.etag, before=note
+        )
+
+    async def _read(self, plan_id: str) -> Names:
+        buckets, details = await asyncio.gather(
+            self._planner.list_buckets(plan_id), self._planner.read_plan_details(plan_id)
+        )
+        self._known[plan_id] = parse_plan_names(buckets, details)
+        return self._known[plan_id]
+
+
+def dump(names: Names) -> str:
+    """The names as JSON, to notice when a human renames one."""
+    return json.dumps([names.buckets, dict(names.labels)], sort_keys=True)
+
+
+def _free_label(names: Names, name: str) -> str:
+    """The last label without a name: people use the first ones by their colour alone."""
+    for slot in sorted(names.labels, key=lambda slot: -int(slot.removeprefix("category"))):
+        if not names.labels[slot]:
+            return slot
+    raise Refusal("no_free_label", f"labels: {name!r} needs a label, and all 25 of the plan have names", "labels")

@@ -1,0 +1,441 @@
+"""One look at one task: observe, decide, act, until the decision is to finish; then settle.
+
+Both wake-ups, a change in Redis and a change in Planner, end here. Every rule is in `decide.py`; this file reads and
+writes. A request that changes Planner is sent only after its note is stored, and the note is dropped only when the
+answer tells that it was, or was not, carried out.
+"""
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from planner_sync import dialects
+from planner_sync.errors import (
+    AnswerLost,
+    CardChanged,
+    Forbidden,
+    GraphError,
+    LimitReached,
+    NotFound,
+    NotSent,
+    Refusal,
+    Rejected,
+    Throttled,
+    Unauthorized,
+)
+from planner_sync.graph.cards import DETAILS_FIELDS, Card, create_body, details_patch, newer, read_card, task_patch
+from planner_sync.graph.planner import Planner
+from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.pending import Claim
+from planner_sync.store.plans import Plans
+from planner_sync.store.task_repository import NoteKind, Order, Result, Stored, TaskRepository
+from planner_sync.store.vitals import Vitals
+from planner_sync.sync import outcome, steps
+from planner_sync.sync.belief import Belief
+from planner_sync.sync.brake import Brake, Side
+from planner_sync.sync.decide import GRACE_MS, card_atoms, created_belief, decide, uploaded
+from planner_sync.sync.names import PlanNames
+from planner_sync.sync.people import People
+from planner_sync.sync.seen import GONE, Found, OpenNote, Owner, Policy, Seen
+from planner_sync.task import DOCUMENT_MAX_BYTES, Value
+
+log = logging.getLogger(__name__)
+
+MAX_STEPS = 60
+MAX_ROUNDS = 5  # of reading the card again after 409 or 412
+AGAIN_MS, UNAUTHORIZED_MS, RECOVERING_MS, RETRY_MS, RETRY_MAX_MS = 15_000, 60_000, 2_000, 2_000, 300_000
+Before = Callable[[], Awaitable[None]]
+
+
+class ClaimLost(Exception):
+    """Somebody else has the task now: leave everything as it is."""
+
+
+class Recovering(Exception):
+    """This Redis does not know the plan: no create and no delete before a pass has adopted its cards."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What whoever wakes the reconciler knows already.
+
+    A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
+    twin; whether the brake was asked already.
+    """
+
+    card: Card | str | None = None
+    began: int = 0
+    found: Found | None = None
+    twin: Card | None = None
+    recovering: bool = False
+    may_bury: bool = False
+
+
+class _Trouble(Exception):
+    """A GraphError, with what had been seen when it happened."""
+
+    def __init__(self, seen: Seen, error: GraphError) -> None:
+        super().__init__(str(error))
+        self.seen = seen
+        self.error = error
+
+
+@dataclass
+class Reconciler:
+    """Everything that a look needs; one for each process."""
+
+    repository: TaskRepository
+    mapper: IdMapper
+    plans: Plans
+    planner: Planner
+    names: PlanNames
+    people: People
+    brake: Brake
+    policy: Policy
+    vitals: Vitals
+
+    async def look(self, claim: Claim, observed: Observed | None = None) -> Result | None:
+        """Look at one claimed task and settle it. None: the claim was lost on the way."""
+        observed = observed or Observed()
+        try:
+            seen = await self._observe(claim, observed)
+            order = await self._run(seen, observed)
+            return await self.repository.settle(claim, order)
+        except ClaimLost:
+            return None
+
+    async def report_parked(self, claim: Claim) -> None:
+        """A task whose looks have never come to an end: something in it may kill the process."""
+        digest = await self.repository.digest(claim.task_id) or ""
+        reason = "no look at this task has come to an end; it is tried again once an hour"
+        record, message = outcome.failure(claim.task_id, claim.now, "internal", reason, retrying=True)
+        log.error("task %s: %s", claim.task_id, reason)
+        await self.repository.report(claim.task_id, record, digest, message)
+
+    # -- observe -----------------------------------------------------------------------------------------------------
+    async def _observe(self, claim: Claim, observed: Observed) -> Seen:
+        stored = await self.repository.read(claim.task_id)
+        belief = Belief.load(stored.state) if stored.state else None
+        last = dialects.parse(stored.last) if stored.last else None
+        document, refusal = _parse(stored, belief)
+        card: Any = observed.card
+        if isinstance(card, Card) and belief and not _usable(card, belief, observed.began):
+            card, claim = None, replace(claim, look="read")
+        return Seen(
+            claim=claim,
+            policy=self.policy,
+            stored=stored,
+            document=document,
+            refusal=refusal,
+            last=last,
+            belief=belief,
+            notes=tuple(OpenNote.read(note) for note in stored.notes),
+            people=self.people.known,
+            card=card,
+            fresh=card == GONE,
+            found=observed.found,
+            twin=observed.twin,
+            recovering=observed.recovering,
+        )
+
+    # -- decide, act -------------------------------------------------------------------------------------------------
+    async def _run(self, seen: Seen, observed: Observed) -> Order:
+        rounds = 0
+        for _ in range(MAX_STEPS):
+            try:
+                step = decide(seen)
+                if isinstance(step, steps.Finish):
+                    return step.order
+                if isinstance(step, steps.BuryCard):
+                    if not observed.may_bury:
+                        await self._brake(seen, "planner", 1)
+                    return step.order
+                seen = await self._act(seen, step)
+            except Refusal as refusal:
+                return outcome.refused(seen, refusal)
+            except Recovering:
+                return outcome.later(seen, RECOVERING_MS)
+            except _Trouble as trouble:
+                seen, error = trouble.seen, trouble.error
+                if isinstance(error, (CardChanged, NotFound)) and rounds < MAX_ROUNDS and seen.belief:
+                    rounds += 1
+                    seen = replace(seen, card=None, fresh=False, claim=replace(seen.claim, look="read"))
+                    continue
+                return await self._give_back(seen, error)
+        return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
+
+    async def _brake(self, seen: Seen, side: Side, vanished: int | None = None) -> None:
+        if await self.brake.stops(seen.plan_id, side, vanished):
+            raise Refusal("held", f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once")
+
+    async def _act(self, seen: Seen, step: steps.Step) -> Seen:
+        try:
+            match step:
+                case steps.ReadNames(fresh):
+                    names = await self.names.get(seen.plan_id, fresh=fresh)
+                    return replace(seen, names=names, names_fresh=fresh or seen.names_fresh)
+                case steps.MakeName(kind, name):
+                    return replace(seen, names=await self.names.make(seen.plan_id, kind, name))
+                case steps.FindPeople(texts):
+                    await self.people.find(texts)
+                    return replace(seen, people=dict(self.people.known))
+                case steps.AskOwner(planner_id):
+                    owner = (await self.mapper.task_ids([planner_id])).get(planner_id)
+                    buried = planner_id in await self.mapper.buried([planner_id])
+                    return replace(seen, owner=Owner(planner_id, owner, buried))
+                case steps.ReadCard(planner_id):
+                    return await self._read_card(seen, planner_id)
+                case steps.ReadDetails(planner_id):
+                    details = await self.planner.read_details(planner_id)
+                    return replace(seen, card=_with_details(seen, details))
+                case steps.TakeCard(belief):
+                    return await self._take(seen, belief)
+                case steps.CreateCard():
+                    return await self._create(seen, step)
+                case steps.PatchTask() | steps.PatchDetails():
+                    return await self._patch(seen, step)
+                case steps.DeleteCard(planner_id):
+                    return await self._delete(seen, planner_id)
+        except GraphError as error:
+            raise _Trouble(seen, error) from error
+        raise AssertionError(f"{step} is no step that acts")
+
+    async def _read_card(self, seen: Seen, planner_id: str) -> Seen:
+        try:
+            task = await self.planner.read_task(planner_id)
+            details = await self.planner.read_details(planner_id)
+        except NotFound:
+            # 404 proves a delete only while the plan itself can be read.
+            await self.planner.read_plan(seen.plan_id)
+            return replace(seen, card=GONE, fresh=True)
+        return replace(seen, card=read_card(task, details), fresh=True)
+
+    async def _take(self, seen: Seen, belief: Belief) -> Seen:
+        """A card that exists becomes this task's own, or is followed into another plan."""
+        before = seen.belief
+        done = [note.nonce for note in seen.notes if note.kind == "create"]
+        taken = replace(seen, belief=belief, names=None if before and before.plan_id != belief.plan_id else seen.names)
+        await self._record(taken, belief, done=done, old_plan_id=before.plan_id if before else "")
+        card = seen.card if isinstance(seen.card, Card) else None
+        left = tuple(note for note in seen.notes if note.nonce not in done)
+        return replace(taken, notes=left, found=None, twin=None, card=card)
+
+    async def _create(self, seen: Seen, step: steps.CreateCard) -> Seen:
+        answer, seen, nonce = await self._send(
+            seen,
+            "create",
+            step.atoms,
+            (),
+            lambda before: self.planner.create_task(create_body(step.plan_id, step.atoms), before=before),
+        )
+        card = read_card(answer)
+        belief = uploaded(created_belief(card, step.atoms), step.atoms, seen.names)
+        posted = json.dumps({"taskId": seen.task_id, "atoms": dict(step.atoms)})
+        await self._record(seen, belief, done=[nonce], created=True, posted=posted)
+        if card.created_by_app:
+            await self._learn_application(card.created_by_app)
+        await self._count("created", seen)
+        return replace(seen, belief=belief, card=card)
+
+    async def _patch(self, seen: Seen, step: steps.PatchTask | steps.PatchDetails) -> Seen:
+        belief = _believed(seen)
+        if isinstance(step, steps.PatchTask):
+            etag = seen.card.etag if isinstance(seen.card, Card) else belief.etag
+            body = task_patch(step.changes)
+            update = self.planner.update_task
+        else:
+            known = seen.card.details_etag if isinstance(seen.card, Card) else None
+            etag = known or belief.details_etag
+            body = details_patch(step.changes, card_atoms(seen, belief))
+            update = self.planner.update_details
+        answer, seen, nonce = await self._send(
+            seen,
+            "update",
+            step.changes,
+            step.unsaid,
+            lambda before: update(belief.planner_id, body, etag, before=before),
+        )
+        owed = tuple(message for _, message in step.unsaid)
+        news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
+        belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
+        card = _with_task(seen, answer) if isinstance(step, steps.PatchTask) else _with_details(seen, answer)
+        belief = replace(belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag)
+        await self._record(seen, belief, done=[nonce])
+        await self._count("patched", seen)
+        return replace(seen, belief=belief, card=card)
+
+    async def _delete(self, seen: Seen, planner_id: str) -> Seen:
+        await self._brake(seen, "agents")
+        etag = seen.card.etag if isinstance(seen.card, Card) else ""
+        try:
+            _, seen, _ = await self._send(
+                seen,
+                "delete",
+                {},
+                (),
+                lambda before: self.planner.delete_task(planner_id, etag, before=before),
+            )
+        except _Trouble as trouble:
+            if not isinstance(trouble.error, NotFound):
+                raise
+            seen = trouble.seen
+        await self._count("deleted", seen)
+        return replace(seen, card=GONE, fresh=True, claim=replace(seen.claim, said="deleted"))
+
+    async def _send(
+        self,
+        seen: Seen,
+        kind: NoteKind,
+        atoms: Mapping[str, Value | None],
+        unsaid: steps.Unsaid,
+        send: Callable[[Before], Awaitable[Any]],
+    ) -> tuple[Any, Seen, str]:
+        """Write the note, send the request; what is known afterwards of the note is in the seen that comes back."""
+        nonce = uuid.uuid4().hex
+        plan_id = seen.plan_id
+        body = json.dumps({"kind": kind, "plan": plan_id, "atoms": dict(atoms), "unsaid": list(unsaid)})
+
+        async def note() -> None:
+            answer = await self.repository.write_note(seen.claim, nonce, body, plan_id, kind)
+            if answer == "overtaken":
+                raise ClaimLost
+            if answer == "recovering":
+                raise Recovering
+
+        try:
+            return await send(note), seen, nonce
+        except AnswerLost as error:
+            raise _Trouble(seen, error) from error
+        except (Forbidden, LimitReached) as error:
+            # Planner has been seen to answer 403 to a create and to have created.
+            done = seen if kind == "create" else _without(seen, nonce)
+            raise _Trouble(done, error) from error
+        except GraphError as error:
+            raise _Trouble(_without(seen, nonce), error) from error
+
+    async def _record(
+        self,
+        seen: Seen,
+        belief: Belief,
+        *,
+        done: list[str],
+        created: bool = False,
+        posted: str = "",
+        old_plan_id: str = "",
+    ) -> None:
+        """Keep what Graph has told us, whatever the document says by now."""
+        order = Order(
+            plan_id=belief.plan_id,
+            planner_id=belief.planner_id,
+            old_plan_id=old_plan_id,
+            etags=belief.etags,
+            state=belief.dump(),
+            notes_done=done,
+            creating_done=True,
+            created=created,
+            posted=posted,
+            release=False,
+        )
+        if await self.repository.settle(seen.claim, order) != "settled":
+            raise ClaimLost
+
+    async def _learn_application(self, application: str) -> None:
+        if await self.plans.application() != application:
+            await self.plans.set_application(application)
+
+    async def _count(self, name: str, seen: Seen) -> None:
+        now = (await self.plans.moment()).now
+        await asyncio.gather(self.vitals.count(name), self.vitals.lag("upload", now - seen.claim.due))
+
+    # -- trouble -----------------------------------------------------------------------------------------------------
+    async def _give_back(self, seen: Seen, error: GraphError) -> Order:
+        log.warning("task %s: %s", seen.task_id, error)
+        before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
+        wait = min(RETRY_MS * 2 ** min(before.get("tries", 0), 8), RETRY_MAX_MS)
+        match error:
+            case Throttled():
+                return outcome.later(seen, round(error.retry_after * 1000) + 1)
+            case NotSent():
+                return outcome.later(seen, wait, "unreachable", str(error), say_after=3)
+            case AnswerLost():
+                lost = any(note.kind == "create" for note in seen.notes) or seen.belief is None
+                return outcome.later(seen, GRACE_MS if lost else wait, "unreachable", str(error), say_after=3)
+            case Unauthorized():
+                return outcome.later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
+            case LimitReached():
+                return outcome.refused(seen, Refusal("limit", f"{error.code}: Planner takes no more ({error})"))
+            case Forbidden() | NotFound() if not await self._plan_answers(seen.plan_id):
+                return outcome.later(
+                    seen, UNAUTHORIZED_MS, "unauthorized", f"plan {seen.plan_id} cannot be read: {error}"
+                )
+            case Rejected() | Forbidden() | NotFound():
+                return outcome.refused(seen, Refusal("refused_by_planner", str(error)))
+        return outcome.later(seen, AGAIN_MS)
+
+    async def _plan_answers(self, plan_id: str) -> bool:
+        try:
+            await self.planner.read_plan(plan_id)
+        except GraphError:
+            return False
+        return True
+
+
+def _parse(stored: Stored, belief: Belief | None) -> tuple[Any, Refusal | None]:
+    if stored.wrong_type:
+        return None, Refusal("not_json", "the key of the document holds something that is no string")
+    if stored.text is None:
+        return None, None
+    if stored.size is not None:
+        reason = f"the document has {stored.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
+        return None, Refusal("limit", reason)
+    try:
+        return dialects.parse(stored.text, belief.dialect if belief else None), None  # type: ignore[arg-type]
+    except Refusal as refusal:
+        return None, refusal
+
+
+def _usable(card: Card, belief: Belief, began: int) -> bool:
+    """May a card of a listing be compared with the base? Not one that may be older than what we know."""
+    if belief.settled_at >= began or newer(belief.etag, card.etag):
+        return False
+    return not (card.details_etag and newer(belief.details_etag, card.details_etag))
+
+
+def _believed(seen: Seen) -> Belief:
+    if seen.belief is None:
+        raise ValueError(f"task {seen.task_id}: there is no card to change")
+    return seen.belief
+
+
+def _without(seen: Seen, nonce: str) -> Seen:
+    return replace(seen, done_notes=(*seen.done_notes, nonce))
+
+
+def _with_task(seen: Seen, task: Mapping[str, Any]) -> Card:
+    """The card after a PATCH of the task: what was read of the details stays."""
+    card, old = read_card(task), seen.card
+    if not isinstance(old, Card) or old.details_etag is None:
+        return card
+    details = {atom: value for atom, value in old.atoms.items() if _is_details(atom)}
+    return replace(card, atoms={**card.atoms, **details}, details_etag=old.details_etag, order=old.order)
+
+
+def _with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
+    """The card with its details; a task that was not read in this look is taken as it was last agreed."""
+    belief, known = seen.belief, seen.card
+    card = read_card({"id": known.id if isinstance(known, Card) else _believed(seen).planner_id}, details)
+    own = {atom: value for atom, value in card.atoms.items() if _is_details(atom)}
+    if isinstance(known, Card):
+        task = {atom: value for atom, value in known.atoms.items() if not _is_details(atom)}
+        return replace(known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order)
+    belief = _believed(seen)
+    task = {atom: value for atom, value in belief.base.items() if not _is_details(atom)}
+    return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})
+
+
+def _is_details(atom: str) -> bool:
+    return atom.split(" ", 1)[0] in DETAILS_FIELDS

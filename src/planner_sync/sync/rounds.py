@@ -1,0 +1,123 @@
+"""Rounds: every interval one pass over each plan, and one sweep over all documents. Bounded in time."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from redis.exceptions import RedisError
+
+from planner_sync.errors import Refusal
+from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.pending import Pending
+from planner_sync.store.plans import Plans
+from planner_sync.store.sweep import Sweep
+from planner_sync.store.vitals import Vitals
+from planner_sync.sync.bad_ids import BadIds
+from planner_sync.sync.download import Download
+from planner_sync.task import check_task_id
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 10.0
+SWEEP_LEASE_MS = 30_000
+PRUNE_EVERY = 100
+PLANS_AT_ONCE = 4
+
+
+@dataclass
+class Rounds:
+    """The polls and sweeps of one process. `evicting` says that a missing key proves nothing on this server."""
+
+    plan_ids: tuple[str, ...]
+    download: Download
+    sweep: Sweep
+    mapper: IdMapper
+    plans: Plans
+    pending: Pending
+    bad_ids: BadIds
+    vitals: Vitals
+    interval: float
+    on_marked: Callable[[], None]
+    evicting: bool = False
+    _rounds: int = 0
+    _sweep_now: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def sweep_soon(self) -> None:
+        """Something may have been missed."""
+        self._sweep_now.set()
+
+    async def run(self) -> None:
+        """Poll and sweep until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._poll_on())
+            group.create_task(self._sweep_on())
+
+    async def poll(self) -> None:
+        """One pass over each plan; the plans that cannot be read hold up no other."""
+        places = asyncio.Semaphore(PLANS_AT_ONCE)
+
+        async def one(plan_id: str) -> bool:
+            async with places:
+                try:
+                    return await self.download.run(plan_id)
+                except (RedisError, OSError):
+                    raise
+                except Exception:  # one plan must never stop the others
+                    log.exception("plan %s: a pass has failed", plan_id)
+                    return False
+
+        done = await asyncio.gather(*(one(plan_id) for plan_id in self.plan_ids))
+        if any(done):
+            await self.vitals.poll_done()
+        self.on_marked()
+
+    async def sweep_once(self) -> None:
+        """Mark what changed without a message, and what is missing for the second time."""
+        if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS):
+            return
+        self._rounds += 1
+        mapped = await self.mapper.all_task_ids()
+        now = (await self.plans.moment()).now
+        swept = await self.sweep.run(mapped, SWEEP_SECONDS)
+        good = []
+        for task_id in swept.changed:
+            try:
+                check_task_id(task_id)
+            except Refusal as refusal:
+                await self.bad_ids.report(task_id, refusal)
+            else:
+                good.append(task_id)
+        await self.pending.mark(good)
+        if swept.complete:
+            await self.bad_ids.withdraw_missing(swept.present)
+            missing = await self.sweep.confirm_missing(swept, now, round(self.interval * 900))
+            if not self.evicting:
+                await self.pending.mark(missing, look="missing")
+        if self._rounds % PRUNE_EVERY == 0:
+            await self.plans.prune()
+        await self.plans.give_back("sweep")
+        self.on_marked()
+
+    async def _poll_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self.interval
+            try:
+                await self.poll()
+            except (RedisError, OSError) as error:
+                log.warning("Redis does not answer: %s", type(error).__name__)
+            await asyncio.sleep(max(due - loop.time(), 0.05))
+
+    async def _sweep_on(self) -> None:
+        while True:
+            self._sweep_now.clear()
+            try:
+                await self.sweep_once()
+            except (RedisError, OSError) as error:
+                log.warning("Redis does not answer: %s", type(error).__name__)
+            try:
+                async with asyncio.timeout(self.interval):
+                    await self._sweep_now.wait()
+            except TimeoutError:
+                pass

@@ -23,6 +23,7 @@ from planner_sync.errors import (
     NotFound,
     NotSent,
     Rejected,
+    Throttled,
     Unauthorized,
 )
 from planner_sync.graph.answers import Answer, Failure, Json, Method, Outcome, Request, read_answer, translate
@@ -95,11 +96,15 @@ class Graph:
         """
         request = Request(method, path, json, etag)
         self._fence(request)
-        outcome = await self._gate.ride(
-            request, self._carry, before=before, interactive=interactive, batchable=batchable
-        )
-        if error := translate(request, outcome, self._gate.paused):
-            raise error
+        try:
+            outcome = await self._gate.ride(
+                request, self._carry, before=before, interactive=interactive, batchable=batchable
+            )
+        except (Throttled, NotSent) as error:  # of the gate, which does not know what it holds back
+            raise type(error)(f"{request}: {error}", retry_after=error.retry_after) from None
+        refusal = translate(request, outcome, self._gate.paused)
+        if refusal is not None:
+            raise refusal
         assert isinstance(outcome, Answer)
         return outcome
 
@@ -174,10 +179,10 @@ class Graph:
         deadline = asyncio.get_running_loop().time() + seconds
         outcomes = await self._authorised(requests, deadline)
         answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-        throttles = [answer for answer in answers if answer.status in (429, 503)]
-        for answer in throttles:
-            self._gate.throttled(wished_pause(answer.headers))
-        if answers and not throttles:
+        wishes = [wished_pause(answer.headers) for answer in answers if answer.status in (429, 503)]
+        if wishes:
+            self._gate.throttled(max((wish for wish in wishes if wish is not None), default=None))
+        elif answers:
             self._gate.flowing()
         return outcomes
 

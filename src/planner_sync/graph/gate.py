@@ -127,6 +127,7 @@ class Gate:
         pause = wished if wished is not None else running or self._backoff()
         self._allowed = 1  # after the pause one round trip probes, the others follow its success
         if pause > running:
+            log.info("Graph throttles: paused for %.1f s", pause)
             self.pause_for(pause)
             self._in_background(self._publish_pause(pause * 1000))
         return self.paused
@@ -164,15 +165,12 @@ class Gate:
     # -- admission ---------------------------------------------------------------------------------------------------
     async def _admitted(self, seat: _Seat) -> Car:
         self._refuse_long_pause()
-        queue = self._interactive if seat.interactive else self._bulk
-        queue.append(seat)
+        (self._interactive if seat.interactive else self._bulk).append(seat)
         self._admit_soon()
         try:
             return await seat.admitted
         except asyncio.CancelledError:
-            if seat in queue:
-                queue.remove(seat)
-            elif not seat.admitted.cancelled() and seat.admitted.exception() is None:
+            if not seat.admitted.cancelled() and seat.admitted.exception() is None:
                 seat.admitted.result().leave(seat)
             raise
 
@@ -183,6 +181,9 @@ class Gate:
 
     def _admit(self) -> None:
         self._admission = None
+        # Who gave up while waiting is still in its queue.
+        self._interactive = deque(seat for seat in self._interactive if not seat.admitted.done())
+        self._bulk = deque(seat for seat in self._bulk if not seat.admitted.done())
         if pause := self.paused:
             self._hold_back(pause)
             return
@@ -250,7 +251,7 @@ class Gate:
             await self._sleep(pause)
         # A process that was frozen wakes up here, hours later maybe.
         if (left := latest - self._clock()) <= 0:
-            raise NotSent("there was no time left for the request: it was not sent")
+            raise NotSent("there was no time left: not sent")
         return dict(zip(aboard, await carry(list(aboard.values()), left), strict=True))
 
     async def _prepared(self, before: Before) -> None:
@@ -260,13 +261,13 @@ class Gate:
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise NotSent("preparing the request took too long: it was not sent") from None
+            raise NotSent("preparing it took too long: not sent") from None
 
     def _next_car(self, seat: _Seat, request: object) -> Car:
         """One for a passenger whose car has left. It does not wait again: what `before` wrote down grows old."""
         self._refuse_long_pause()
         if len(self._on_the_road) >= self._allowed:
-            raise NotSent("the request came too late for its place, and no other is free: it was not sent")
+            raise NotSent("it came too late for its place, and no other is free: not sent")
         car = self._start([seat])
         car.board(seat, request)
         return car
@@ -277,4 +278,4 @@ class Gate:
 
 
 def _throttled(pause: float) -> Throttled:
-    return Throttled(f"Graph is paused for {pause:.0f} s: the request was not sent", retry_after=pause)
+    return Throttled(f"Graph is paused for {pause:.1f} s: not sent", retry_after=pause)

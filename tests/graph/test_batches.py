@@ -40,6 +40,33 @@ async def test_a_429_pauses_everybody_and_is_published() -> None:
     assert published == [30_000]
 
 
+async def test_a_whole_batch_of_429_is_one_pause_the_longest() -> None:
+    published = []
+
+    async def publish(milliseconds: float) -> None:
+        published.append(milliseconds)
+
+    def item(n: str, seconds: str) -> dict[str, Any]:
+        return {"id": n, "status": 429, "headers": {"Retry-After": seconds}, "body": {"error": {}}}
+
+    reply_to_both = batch_answer(item("1", "10"), item("2", "30"))
+    results, _ = await outcomes(lambda _: reply_to_both, gate=Gate(publish_pause=publish))
+
+    assert [type(result) for result in results] == [Throttled, Throttled]
+    assert published == [30_000]
+
+
+async def test_what_a_pause_holds_back_is_named() -> None:
+    gate = Gate()
+    gate.pause_for(60)
+
+    async with RawServer(reset).running() as server, graph_at(server.url, gate=gate) as graph:
+        with pytest.raises(Throttled, match=r"^GET /planner/tasks/a: Graph is paused for .* s: not sent$"):
+            await graph.request("GET", "/planner/tasks/a?$select=id")
+
+    assert server.requests == []
+
+
 async def test_a_503_pauses_everybody_but_may_have_happened() -> None:
     async with (
         RawServer(lambda _: graph_error(503, retry_after="30")).running() as server,

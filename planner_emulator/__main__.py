@@ -9,6 +9,7 @@ import sys
 
 from planner_emulator.actors import User
 from planner_emulator.app import create_app
+from planner_emulator.control import Control
 from planner_emulator.planner import Planner
 from planner_emulator.serving import Server
 from planner_emulator.switches import Switches
@@ -27,7 +28,7 @@ def main() -> int:
     except ValueError as mistakes:
         sys.stderr.write(f"{mistakes}\n")
         return _USAGE
-    return asyncio.run(_serve(Server(create_app(planner, Tokens([wishes.token])), wishes.host, wishes.port)))
+    return asyncio.run(_serve(Server(create_app(Control(planner, Tokens([wishes.token]))), wishes.host, wishes.port)))
 
 
 def seed(world: World, plans: list[str], users: list[str]) -> None:

@@ -18,11 +18,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from planner_emulator.control import Control
-from planner_emulator.planner import Planner
 from planner_emulator.refusals import Refused
 from planner_emulator.replies import Response
 from planner_emulator.serving import cut_connection
-from planner_emulator.tokens import Tokens
 
 _BOARD = Path(__file__).parent / "board"
 _PAGE_HEADERS = {
@@ -34,9 +32,8 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(planner: Planner, tokens: Tokens) -> Starlette:
+def create_app(control: Control) -> Starlette:
     """The ASGI application over one planner. It must be served by `serving.Server`, which can cut connections."""
-    control = Control(planner, tokens)
 
     async def board(request: Request) -> HttpResponse:
         return FileResponse(_BOARD / "index.html", headers=_PAGE_HEADERS)

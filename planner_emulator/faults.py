@@ -64,7 +64,7 @@ class Fault:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}")
         fault = cls(**members)
         for pattern in (fault.method, fault.path):
-            re.compile(pattern)
+            _check_pattern(pattern)
         return fault
 
     def matches(self, request: Request) -> bool:
@@ -96,6 +96,13 @@ class Faults:
                 fault.spoiled += 1
                 return fault
         return None
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as why:
+        raise ValueError(f"{pattern!r} is no regular expression: {why}") from why
 
 
 def play(fault: Fault, execute: Callable[[], Response], refuse: Callable[[Refused], Response]) -> Response:

@@ -62,9 +62,9 @@ class World:
         """A plan with buckets whose ids follow from the plan's id and their names."""
         act = self.act(self.human())
         plan = plans.blank(plan_id, str(uuid.uuid5(_GROUPS, plan_id)), title, act)
-        for place, name in enumerate(reversed(buckets)):
+        for place, name in enumerate(buckets):
             bucket_id = derived_id(plan_id, name)
-            hint = hints.newest_first(act.ticks + place)
+            hint = hints.newest_first(act.ticks - place)
             plan.buckets[bucket_id] = plans.blank_bucket(plan, bucket_id, name, hint)
         self.state.plans[plan_id] = plan
         self.state.revision += 1

@@ -152,13 +152,12 @@ async def emulator_in_loop(
     if planner is None:
         planner = Planner(switches=Switches.parse(f"{name}={value}" for name, value in switches.items()))
         seed(planner.world, list(plans), list(users))
-    tokens = Tokens([TOKEN])
-    server = Server(create_app(planner, tokens), "127.0.0.1", 0)
+    control = Control(planner, Tokens([TOKEN]))
+    server = Server(create_app(control), "127.0.0.1", 0)
     serving = asyncio.create_task(server.serve())
     await server.listening.wait()
     try:
-        control = _directly(Control(planner, tokens))
-        yield Emulator(f"http://127.0.0.1:{server.port}", control, list(planner.world.state.plans), planner)
+        yield Emulator(f"http://127.0.0.1:{server.port}", _directly(control), list(planner.world.state.plans), planner)
     finally:
         server.should_exit = True
         await serving

@@ -162,7 +162,7 @@ class Graph:
         if foreign := [plan for plan in named if plan not in self._plan_ids]:
             raise Rejected(f"{request}: plan {foreign[0]} is not in the allow-list")
         if not self._is_below_base(url):
-            raise Rejected(f"{request}: the path leads out of {self._base}")
+            raise Rejected(f"{request}: the path leads out of {self._prefix}")
         if request.etag is not None and not (request.etag.isascii() and request.etag.isprintable()):
             raise Rejected(f"{request}: the etag cannot be sent")
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from planner_sync import logs
 from planner_sync.errors import SettingsError
@@ -108,16 +108,26 @@ def _stop_on_signals() -> asyncio.Event:
 
 async def _run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> int:
     """Run until asked to stop (0) or until the work ends by itself, which it should not (1)."""
+    others = asyncio.all_tasks()
     running, asked = asyncio.create_task(work, name="sync"), asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
-    running.cancel()
     asked.cancel()
-    outcome = (await asyncio.gather(running, return_exceptions=True))[0]
-    if stop.is_set() and (outcome is None or isinstance(outcome, asyncio.CancelledError)):
+    await _end(running, others)
+    error = None if running.cancelled() else running.exception()
+    if stop.is_set() and error is None:
         log.info("stopped")
         return 0
-    log.error("the service ended by itself", exc_info=outcome)
+    log.error("the service ended by itself", exc_info=error)
     return 1
+
+
+async def _end(running: asyncio.Task[None], others: set[asyncio.Task[Any]]) -> None:
+    """Cancel the work, and again what did not hear of it: below Python 3.12 `asyncio.wait_for`, with which redis-py
+    sends every command, can lose a cancel (https://github.com/python/cpython/issues/81839)."""
+    running.cancel()
+    while not (await asyncio.wait({running}, timeout=0.5))[0]:
+        for task in asyncio.all_tasks() - others:
+            task.cancel()
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ async def _serve(server: Server) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Explicitly, since a parent may have started us with SIGINT ignored.
-        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+        loop.add_signal_handler(number, server.stop)
     announcing = asyncio.create_task(_announce(server))
     await server.serve()
     announcing.cancel()

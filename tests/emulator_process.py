@@ -159,7 +159,7 @@ async def emulator_in_loop(
     try:
         yield Emulator(f"http://127.0.0.1:{server.port}", _directly(control), list(planner.world.state.plans), planner)
     finally:
-        server.should_exit = True
+        server.stop()
         await serving
 
 

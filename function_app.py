@@ -55,16 +55,22 @@ def pinned(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corouti
 
 
 class Process:
-    """What this worker process holds: the service, once the settings are right, built on the worker's own loop."""
+    """What this worker process holds: the service, built on the worker's own loop, or what is wrong with the settings.
+
+    Some mistakes only Redis can tell (a namespace that fits no cluster); the tick that meets one leaves it in `wrong`.
+    """
 
     def __init__(self) -> None:
+        self.wrong: SettingsError | None = None
         self._parts: tuple[Settings, Service] | None = None
 
     def parts(self) -> "tuple[Settings, Service]":
         """The settings and the service, built at the first call (which no other can interrupt: it awaits nothing).
 
-        Raises SettingsError as long as the settings are wrong.
+        Raises SettingsError where the settings are wrong.
         """
+        if self.wrong is not None:
+            raise self.wrong
         if self._parts is None:
             settings = Settings.from_env(os.environ).for_timer()
             logs.to_stderr("planner_sync", settings.log_level, settings.secrets())
@@ -90,12 +96,12 @@ async def poll(timer: func.TimerRequest) -> None:
     """Watch the listener, do what is due, look at every plan."""
     try:
         _, service = process.parts()
+        async with asyncio.timeout(TICK_SECONDS):
+            await service.tick()
     except SettingsError as error:
+        process.wrong = error
         for line in error.lines:
             log.error("%s", line)
-        return
-    async with asyncio.timeout(TICK_SECONDS):
-        await service.tick()
 
 
 def add_route(route: Route) -> None:

@@ -107,7 +107,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> int:
-    """Run until asked to stop (0) or until the work ends by itself, which it should not (1)."""
+    """Run until asked to stop (0), or until the work ends by itself, which it should not (2: wrong settings, 1)."""
     others = asyncio.all_tasks()
     running, asked = asyncio.create_task(work, name="sync"), asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -117,6 +117,8 @@ async def _run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> 
     if stop.is_set() and error is None:
         log.info("stopped")
         return 0
+    if isinstance(error, SettingsError):  # one that only Redis can tell, such as a namespace that fits no cluster
+        return _refuse(error.lines)
     log.error("the service ended by itself", exc_info=error)
     return 1
 

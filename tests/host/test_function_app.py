@@ -11,6 +11,8 @@ import pytest
 
 import function_app
 from planner_sync.web.routes import ROUTES
+from tests.host.service_process import PLAN
+from tests.redis_process import redis_process
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = ("redis", "msal", "httpx", "starlette", "uvicorn", "pydantic", "requests", "planner_sync.sync.service")
@@ -124,6 +126,14 @@ def test_with_wrong_settings_every_tick_logs_the_same_lines_and_health_names_the
         "PLANNER_SYNC_GRAPH_TOKEN",
     }
     assert "not to be seen" not in run.stderr
+
+
+def test_a_mistake_that_only_redis_can_tell_is_told_like_the_others():
+    with redis_process(cluster_enabled="yes") as url:
+        run = run_python(WRONG_SETTINGS, PLANNER_SYNC_PLAN_IDS=PLAN, PLANNER_SYNC_GRAPH_TOKEN="token", REDIS_URL=url)
+
+    assert run.stdout.startswith('503 {"status":"unhealthy","checks":{"settings":"down"}}')
+    assert run.stderr.count("PLANNER_SYNC_NAMESPACE: ") == 2
 
 
 def python(code: str, **env: str) -> str:

@@ -52,6 +52,16 @@ def test_a_port_that_is_taken_is_a_wrong_setting():
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_on_a_cluster_a_namespace_without_a_hash_tag_is_a_wrong_setting():
+    with redis_process(cluster_enabled="yes") as url:
+        ended = run(**NOBODY, REDIS_URL=url, PLANNER_SYNC_HTTP_PORT=str(free_port()))
+
+    assert ended.returncode == 2
+    assert "PLANNER_SYNC_NAMESPACE: " in ended.stderr
+    assert "{annika}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_help_says_what_it_is():
     ended = run("--help")
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from planner_emulator import instants, plans, tasks
+from planner_emulator import history, instants, plans, tasks
 from planner_emulator.actors import Act
 from planner_emulator.planner import Planner
 from planner_emulator.resources import Json
@@ -41,7 +41,7 @@ class Humans:
         task, _ = tasks.create(self._state, body, act, self._world.random)
         if details:
             tasks.patch_details(self._state, task, details, None, act)
-        return _card(task)
+        return history.shown(task)
 
     def edit(self, task_id: str, fields: Json, user: str | None = None) -> Json:
         """Change any fields of a card; keys of checklist, references, assignments and labels merge, null removes."""
@@ -51,7 +51,7 @@ class Humans:
             tasks.patch(self._state, task, own, None, act)
         if details:
             tasks.patch_details(self._state, task, details, None, act)
-        return _card(task)
+        return history.shown(task)
 
     def complete(self, task_id: str, user: str | None = None) -> Json:
         return self.edit(task_id, {"percentComplete": 100}, user)
@@ -91,13 +91,13 @@ class Humans:
         """The service computes the card's order anew: the etag moves, nothing that people see does."""
         task = self._task(task_id)
         tasks.rehint(self._state, task, self._act(None))
-        return _card(task)
+        return history.shown(task)
 
     def hide(self, task_id: str, ms: int = 3_600_000) -> Json:
         """Listings leave the card out for a while, although it answers by its id; 0 shows it again."""
         task = self._task(task_id)
         task.hidden_until = self._world.now() + ms * _MS if ms else 0
-        return _card(task)
+        return history.shown(task)
 
     def delete(self, task_id: str, user: str | None = None) -> Json:
         tasks.delete(self._state, self._task(task_id), None, self._act(user))
@@ -163,10 +163,6 @@ def encoded(url: str) -> str:
     for plain, code in _ENCODED:
         url = url.replace(plain, code)
     return url
-
-
-def _card(task: Task) -> Json:
-    return {**task.resource.json(), "details": task.details.json()}
 
 
 def _parted(fields: Json, act: Act) -> tuple[Json, Json]:

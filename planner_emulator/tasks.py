@@ -20,7 +20,6 @@ def create(state: State, body: Json, act: Act, random: Random) -> tuple[Task, bo
         return present, False
     plan = _plan_named(state, rest.pop("planId", None), act)
     task = _blank(plan, act, new_id(random))
-    task.resource.fields["title"] = None
     writes = fields.writes(task.resource, rest, act)
     if not any(write.field == "title" for write in writes):
         raise refusals.invalid("Task", "Title", "A non-null value must be specified for this field.")

@@ -13,6 +13,7 @@ export class CardDialog {
     this.fields = this.form.elements;
     this.form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      this.takeItem();
       const changes = this.changes();
       if (!Object.keys(changes).length || (await actions.save(this.task.id, changes))) element.close();
     });
@@ -110,10 +111,15 @@ export class CardDialog {
   addItem(event) {
     if (event.key !== "Enter") return;
     event.preventDefault();
-    const title = event.target.value.trim();
-    if (!title) return;
-    this.find(".checklist").append(checklistRow(crypto.randomUUID(), { title, isChecked: false }));
-    event.target.value = "";
+    this.takeItem();
+  }
+
+  /** Make a checklist item of what stands in the line for a new one. */
+  takeItem() {
+    const line = this.find(".new-item");
+    const title = line.value.trim();
+    if (title) this.find(".checklist").append(checklistRow(crypto.randomUUID(), { title, isChecked: false }));
+    line.value = "";
   }
 
   showChoices(task, plan, users) {

@@ -104,6 +104,7 @@ def test_every_field_of_the_dialog_is_stored(page: Page, emulator: Emulator) -> 
     page.find("[data-label=category4]").click()
     page.find(".people-choices input").click()
     page.find(".new-item").send_keys("Fill the can\n")
+    page.find(".new-item").send_keys("Carry it")
     page.picture("emulator-card")
     save(page)
 
@@ -113,7 +114,7 @@ def test_every_field_of_the_dialog_is_stored(page: Page, emulator: Emulator) -> 
     assert (card["dueDateTime"], card["percentComplete"], card["priority"]) == ("2031-05-06T10:00:00Z", 45, 1)
     assert card["appliedCategories"] == {"category4": True}
     assert len(card["assignments"]) == 1
-    assert [item["title"] for item in card["details"]["checklist"].values()] == ["Fill the can"]
+    assert [item["title"] for item in card["details"]["checklist"].values()] == ["Fill the can", "Carry it"]
     page.until(lambda: "6 May" in page.find(".card").text)
     page.picture("emulator-board")
 

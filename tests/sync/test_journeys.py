@@ -7,7 +7,7 @@ from tests.sync.world import World
 
 @pytest.mark.contract("§6 Agent creates or updates")
 async def test_a_document_becomes_a_card_and_learns_its_id(world: World) -> None:
-    world.start()
+    await world.start()
     await world.write("report-7", title="Write the report", secret={"mine": [1, 2.50]})
     planner_id = await world.until_uploaded("report-7")
     card = world.card("Write the report")
@@ -23,7 +23,7 @@ async def test_a_document_becomes_a_card_and_learns_its_id(world: World) -> None
 
 @pytest.mark.contract("§6 Human creates a card")
 async def test_a_card_becomes_a_document(world: World) -> None:
-    world.start()
+    await world.start()
     card = world.human.create(title="From a human")
     task_id = f"planner-{card['id']}"
     await world.until(lambda: world.find(task_id))
@@ -36,7 +36,7 @@ async def test_a_card_becomes_a_document(world: World) -> None:
 
 @pytest.mark.contract("§6 Both change different fields")
 async def test_different_fields_both_survive(world: World) -> None:
-    world.start()
+    await world.start()
     await world.write("t1", title="Both", percentComplete=0, description="old")
     planner_id = await world.until_uploaded("t1")
     await world.until(lambda: world.cards()[planner_id]["details"]["description"] == "old")
@@ -53,7 +53,7 @@ async def test_different_fields_both_survive(world: World) -> None:
 
 @pytest.mark.contract("§6 Agent deletes: `DEL` the key and publish `deleted`")
 async def test_an_agents_delete_deletes_the_card(world: World) -> None:
-    world.start()
+    await world.start()
     await world.write("gone", title="Going")
     await world.until_uploaded("gone")
     await world.delete("gone")
@@ -64,7 +64,7 @@ async def test_an_agents_delete_deletes_the_card(world: World) -> None:
 
 @pytest.mark.contract("§6 Human deletes the card")
 async def test_a_humans_delete_deletes_the_document(world: World) -> None:
-    world.start()
+    await world.start()
     await world.write("gone", title="Going")
     planner_id = await world.until_uploaded("gone")
     world.human.delete(planner_id)

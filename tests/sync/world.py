@@ -48,10 +48,16 @@ class World:
         self._services.append((service, None))
         return service
 
-    def start(self) -> Service:
-        """A further instance, running by itself."""
+    async def start(self) -> Service:
+        """A further instance, running by itself; it is listening when this returns."""
+        before = await self._listeners()
         service = build(Settings.from_env(self.env))
         self._services.append((service, asyncio.create_task(service.run())))
+
+        async def listens() -> bool:
+            return await self._listeners() > before
+
+        await self.until(listens, "the listener")
         return service
 
     async def stop(self) -> None:
@@ -62,6 +68,15 @@ class World:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             await service.aclose()
+
+    async def _listeners(self) -> int:
+        return int((await self.redis.pubsub_numsub(self.keys.updates))[0][1])
+
+    async def forget_claims(self) -> None:
+        """As if the leases of a killed process had run out."""
+        pending = self.keys.private("pending")
+        for task_id in await self.redis.zrange(pending, 0, -1):
+            await self.redis.zadd(pending, {task_id: 0})
 
     async def settle(self, service: Service) -> None:
         """One round by hand: sweep, look at what is due, one pass over each plan, look again."""

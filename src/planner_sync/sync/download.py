@@ -46,7 +46,7 @@ class Listing:
 
 @dataclass
 class Download:
-    """The passes of one process. `beats` and `expand` are what it remembers between them."""
+    """The passes of one process. `waiting` are tasks that a pass releases: now the plan is known."""
 
     planner: Planner
     plans: Plans
@@ -57,6 +57,7 @@ class Download:
     brake: Brake
     vitals: Vitals
     look: Look
+    waiting: set[str]
     _beats: dict[str, int] = field(default_factory=dict)
     _passes: dict[str, int] = field(default_factory=dict)
     _swept: dict[str, str] = field(default_factory=dict)
@@ -99,6 +100,8 @@ class Download:
         beat = (epoch.beat if epoch else 0) + 1
         await self.plans.set_epoch(plan_id, Epoch(moment.run_id, max(beat, self._beats.get(plan_id, 0) + 1)))
         self._beats[plan_id] = beat
+        await self.pending.mark(self.waiting)
+        self.waiting.clear()
         took = round((time.monotonic() - started) * 1000)
         await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
 

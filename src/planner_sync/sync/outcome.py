@@ -12,7 +12,7 @@ from typing import Any, Literal
 from planner_sync import dialects
 from planner_sync.errors import Code, Refusal
 from planner_sync.graph.cards import Card, Names
-from planner_sync.store.task_repository import Order, document_hash
+from planner_sync.store.task_repository import Channel, Order, document_hash
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Conflict, Merged
@@ -23,7 +23,8 @@ from planner_sync.task import PRIORITY_DEFAULT, Document, Value
 HOUR_MS = 3_600_000
 # A refusal that its surroundings caused may pass by itself.
 HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person", "unknown_bucket"})
-SYNC, UPDATES = "sync", "updates"
+SYNC: Channel = "sync"
+UPDATES: Channel = "updates"
 
 
 def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names) -> Order:
@@ -298,30 +299,30 @@ def _renamed(reading: Reading, belief: Belief, names: Names) -> Iterable[str]:
             yield from fields_of(frozenset({f"labels {identity}"}), names)
 
 
-def _uploaded(seen: Seen, belief: Belief) -> list[tuple[str, str]]:
+def _uploaded(seen: Seen, belief: Belief) -> list[tuple[Channel, str]]:
     if not belief.uploaded and not belief.created:
         return []
     return [_sync(seen, "uploaded", belief.planner_id, created=belief.created, fields=list(belief.uploaded))]
 
 
-def _conflicts(seen: Seen, merged: Merged, names: Names) -> list[tuple[str, str]]:
+def _conflicts(seen: Seen, merged: Merged, names: Names) -> list[tuple[Channel, str]]:
     return [(SYNC, json.dumps(conflict_message(seen, conflict, merged.want, names))) for conflict in merged.conflicts]
 
 
-def _unsaid(belief: Belief) -> list[tuple[str, str]]:
+def _unsaid(belief: Belief) -> list[tuple[Channel, str]]:
     return [(SYNC, json.dumps(message)) for message in belief.unsaid]
 
 
-def _deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> tuple[str, str]:
+def _deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> tuple[Channel, str]:
     return SYNC, json.dumps(deleted_conflict(seen, kept=kept, lost=lost, winner=winner))
 
 
-def _failed(seen: Seen, code: Code, reason: str, retrying: bool) -> tuple[str, str]:
+def _failed(seen: Seen, code: Code, reason: str, retrying: bool) -> tuple[Channel, str]:
     planner_id = seen.belief.planner_id if seen.belief else None
     return _sync(seen, "failed", planner_id, reason=reason, code=code, retrying=retrying)
 
 
-def _updated(seen: Seen, action: str, text: str, changed: Iterable[str]) -> tuple[str, str]:
+def _updated(seen: Seen, action: str, text: str, changed: Iterable[str]) -> tuple[Channel, str]:
     body = {
         "action": action,
         "taskId": seen.task_id,
@@ -333,7 +334,7 @@ def _updated(seen: Seen, action: str, text: str, changed: Iterable[str]) -> tupl
     return UPDATES, json.dumps(body)
 
 
-def _sync(seen: Seen, action: str, planner_id: str | None, **more: Any) -> tuple[str, str]:
+def _sync(seen: Seen, action: str, planner_id: str | None, **more: Any) -> tuple[Channel, str]:
     return SYNC, json.dumps(_body(seen, action, planner_id, **more))
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from planner_sync import dialects
@@ -86,7 +86,7 @@ class _Trouble(Exception):
 
 @dataclass
 class Reconciler:
-    """Everything that a look needs; one for each process."""
+    """Everything that a look needs; one for each process. `waiting` are tasks that wait for a plan to be adopted."""
 
     repository: TaskRepository
     mapper: IdMapper
@@ -97,6 +97,7 @@ class Reconciler:
     brake: Brake
     policy: Policy
     vitals: Vitals
+    waiting: set[str] = field(default_factory=set)
 
     async def look(self, claim: Claim, observed: Observed | None = None) -> Result | None:
         """Look at one claimed task and settle it. None: the claim was lost on the way."""
@@ -158,6 +159,7 @@ class Reconciler:
             except Refusal as refusal:
                 return outcome.refused(seen, refusal)
             except Recovering:
+                self.waiting.add(seen.task_id)
                 return outcome.later(seen, RECOVERING_MS)
             except _Trouble as trouble:
                 seen, error = trouble.seen, trouble.error

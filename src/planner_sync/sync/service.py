@@ -69,7 +69,9 @@ class Parts:
         bad_ids = BadIds(repository, plans)
         self.workers = Workers(self.pending, reconciler, self.gate.pause_for)
         adoption = Adoption(plans, mapper, repository, sweep, planner)
-        download = Download(planner, plans, mapper, self.pending, names, adoption, brake, vitals, self.workers.look)
+        download = Download(
+            planner, plans, mapper, self.pending, names, adoption, brake, vitals, self.workers.look, reconciler.waiting
+        )
         self.rounds = Rounds(
             plan_ids=settings.plan_ids,
             download=download,

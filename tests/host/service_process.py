@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,15 +12,12 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.redis_process import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "src" / "planner_sync_service.py"
 Found = TypeVar("Found")
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 class Running:
@@ -69,6 +65,7 @@ def running(*, deaf_parent: bool = False, **env: str) -> Iterator[Running]:
         process.kill()
         process.wait(10)
         if process.stderr:
+            print(process.stderr.read())  # what is left of the log, shown where a test failed
             process.stderr.close()
 
 

@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from tests.emulator_process import emulator_process
-from tests.host.service_process import PLAN, ROOT, eventually, free_port, run, running
-from tests.redis_process import redis_process
+from tests.host.service_process import PLAN, ROOT, eventually, run, running
+from tests.redis_process import free_port, redis_process
 
 NOBODY = {"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "a-secret-token"}
 

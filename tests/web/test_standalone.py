@@ -16,7 +16,7 @@ from planner_sync.store.scripts import Scripts
 from planner_sync.store.vitals import Vitals
 from planner_sync.web.routes import ROUTES, Backing
 from planner_sync.web.standalone import MOST_BODY_BYTES, bind, create_app, serving
-from tests.redis_process import redis_process
+from tests.redis_process import free_port, redis_process
 
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
 ENV = {"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "token"}
@@ -39,11 +39,6 @@ async def client(redis_url: str, **env: str) -> AsyncIterator[httpx.AsyncClient]
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as http,
         ):
             yield http
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @pytest.mark.contract("§7 GET /api/health")

@@ -1,1 +1,5 @@
 """What agents use. Knows no Planner."""
+
+from planner_sync.agents.client import AgentClient
+
+__all__ = ["AgentClient"]

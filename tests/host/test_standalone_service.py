@@ -112,8 +112,8 @@ def test_every_log_line_has_its_time_level_and_name(redis_url, unreachable):
 @pytest.mark.contract("§6 Agent creates or updates")
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
 @pytest.mark.contract("§7 GET /api/health")
-def test_one_task_goes_to_planner_and_comes_back_changed(redis_url):
-    with emulator_process() as emulator, Redis.from_url(redis_url) as redis:
+def test_one_task_goes_to_planner_and_comes_back_changed():
+    with redis_process() as redis_url, emulator_process() as emulator, Redis.from_url(redis_url) as redis:
         settings = {
             "REDIS_URL": redis_url,
             "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,

@@ -1,4 +1,4 @@
-"""Random cards, documents and bases for the laws of the merge: small maps of atoms, a few edits apart from each other."""
+"""Random cards, documents and bases for the laws of the merge: small maps of atoms, a few edits apart."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,9 @@ Atoms = dict[str, Value]
 ITEMS = ("checklist 1", "checklist 2", "references https://a.example/")
 MEMBERS = ("labels category1", "labels category2", "assignedTo ann", "assignedTo bob")
 DAYS = [f"2026-03-0{n}T10:00:00Z" for n in range(1, 5)]
-FIELDS = frozenset(
-    ("title", "description", "percentComplete", "priority", "startDate", "dueDate", "bucketId")
-    + ("labels", "assignedTo", "checklist", "references")
-)
+FIELDS = frozenset({"title", "description", "percentComplete", "priority", "startDate", "dueDate", "bucketId"}) | {
+    *("labels", "assignedTo", "checklist", "references")
+}
 PLAIN: Mapping[str, st.SearchStrategy[Any]] = {
     "title": st.sampled_from(["A", "B", "C"]),
     "percentComplete": st.sampled_from([0, 50, 100]),

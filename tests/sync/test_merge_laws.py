@@ -155,9 +155,7 @@ def _gone(three: tuple[Atoms, Atoms, Atoms], item: str) -> bool:
 
 @given(SIDES, WINNERS)
 @pytest.mark.contract("§6 Both change the same field")
-def test_a_conflict_names_two_values_and_the_winners_stays(
-    three: tuple[Atoms, Atoms, Atoms], winner: Winner
-) -> None:
+def test_a_conflict_names_two_values_and_the_winners_stays(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
     base, document, card = three
     result = merged(base, document, card, winner)
     for conflict in result.conflicts:

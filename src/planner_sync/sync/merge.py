@@ -33,6 +33,7 @@ Meant = Value | Day | Word | None
 Kind = Literal["same", "changed", "stale", "apart"]
 ITEM_FIELDS: Final = {"checklist": ("title", "isChecked"), "references": ("alias", "type")}
 DATES: Final = ("startDate", "dueDate")
+NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,13 @@ NO_OPINION: Final = Meaning(frozenset(), {})
 
 @dataclass(frozen=True)
 class Conflict:
-    """Both sides changed an atom: `kept` stays, `lost` does not. `mine` is what the document meant."""
+    """Both sides changed an atom: `kept` stays, `lost` does not; `attributes` are those of an item that one has."""
 
     atom: str
     kept: Value | None
     lost: Value | None
     winner: Winner
+    attributes: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -187,21 +189,20 @@ class _Merge:
         touched = [name for name in names if self.base.get(name) != self.card.get(name)]
         edited = [name for name in names if self._kind(name) in ("changed", "apart")]
         removed = self.meaning.speaks_of(item) and item not in self.meaning.atoms
-        if now != was:
-            self.human.add(item)
+        if now != was or touched:
+            self.human.add(item)  # so that whoever has not seen the edit cannot take the item off unasked
         if removed and kind in ("changed", "apart") and now:
             self.meant.add(item)
             apart = kind == "apart" or bool(touched)
-            stays = self._decide(item, None, True) is not None if apart else False
-            if stays:
+            theirs = {name: self.card[name] for name in names if name in self.card}
+            if apart and self._decide(item, None, True, theirs) is not None:
                 self._take_from_card(item, names, touched)
         elif was and not now:
             self.human.update(touched)
-            mine = self.meaning.atoms.get(item) is not None and bool(edited)
-            if mine and self._decide(item, True, None) is not None:
-                self._keep(item, True)
-                for name in names:
-                    self._keep(name, self._mine_or(name, self.base.get(name)))
+            mine = {name: value for name in names if (value := self._mine_or(name, self.base.get(name))) is not None}
+            edits = self.meaning.atoms.get(item) is not None and bool(edited)
+            if edits and self._decide(item, True, None, mine) is not None:
+                self.want.update({item: True, **mine})
         elif now and removed:
             self._take_from_card(item, names, touched)
         elif now:
@@ -212,7 +213,8 @@ class _Merge:
             self.meant.update([item, *edited])
             self._keep(item, True)
             for name in names:
-                self._keep(name, self._mine_or(name, None))
+                # Planner ticks no new item; that it says so afterwards must not look like a human's change.
+                self._keep(name, self._mine_or(name, False if name.endswith(" isChecked") else None))
 
     def _take_from_card(self, item: str, names: list[str], touched: list[str]) -> None:
         self._keep(item, True)
@@ -229,19 +231,22 @@ class _Merge:
         if start is None or due is None or str(start) <= str(due):
             return
         mine = [atom for atom in DATES if atom in self.meant]
-        if not mine or not self.human.intersection(DATES):
+        if not mine or not any(atom in self.human or self.trail(atom).human > self.rev for atom in DATES):
             return
         for atom in mine:
             value = concrete(self.meaning.atoms.get(atom))
             if self.winner == "planner" and self.want.get(atom) != self.card.get(atom):
+                self.human.add(atom)
                 self._keep(atom, self._decide(atom, value, self.card.get(atom)))
         for atom in DATES:
-            if self.winner == "agents" and atom not in mine:
+            if self.winner == "agents" and atom not in mine and self.card.get(atom) != self.base.get(atom):
                 self._keep(atom, self._decide(atom, self.base.get(atom), self.card.get(atom)))
 
-    def _decide(self, atom: str, mine: Value | None, theirs: Value | None) -> Value | None:
+    def _decide(
+        self, atom: str, mine: Value | None, theirs: Value | None, attributes: Mapping[str, Value] = NO_ATTRIBUTES
+    ) -> Value | None:
         kept, lost = (theirs, mine) if self.winner == "planner" else (mine, theirs)
-        self.conflicts.append(Conflict(atom, kept, lost, self.winner))
+        self.conflicts.append(Conflict(atom, kept, lost, self.winner, attributes))
         return kept
 
     def _keep(self, atom: str, value: Value | None) -> None:

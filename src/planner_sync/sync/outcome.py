@@ -227,7 +227,8 @@ def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -
 def conflict_message(seen: Seen, conflict: Conflict, atoms: Mapping[str, Value], names: Names) -> dict[str, Any]:
     """The `conflict` message about one atom."""
     (field_name,) = fields_of(frozenset({conflict.atom}), names)
-    kept, lost = (show_atom(conflict.atom, value, atoms, names) for value in (conflict.kept, conflict.lost))
+    shown = {**atoms, **conflict.attributes}
+    kept, lost = (show_atom(conflict.atom, value, shown, names) for value in (conflict.kept, conflict.lost))
     planner_id = seen.belief.planner_id if seen.belief else ""
     return _body(seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner)
 

@@ -3,6 +3,7 @@
 On a cluster one namespace lives in one slot, by its hash tag; pub/sub goes through any of its servers.
 """
 
+import asyncio
 import logging
 from typing import Any
 
@@ -42,6 +43,16 @@ async def may_evict(client: Any) -> bool:
     info = await client.info("memory")
     nodes = info.values() if info and all(isinstance(value, dict) for value in info.values()) else [info]
     return any(int(node.get("maxmemory", 0)) and _takes_all(node) for node in nodes)
+
+
+def end_if_cancelled() -> None:
+    """For loops around Redis: below Python 3.12 a cancel can be lost in `asyncio.wait_for`, with which redis-py sends.
+
+    https://github.com/python/cpython/issues/81839
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _takes_all(node: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 
 from planner_sync.errors import Refusal
+from planner_sync.store.connection import end_if_cancelled
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Plans
@@ -106,7 +107,9 @@ class Rounds:
             try:
                 await self.poll()
             except (RedisError, OSError) as error:
+                end_if_cancelled()
                 log.warning("Redis does not answer: %s", type(error).__name__)
+            end_if_cancelled()
             await asyncio.sleep(max(due - loop.time(), 0.05))
 
     async def _sweep_on(self) -> None:
@@ -115,7 +118,9 @@ class Rounds:
             try:
                 await self.sweep_once()
             except (RedisError, OSError) as error:
+                end_if_cancelled()
                 log.warning("Redis does not answer: %s", type(error).__name__)
+            end_if_cancelled()
             try:
                 async with asyncio.timeout(self.interval):
                     await self._sweep_now.wait()

@@ -15,7 +15,7 @@ from planner_sync.graph.client import Graph
 from planner_sync.graph.gate import Gate
 from planner_sync.graph.planner import Planner
 from planner_sync.settings import Settings
-from planner_sync.store.connection import connect, for_namespace, may_evict
+from planner_sync.store.connection import connect, end_if_cancelled, for_namespace, may_evict
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
@@ -165,6 +165,7 @@ class Service:
                 try:
                     self._parts = await self._open()
                 except (RedisError, OSError) as error:
+                    end_if_cancelled()
                     log.warning("waiting for Redis: %s", type(error).__name__)
                     await asyncio.sleep(RECONNECT_SECONDS)
             return self._parts

@@ -14,6 +14,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from planner_sync.errors import Refusal
+from planner_sync.store.connection import end_if_cancelled
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Claim, Pending, Word
 from planner_sync.store.vitals import Vitals
@@ -51,8 +52,10 @@ class Workers:
                 try:
                     wait = await self._start_due()
                 except (RedisError, OSError) as error:
+                    end_if_cancelled()
                     log.warning("Redis does not answer: %s", type(error).__name__)
                     wait = RETRY_SECONDS
+                end_if_cancelled()
                 await self._wait(wait)
         finally:
             for look in self._looks:
@@ -143,6 +146,7 @@ class Listener:
             try:
                 await self._listen()
             except* (RedisError, OSError, asyncio.IncompleteReadError) as errors:
+                end_if_cancelled()
                 log.warning("the subscription has ended: %s", type(errors.exceptions[0]).__name__)
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -162,6 +166,7 @@ class Listener:
         canary = self.keys.canary(self.instance).encode()
         while True:
             message = await pubsub.get_message(timeout=CANARY_EVERY)
+            end_if_cancelled()
             if message is None:
                 continue
             if message["type"] == "subscribe":
@@ -196,6 +201,7 @@ class Listener:
             if self._heard > beaten:
                 beaten = self._heard
                 await self.vitals.beat_listener(self.instance)
+            end_if_cancelled()
 
     async def _mark_all(self, hints: dict[str, Word]) -> None:
         by_word: dict[Word, list[str]] = {}
@@ -214,6 +220,7 @@ class Listener:
     async def _talk_to_itself(self) -> None:
         while True:
             await self.publish(self.keys.canary(self.instance), uuid.uuid4().hex)
+            end_if_cancelled()
             await asyncio.sleep(CANARY_EVERY)
             if self.clock() - self._heard > CANARY_DEAD:
                 raise ConnectionError("the subscription is silent")

@@ -49,7 +49,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 # A library, or a part of one -> the modules or rooms that may import it. The longest name that fits counts.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "redis": ("planner_sync.store", "demo"),
-    "redis.exceptions": ("planner_sync.store", "planner_sync.sync", "planner_sync.agents"),
+    "redis.exceptions": ("planner_sync.store", "planner_sync.sync", "planner_sync.agents", "demo"),
     "httpx": ("planner_sync.graph.client", "planner_sync.graph.auth", "demo"),
     "msal": ("planner_sync.graph.auth",),
     "requests": ("planner_sync.graph.auth",),

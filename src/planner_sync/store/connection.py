@@ -15,13 +15,20 @@ from planner_sync.errors import SettingsError
 log = logging.getLogger(__name__)
 
 SOCKET_SECONDS = 5.0
+CONNECTIONS, WAIT_SECONDS = 24, 20.0  # small servers take few connections; a busy moment waits for one
 
 
 def connect(url: str) -> Any:
     """A client for the server at `url`; nothing is opened before the first command."""
-    return redis.asyncio.Redis.from_url(
-        url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS, health_check_interval=30
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=WAIT_SECONDS,
+        socket_timeout=SOCKET_SECONDS,
+        socket_connect_timeout=SOCKET_SECONDS,
+        health_check_interval=30,
     )
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 async def for_namespace(client: Any, url: str, namespace: str) -> Any:

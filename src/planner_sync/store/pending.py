@@ -13,7 +13,8 @@ from typing import Literal
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
-LEASE_MS = 120_000
+CLAIM_MS = 20_000  # to read and decide; a note renews it
+SEND_MS = 45_000  # a request's total deadline, 30 s, and time to store what came of it
 MAX_ATTEMPTS = 5
 PARK_MS = 3_600_000
 
@@ -23,7 +24,7 @@ Look = Literal["", "read", "missing"]
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to one task for `LEASE_MS`, and what was known when it was given.
+    """The right to one task for `CLAIM_MS`, and what was known when it was given.
 
     `mark` tells at the settle whether something happened since, `said` is what a message said of the task, `look` how
     it must be looked at, `now` the server's time (ms) and `due` the time from which the task was due.
@@ -74,7 +75,7 @@ class Pending:
         given = list(task_ids) if task_ids is not None else []
         if task_ids is not None and not given:
             return Batch(now=0, pause_ms=0, next_ms=-1, claims=(), parked=())
-        args: list[str | bytes | int] = [self._worker, uuid.uuid4().hex, most, LEASE_MS, MAX_ATTEMPTS, PARK_MS, *given]
+        args: list[str | bytes | int] = [self._worker, uuid.uuid4().hex, most, CLAIM_MS, MAX_ATTEMPTS, PARK_MS, *given]
         answer = json.loads(await self._scripts["claim_tasks"](self._claiming, args))
         now = int(answer["now"])
         return Batch(

@@ -8,7 +8,7 @@ from typing import Any
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
-LEASE_MS = 90_000
+LEASE_MS = 15_000
 BURIED_MS = 30 * 24 * 3600 * 1000
 
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from planner_sync.store.keys import Keys
-from planner_sync.store.pending import LEASE_MS, Claim
+from planner_sync.store.pending import SEND_MS, Claim
 from planner_sync.store.scripts import Scripts
 
 Result = Literal["settled", "moved", "overtaken", "taken"]
 NoteKind = Literal["create", "update", "delete"]
+Channel = Literal["sync", "updates"]
 READ_IN_ONE = 500
 WRONG_TYPE = "wrong type"
 
@@ -74,8 +75,8 @@ class Order:
     due_ms: int = -1
     keep_said: bool = False
     refusal: str | None = ""
-    messages: list[tuple[str, str]] = field(default_factory=list)
-    document_messages: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[tuple[Channel, str]] = field(default_factory=list)
+    document_messages: list[tuple[Channel, str]] = field(default_factory=list)
 
 
 def document_hash(text: bytes, size: int | None = None) -> str:
@@ -124,7 +125,7 @@ class TaskRepository:
         private = self._keys.private
         keys = [private("pending"), private("claims"), self._keys.task(claim.task_id), private("epochs")]
         answer = await self._scripts["write_note"](
-            [*keys, private("creating", plan_id)], [claim.task_id, claim.token, LEASE_MS, nonce, body, plan_id, kind]
+            [*keys, private("creating", plan_id)], [claim.task_id, claim.token, SEND_MS, nonce, body, plan_id, kind]
         )
         return str(answer.decode())
 
@@ -157,8 +158,8 @@ class TaskRepository:
             "due": order.due_ms,
             "keep_said": order.keep_said,
             "refusal": order.refusal,
-            "messages": order.messages,
-            "document_messages": order.document_messages,
+            "messages": self._addressed(order.messages),
+            "document_messages": self._addressed(order.document_messages),
         }
         planner_id, plan = order.planner_id or "none", order.plan_id
         keys = [
@@ -180,6 +181,10 @@ class TaskRepository:
         answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
         result: Result = answer.decode()
         return result
+
+    def _addressed(self, messages: Sequence[tuple[Channel, str]]) -> list[tuple[str, str]]:
+        channels = {"sync": self._keys.sync, "updates": self._keys.updates}
+        return [(channels[channel], text) for channel, text in messages]
 
     async def digest(self, task_id: str) -> str | None:
         """The hash by which the sweep knows this document; None when there is none."""

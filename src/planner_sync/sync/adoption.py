@@ -20,7 +20,7 @@ from planner_sync.sync.decide import IMPORT_ID
 from planner_sync.sync.reconcile import Observed
 
 SWEEP_SECONDS = 60.0
-Looks = Callable[[str, Mapping[str, Observed]], Awaitable[None]]
+Looks = Callable[[Mapping[str, Observed]], Awaitable[None]]
 
 
 @dataclass
@@ -40,9 +40,9 @@ class Adoption:
             task_id = await self.mapper.public_task_id(card.id) or by_planner_id.get(card.id)
             task_id = task_id or (by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in free else None)
             if task_id:
-                await looks(plan_id, {task_id: Observed(card=card, began=began, recovering=True)})
+                await looks({task_id: Observed(card=card, began=began, recovering=True)})
             elif card.created_by_app is not None and (twins := by_title.get(str(card.atoms.get("title")))):
-                await looks(plan_id, {twins[0]: Observed(twin=card, began=began, recovering=True)})
+                await looks({twins[0]: Observed(twin=card, began=began, recovering=True)})
             owner = (await self.mapper.task_ids([card.id])).get(card.id)
             if owner:
                 cards.pop(card.id)
@@ -55,7 +55,7 @@ class Adoption:
         owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))
         there = await self.repository.read_documents(list(owners.values()))
         lost = [task_id for task_id in owners.values() if task_id not in there]
-        await looks(plan_id, {task_id: Observed(recovering=True) for task_id in lost})
+        await looks({task_id: Observed(recovering=True) for task_id in lost})
 
     async def place_orphans(self, plan_id: str, cards: dict[str, Card], looks: Looks) -> None:
         """A card whose mapping was refused: its document's, if that has none; deleted, if nobody has touched it."""

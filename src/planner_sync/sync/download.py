@@ -16,7 +16,7 @@ from planner_sync.graph.cards import Card, read_card
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Claim, Pending
-from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.plans import LEASE_MS, Epoch, Plans
 from planner_sync.store.vitals import Vitals
 from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.brake import Brake
@@ -67,6 +67,7 @@ class Download:
         """One pass. False when the plan could not be read, or another instance is at it."""
         if not await self.plans.take_lease(plan_id):
             return False
+        renewing = asyncio.create_task(self._renew(plan_id))
         try:
             await self._pass(plan_id)
         except Throttled:
@@ -79,8 +80,15 @@ class Download:
                 await self.vitals.graph_failed(code)
             return False
         finally:
+            renewing.cancel()
             await self.plans.give_back(plan_id)
         return True
+
+    async def _renew(self, plan_id: str) -> None:
+        """Hold the lease as long as the pass runs; of a killed process it ends soon."""
+        while True:
+            await asyncio.sleep(LEASE_MS / 3000)
+            await self.plans.take_lease(plan_id)
 
     async def _pass(self, plan_id: str) -> None:
         started = time.monotonic()
@@ -156,11 +164,10 @@ class Download:
     async def _look_at_cards(self, listing: Listing, cards: Sequence[Card]) -> None:
         owners = await self.mapper.task_ids([card.id for card in cards])
         observed = {owners[card.id]: Observed(card=card, began=listing.began) for card in cards if card.id in owners}
-        await self._looks(listing.plan_id, observed)
+        await self._looks(observed)
 
-    async def _looks(self, plan_id: str, observed: Mapping[str, Observed]) -> None:
+    async def _looks(self, observed: Mapping[str, Observed]) -> None:
         """Look at these tasks, many at once. One that somebody else holds gets its card read by the next look."""
-        await self.plans.take_lease(plan_id)
         batch = await self.pending.claim(len(observed), list(observed))
         await asyncio.gather(*(self.look(claim, observed[claim.task_id]) for claim in batch.claims))
         busy = set(observed) - {claim.task_id for claim in batch.claims}
@@ -202,7 +209,7 @@ class Download:
         for task_id, at in creating.items():
             candidates = [card for card in cards.values() if _may_be_ours(card, application, at)]
             found = Found(candidates, listing.began, alone=len(creating) == 1, sure=application is not None)
-            await self._looks(listing.plan_id, {task_id: Observed(found=found, began=listing.began)})
+            await self._looks({task_id: Observed(found=found, began=listing.began)})
             taken = await self.mapper.task_ids(list(cards))
             for planner_id in taken:
                 cards.pop(planner_id, None)
@@ -225,7 +232,7 @@ class Download:
             await self.plans.set_young(listing.plan_id, waiting)
         tasks = list(ready)
         for start in range(0, len(tasks), CHUNK):
-            await self._looks(listing.plan_id, {task: ready[task] for task in tasks[start : start + CHUNK]})
+            await self._looks({task: ready[task] for task in tasks[start : start + CHUNK]})
 
     # -- cards that the listing lacks --------------------------------------------------------------------------------
     async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> int:
@@ -257,7 +264,7 @@ class Download:
         observed = Observed(card=GONE, began=listing.began, may_bury=not held)
         for start in range(0, len(gone), CHUNK):
             tasks = [owners[pid] for pid in gone[start : start + CHUNK] if pid in owners]
-            await self._looks(listing.plan_id, {task: replace(observed) for task in tasks})
+            await self._looks({task: replace(observed) for task in tasks})
 
 
 def _differs(task: Mapping[str, Any], etags: str) -> bool:

@@ -13,7 +13,7 @@ from planner_sync.graph.cards import Names, parse_plan_names
 from planner_sync.graph.planner import Planner
 from planner_sync.store.plans import Plans
 
-MAKER_LEASE_MS = 90_000
+MAKER_LEASE_MS = 40_000
 LAG_MS = 30_000
 
 
@@ -25,6 +25,7 @@ class PlanNames:
         self._plans = plans
         self._known: dict[str, Names] = {}
         self._reading: dict[str, asyncio.Task[Names]] = {}
+        self._making = asyncio.Lock()  # a lease keeps other instances out, not two tasks of this one
 
     async def get(self, plan_id: str, *, fresh: bool = False) -> Names:
         """The plan's names; `fresh` asks Planner again. Many that wait share one request."""
@@ -38,23 +39,28 @@ class PlanNames:
 
     async def make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
         """Make a bucket, or name a free label; the names afterwards. Raises Refusal when no label is free."""
-        lease = f"names {plan_id}"
-        if not await self._plans.take_lease(lease, MAKER_LEASE_MS):
-            raise NotSent("another instance is making names in this plan")
-        try:
-            names = await self.get(plan_id, fresh=True)
-            if name in {bucket for _, bucket in names.buckets} if kind == "bucket" else name in names.labels.values():
-                return names
-            if await self._plans.made_lately(plan_id, f"{kind} {name}", LAG_MS):
-                raise NotSent(f"the {kind} {name!r} was sent before; it does not show yet")
+        async with self._making:
+            lease = f"names {plan_id}"
+            if not await self._plans.take_lease(lease, MAKER_LEASE_MS):
+                raise NotSent("another instance is making names in this plan")
             try:
-                await self._send(plan_id, kind, name, names)
-            except (NotSent, Throttled, CardChanged):
-                await self._plans.forget_made(plan_id, f"{kind} {name}")
-                raise
-            return await self.get(plan_id, fresh=True)
-        finally:
-            await self._plans.give_back(lease)
+                return await self._make(plan_id, kind, name)
+            finally:
+                await self._plans.give_back(lease)
+
+    async def _make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
+        names = await self.get(plan_id, fresh=True)
+        known = {text for _, text in names.buckets} if kind == "bucket" else set(names.labels.values())
+        if name in known:
+            return names
+        if await self._plans.made_lately(plan_id, f"{kind} {name}", LAG_MS):
+            raise NotSent(f"the {kind} {name!r} was sent before; it does not show yet")
+        try:
+            await self._send(plan_id, kind, name, names)
+        except (NotSent, Throttled, CardChanged):
+            await self._plans.forget_made(plan_id, f"{kind} {name}")
+            raise
+        return await self.get(plan_id, fresh=True)
 
     async def _send(self, plan_id: str, kind: Literal["bucket", "label"], name: str, names: Names) -> None:
         async def note() -> None:

@@ -163,9 +163,10 @@ class Reconciler:
                 return outcome.later(seen, RECOVERING_MS)
             except _Trouble as trouble:
                 seen, error = trouble.seen, trouble.error
-                if isinstance(error, (CardChanged, NotFound)) and rounds < MAX_ROUNDS and seen.belief:
+                again = isinstance(error, CardChanged) or (isinstance(error, NotFound) and seen.belief)
+                if again and rounds < MAX_ROUNDS:
                     rounds += 1
-                    seen = replace(seen, card=None, fresh=False, claim=replace(seen.claim, look="read"))
+                    seen = _to_read_again(seen)
                     continue
                 return await self._give_back(seen, error)
         return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
@@ -235,7 +236,8 @@ class Reconciler:
             lambda before: self.planner.create_task(create_body(step.plan_id, step.atoms), before=before),
         )
         card = read_card(answer)
-        belief = uploaded(created_belief(card, step.atoms), step.atoms, seen.names)
+        meant = {atom: value for atom, value in step.atoms.items() if atom != "bucketId" or _names_a_bucket(seen)}
+        belief = uploaded(created_belief(card, step.atoms), meant, seen.names)
         posted = json.dumps({"taskId": seen.task_id, "atoms": dict(step.atoms)})
         await self._record(seen, belief, done=[nonce], created=True, posted=posted)
         if card.created_by_app:
@@ -413,6 +415,14 @@ def _believed(seen: Seen) -> Belief:
     return seen.belief
 
 
+def _to_read_again(seen: Seen) -> Seen:
+    """Somebody changed the card, or the plan's names, since they were read."""
+    seen = replace(seen, names_fresh=False)
+    if seen.belief is None:
+        return seen
+    return replace(seen, card=None, fresh=False, claim=replace(seen.claim, look="read"))
+
+
 def _without(seen: Seen, nonce: str) -> Seen:
     return replace(seen, done_notes=(*seen.done_notes, nonce))
 
@@ -437,6 +447,10 @@ def _with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
     belief = _believed(seen)
     task = {atom: value for atom, value in belief.base.items() if not _is_details(atom)}
     return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})
+
+
+def _names_a_bucket(seen: Seen) -> bool:
+    return seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
 
 
 def _is_details(atom: str) -> bool:

@@ -21,7 +21,7 @@ from planner_sync.task import check_task_id
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 10.0
-SWEEP_LEASE_MS = 30_000
+SWEEP_LEASE_MS = 15_000
 PRUNE_EVERY = 100
 PLANS_AT_ONCE = 4
 

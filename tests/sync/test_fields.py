@@ -118,7 +118,10 @@ async def test_without_a_bucket_a_card_goes_to_the_first_one(world: World, servi
         pytest.param({"title": "New"}, {}, {"title": "New"}, id="title"),
         pytest.param({"dueDateTime": "2026-04-02T10:00:00Z"}, {}, {"dueDate": "2026-04-02"}, id="a due date"),
         pytest.param(
-            {"dueDateTime": "2026-04-02T22:00:00Z"}, {"dueDate": "2026-04-01"}, {"dueDate": "2026-04-02"}, id="stays a day"
+            {"dueDateTime": "2026-04-02T22:00:00Z"},
+            {"dueDate": "2026-04-01"},
+            {"dueDate": "2026-04-02"},
+            id="stays a day",
         ),
         pytest.param(
             {"dueDateTime": "2026-04-02T22:00:00Z"},
@@ -134,7 +137,10 @@ async def test_without_a_bucket_a_card_goes_to_the_first_one(world: World, servi
         pytest.param({"description": ""}, {"description": "text"}, {"description": ""}, id="a description is cleared"),
         pytest.param({"appliedCategories": {"category3": True}}, {}, {"labels": ["category3"]}, id="a label"),
         pytest.param(
-            {"appliedCategories": {"category3": False}}, {"labels": ["category3"]}, {"labels": []}, id="a label is taken off"
+            {"appliedCategories": {"category3": False}},
+            {"labels": ["category3"]},
+            {"labels": []},
+            id="a label is taken off",
         ),
     ],
 )
@@ -219,7 +225,13 @@ async def test_a_field_that_is_left_out_clears_nothing_and_is_put_back(world: Wo
 @pytest.mark.contract("§4 rule: two dialects")
 async def test_snake_case_stays_snake_case(world: World, service: Service) -> None:
     card = await uploaded(
-        world, service, percent_complete=0.25, assigned_to="writer", due_date="2026-03-01", notes="text", priority="high"
+        world,
+        service,
+        percent_complete=0.25,
+        assigned_to="writer",
+        due_date="2026-03-01",
+        notes="text",
+        priority="high",
     )
     assert card["percentComplete"] == 25
     assert card["priority"] == 3
@@ -256,7 +268,11 @@ async def test_checklist_items_merge_one_by_one(world: World, service: Service) 
     await world.settle(service)
     await world.settle(service)
     after = world.cards()[card["id"]]["details"]["checklist"]
-    assert sorted((i["title"], i["isChecked"]) for i in after.values()) == [("One", True), ("Three", False), ("Zwei", False)]
+    assert sorted((i["title"], i["isChecked"]) for i in after.values()) == [
+        ("One", True),
+        ("Three", False),
+        ("Zwei", False),
+    ]
     shown = (await world.document("t"))["checklist"]
     assert sorted((item["title"], item.get("isChecked", False)) for item in shown) == [
         ("One", True),

@@ -36,7 +36,9 @@ async def test_a_burst_is_coalesced(world: World, service: Service) -> None:
 
 @pytest.mark.contract("§6 Both change the same field")
 @pytest.mark.parametrize(("winner", "stays", "lost"), [("planner", "human", "agent"), ("agents", "agent", "human")])
-async def test_the_winners_value_stays_and_the_other_is_told(make_world: Any, winner: str, stays: str, lost: str) -> None:
+async def test_the_winners_value_stays_and_the_other_is_told(
+    make_world: Any, winner: str, stays: str, lost: str
+) -> None:
     world = await make_world(CONFLICT_WINNER=winner)
     service = world.service()
     planner_id = await uploaded(world, service)

@@ -24,15 +24,26 @@ REFUSED: list[Any] = [
     pytest.param({"percentComplete": 1}, "bad_field", "title", id="no title"),
     pytest.param({"title": "x" * 256}, "limit", "title", id="a long title"),
     pytest.param({"title": "T", "dueDate": "tomorrow"}, "bad_field", "dueDate", id="no date"),
-    pytest.param({"title": "T", "startDate": "2026-02-02", "dueDate": "2026-02-01"}, "bad_field", "startDate", id="start"),
+    pytest.param(
+        {"title": "T", "startDate": "2026-02-02", "dueDate": "2026-02-01"}, "bad_field", "startDate", id="start"
+    ),
     pytest.param({"title": "T", "planId": "z" * 28}, "unknown_plan", "planId", id="a plan that is not ours"),
     pytest.param({"title": "T", "bucketId": "z" * 28}, "unknown_bucket", "bucketId", id="an unknown bucket id"),
-    pytest.param({"title": "T", "assignedTo": ["nobody@example.com"]}, "unknown_person", "nobody@", id="an unknown person"),
     pytest.param(
-        {"title": "T", "assignedTo": ["00000000-0000-4000-8000-000000000000"]}, "unknown_person", "0000", id="an unknown id"
+        {"title": "T", "assignedTo": ["nobody@example.com"]}, "unknown_person", "nobody@", id="an unknown person"
     ),
-    pytest.param({"title": "T", "checklist": [{"title": str(n)} for n in range(21)]}, "limit", "checklist", id="21 items"),
-    pytest.param({"title": "T", "references": [{"url": "javascript:alert(1)"}]}, "bad_field", "references", id="a script"),
+    pytest.param(
+        {"title": "T", "assignedTo": ["00000000-0000-4000-8000-000000000000"]},
+        "unknown_person",
+        "0000",
+        id="an unknown id",
+    ),
+    pytest.param(
+        {"title": "T", "checklist": [{"title": str(n)} for n in range(21)]}, "limit", "checklist", id="21 items"
+    ),
+    pytest.param(
+        {"title": "T", "references": [{"url": "javascript:alert(1)"}]}, "bad_field", "references", id="a script"
+    ),
 ]
 
 

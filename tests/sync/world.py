@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import redis.asyncio
-
 from planner_sync.settings import Settings
+from planner_sync.store.connection import connect
 from planner_sync.store.keys import Keys
 from planner_sync.sync.service import Service, build
 from tests.emulator_process import Emulator, emulator_in_loop
@@ -182,7 +181,7 @@ class World:
 @asynccontextmanager
 async def world_of(url: str, namespace: str, env: dict[str, str], **switches: Any) -> AsyncIterator[World]:
     """A world with this Redis; the emulator gets the switches, the service the settings."""
-    client = redis.asyncio.Redis.from_url(url)
+    client = connect(url)
     async with emulator_in_loop(**switches) as emulator:
         world = World(url, namespace, emulator, client, env)
         listening = asyncio.create_task(world.listen())

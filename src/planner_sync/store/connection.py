@@ -9,12 +9,15 @@ from typing import Any
 
 import redis.asyncio
 from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
 
 from planner_sync.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
 SOCKET_SECONDS = 5.0
+RETRIES = 5  # every script gives the same result when it runs twice
 CONNECTIONS, WAIT_SECONDS = 24, 20.0  # small servers take few connections; a busy moment waits for one
 
 
@@ -27,6 +30,7 @@ def connect(url: str) -> Any:
         socket_timeout=SOCKET_SECONDS,
         socket_connect_timeout=SOCKET_SECONDS,
         health_check_interval=30,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), RETRIES),
     )
     return redis.asyncio.Redis.from_pool(pool)
 

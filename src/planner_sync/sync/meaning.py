@@ -180,22 +180,27 @@ class _Reader:
                 self.atoms[f"{atom} isChecked"] = item.isChecked
 
     def _item_ids(self, items: Iterable[ChecklistItem]) -> list[str]:
-        """Each item's id: its own; else that of the item with this title, now or once; else a new one."""
+        """Each item's id: its own; else that of the item with this title, now or once; else a new one.
+
+        Items that are gone count too: who has not seen that a human took one off must not bring it back as a new one.
+        """
         free = [
             atom.split(" ")[1] for atom in self.context.atoms if atom.startswith("checklist ") and atom.count(" ") == 1
         ]
+        gone = self._gone_items(free)
         found: list[str | None] = []
         for item in items:
             own = self._own_id(item)
-            if own in free:
-                free.remove(own)
+            for among in (free, gone):
+                if own in among:
+                    among.remove(own)
             found.append(own)
-        for is_called in (self._is_called, self._was_called):
+        for among, is_called in ((free, self._is_called), (free, self._was_called), (gone, self._was_called)):
             for nth, item in enumerate(items):
-                match = next((i for i in free if found[nth] is None and is_called(i, item.title)), None)
+                match = next((i for i in among if found[nth] is None and is_called(i, item.title)), None)
                 if match is not None:
                     found[nth] = match
-                    free.remove(match)
+                    among.remove(match)
         seen: Counter[str] = Counter()
         ids: list[str] = []
         for item, identity in zip(items, found, strict=True):
@@ -214,7 +219,13 @@ class _Reader:
         return self._known("item", item.id, {})
 
     def _is_called(self, identity: str, title: str) -> bool:
-        return self.context.atoms.get(f"checklist {identity} title") == title
+        atom, belief = f"checklist {identity} title", self.context.belief
+        return title in (self.context.atoms.get(atom), belief.base.get(atom) if belief else None)
+
+    def _gone_items(self, there: Iterable[str]) -> list[str]:
+        belief = self.context.belief
+        known = {atom.split(" ")[1] for atom in belief.trails if atom.startswith("checklist ")} if belief else set()
+        return sorted(known.difference(there))
 
     def _was_called(self, identity: str, title: str) -> bool:
         belief = self.context.belief

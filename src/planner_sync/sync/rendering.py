@@ -144,9 +144,11 @@ def _label(slot: str, names: Names) -> str:
 
 def _checklist(document: Document, reading: Reading, wanted: Wanted) -> list[dict[str, Any]]:
     written = dict(zip(reading.items, document.fields.get("checklist") or (), strict=False))
+    # The order of a card that was not read is unknown; what it holds must be shown all the same.
+    keys = _keys(wanted, "checklist")
     rows = []
-    for identity in [*written, *(i for i in wanted.items if i not in written and i in _keys(wanted, "checklist"))]:
-        if f"checklist {identity}" not in wanted.atoms:
+    for identity in dict.fromkeys([*written, *wanted.items, *keys]):
+        if identity not in keys:
             continue
         row = _item("checklist", identity, wanted.atoms)
         if item := written.get(identity):

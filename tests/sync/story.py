@@ -1,0 +1,199 @@
+"""One task in memory: a card, a document and looks at them by the real decision. Only reading and writing are played.
+
+A request can fail, be carried out without an answer, or end with the process; an agent can write while a look is on
+its way. Planner is played as it is: a PATCH with an old etag is accepted when nobody has changed what it changes.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from planner_sync import dialects
+from planner_sync.graph.cards import DETAILS_FIELDS, Card, Names
+from planner_sync.store.pending import Claim
+from planner_sync.store.task_repository import Note, Order, Stored
+from planner_sync.sync import outcome
+from planner_sync.sync.belief import Belief
+from planner_sync.sync.decide import card_atoms, decide, uploaded
+from planner_sync.sync.merge import Winner
+from planner_sync.sync.seen import OpenNote, Policy, Seen
+from planner_sync.sync.steps import Finish, PatchDetails, PatchTask, ReadCard, ReadDetails, ReadNames
+from planner_sync.task import Value
+from tests.sync.atoms import Atoms, put
+
+PLAN, PLANNER_ID, TASK_ID = "plan", "card-1", "t1"
+NAMES = Names((("todo", "Todo"),), {f"category{n}": None for n in range(1, 26)}, "")
+Fate = Literal["answered", "refused", "lost before", "lost after", "killed before", "killed after", "killed settling"]
+ROUNDS = 5
+
+
+class Killed(Exception):
+    """The process is gone; nothing more of this look happens."""
+
+
+class Story:
+    """`card` is what Planner holds, `document` what Redis holds; `sent` and `said` are all requests and messages."""
+
+    def __init__(self, card: Atoms, winner: Winner = "planner") -> None:
+        self.card = {"percentComplete": 0, "priority": 5, "bucketId": "todo", **card}
+        self.versions = {"task": 1, "details": 1}
+        self.touched: dict[str, int] = {}
+        self.policy = Policy(frozenset({PLAN}), PLAN, winner)
+        self.document: bytes | None = None
+        self.state: str | None = None
+        self.last: bytes | None = None
+        self.notes: dict[str, Note] = {}
+        self.now = 1_700_000_000_000
+        self.sent: list[tuple[Atoms, Mapping[str, Value | None]]] = []
+        self.said: list[dict[str, Any]] = []
+        self._settle(outcome.imported(self._observe(), self._full_card(), NAMES))
+
+    def edit(self, atoms: Mapping[str, Value | None]) -> None:
+        """Somebody changes the card."""
+        for resource in {_resource(atom) for atom in atoms}:
+            self.versions[resource] += 1
+        for atom, value in atoms.items():
+            put(self.card, atom, value)
+            self.touched[_group(atom)] = self.versions[_resource(atom)]
+
+    def look(self, *, listed: bool, fate: Fate = "answered", race: Callable[[], None] = lambda: None) -> None:
+        """One look at the task: woken by a pass that has just `listed` the card, or by the document alone."""
+        self.now += 1000
+        seen, rounds = self._observe(), 0
+        if listed:
+            seen = replace(seen, card=self._full_card())
+        try:
+            for _ in range(60):
+                step = decide(seen)
+                match step:
+                    case Finish(order):
+                        race()
+                        if fate != "killed settling":
+                            self._settle(order)
+                        return
+                    case ReadNames():
+                        seen = replace(seen, names=NAMES, names_fresh=True)
+                    case ReadCard():
+                        seen = replace(seen, card=self._full_card(), fresh=True)
+                    case ReadDetails():
+                        seen = replace(seen, card=self._full_card())
+                    case PatchTask() | PatchDetails():
+                        answer, fate = self._patch(seen, step, fate), "answered" if fate == "refused" else fate
+                        if answer is None:
+                            return
+                        if isinstance(answer, Seen):
+                            seen = answer
+                        elif (rounds := rounds + 1) <= ROUNDS:
+                            seen = replace(seen, card=None, fresh=False, claim=replace(seen.claim, look="read"))
+                    case _:
+                        raise AssertionError(f"no step for a card that is there: {step}")
+            raise AssertionError("no end")
+        except Killed:
+            return
+
+    def fields(self) -> dict[str, Any]:
+        """The document's members."""
+        found: dict[str, Any] = json.loads(self.document or b"null")
+        return found
+
+    def write(self, members: Mapping[str, Any]) -> None:
+        """An agent SETs the document."""
+        self.document = json.dumps(members).encode()
+
+    # -- observe -----------------------------------------------------------------------------------------------------
+    def _observe(self) -> Seen:
+        belief = Belief.load(self.state) if self.state else None
+        return Seen(
+            claim=Claim(TASK_ID, "1", "", 1, "", "", self.now, self.now),
+            policy=self.policy,
+            stored=Stored(self.document, state=self.state, last=self.last),
+            document=dialects.parse(self.document) if self.document else None,
+            refusal=None,
+            last=dialects.parse(self.last) if self.last else None,
+            belief=belief,
+            notes=tuple(OpenNote.read(note) for note in self.notes.values()),
+        )
+
+    def _full_card(self) -> Card:
+        items = [atom.split(" ")[1] for atom in self.card if atom.count(" ") == 1 and _resource(atom) == "details"]
+        etags = (f"task {self.versions['task']}", f"details {self.versions['details']}")
+        return Card(PLANNER_ID, PLAN, *etags, dict(self.card), tuple(items), "human", None, "", False, 0, 0)
+
+    # -- act ---------------------------------------------------------------------------------------------------------
+    def _patch(self, seen: Seen, step: PatchTask | PatchDetails, fate: Fate) -> Seen | Literal["changed"] | None:
+        """The seen after the request; "changed" when its etag is too old; None when the look ends with it."""
+        belief, resource = seen.belief, "task" if isinstance(step, PatchTask) else "details"
+        assert belief is not None
+        nonce = f"n{len(self.sent)}-{self.now}"
+        body = {"kind": "update", "plan": PLAN, "atoms": dict(step.changes), "unsaid": list(step.unsaid)}
+        self.notes[nonce] = Note(nonce, self.now, json.dumps(body))
+        if fate == "killed before":
+            raise Killed
+        if fate in ("refused", "lost before"):
+            done = (nonce,) if fate == "refused" else ()
+            self._settle(outcome.later(replace(seen, done_notes=(*seen.done_notes, *done)), 2000, "unreachable", ""))
+            return None
+        etag = _etag(seen, belief, resource)
+        if any(self.touched.get(_group(atom), 0) > etag for atom in step.changes):
+            del self.notes[nonce]
+            return "changed"
+        self.sent.append((dict(self.card), step.changes))
+        self.edit(step.changes)
+        if fate == "killed after":
+            raise Killed
+        if fate == "lost after":
+            self._settle(outcome.later(seen, 2000, "unreachable", ""))
+            return None
+        return self._record(seen, belief, step, nonce)
+
+    def _record(self, seen: Seen, belief: Belief, step: PatchTask | PatchDetails, nonce: str) -> Seen:
+        owed = tuple(message for _, message in step.unsaid)
+        news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
+        belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
+        full, known = self._full_card(), card_atoms(seen, belief)
+        resource = "task" if isinstance(step, PatchTask) else "details"
+        other = {atom: value for atom, value in known.items() if _resource(atom) != resource}
+        atoms = {**{atom: value for atom, value in self.card.items() if _resource(atom) == resource}, **other}
+        old = seen.card if isinstance(seen.card, Card) else None
+        if resource == "task":
+            card = replace(full, atoms=atoms, details_etag=old.details_etag if old else None)
+            if not card.details_etag:
+                card = replace(card, atoms={atom: v for atom, v in atoms.items() if _resource(atom) == "task"})
+        else:
+            card = replace(full, atoms=atoms, etag=old.etag if old else belief.etag)
+        belief = replace(belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag)
+        self.state = belief.dump()
+        self.notes.pop(nonce)
+        return replace(seen, belief=belief, card=card)
+
+    def _settle(self, order: Order) -> None:
+        """What `settle_task.lua` does, for one task that nobody else looks at."""
+        same = self.document == order.expected
+        for nonce in order.notes_done:
+            self.notes.pop(nonce, None)
+        self.state = (not same and order.state_moved) or order.state or self.state
+        if same:
+            if order.write == "set":
+                self.document = order.new
+            if order.state and order.write != "leave":
+                self.last = self.document
+        messages = [*order.messages, *(order.document_messages if same else ())]
+        self.said += [json.loads(text) for _, text in messages]
+
+
+def _etag(seen: Seen, belief: Belief, resource: str) -> int:
+    card = seen.card if isinstance(seen.card, Card) else None
+    if resource == "task":
+        etag = card.etag if card else belief.etag
+    else:
+        etag = (card.details_etag if card else None) or belief.details_etag
+    return int(etag.split(" ")[1])
+
+
+def _resource(atom: str) -> str:
+    return "details" if atom.split(" ")[0] in DETAILS_FIELDS else "task"
+
+
+def _group(atom: str) -> str:
+    return " ".join(atom.split(" ")[:2])

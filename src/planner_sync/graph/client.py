@@ -47,7 +47,7 @@ for noisy in ("httpx", "httpcore", "hpack", "h2"):
 class Graph:
     """Graph at `base_url` (scheme, host, version), for the plans in `plan_ids` and no other.
 
-    `verify` is the trust in certificates, for tests and private authorities.
+    `verify` is the trust in certificates, for tests and private authorities; `transport` stands in for the network.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Graph:
         *,
         verify: ssl.SSLContext | bool = True,
         body_limit: int = BODY_LIMIT,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._prefix = self._base.path.rstrip("/")
@@ -68,6 +69,7 @@ class Graph:
         self._body_limit = body_limit
         is_remote = self._base.scheme == "https"
         self._http = httpx.AsyncClient(
+            transport=transport,
             http2=is_remote,
             trust_env=is_remote,  # a proxy is for the way out, never for loopback
             # No certificate counts on loopback, so none is loaded: that takes 80 ms.

@@ -6,6 +6,9 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
@@ -42,25 +45,39 @@ RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS, POLL_SECONDS = 60.0, 120.0
 
 
-def build(settings: Settings) -> "Service":
+@dataclass(frozen=True)
+class Ports:
+    """Where the service meets the outside: its clock (seconds, monotonic), Redis by URL, and httpx' way to Graph.
+
+    The simulation has its own; everybody else takes these. `transport` None is a real connection.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    connect: Callable[[str], Any] = connect
+    transport: Any = None
+
+
+def build(settings: Settings, ports: Ports | None = None) -> "Service":
     """The service that the settings ask for; nothing is opened yet."""
-    return Service(settings)
+    return Service(settings, ports or Ports())
 
 
 class Parts:
     """Everything that needs an open Redis."""
 
-    def __init__(self, settings: Settings, redis: object, pubsub: object, vitals: Vitals, instance: str) -> None:
+    def __init__(
+        self, settings: Settings, ports: Ports, redis: object, pubsub: object, vitals: Vitals, instance: str
+    ) -> None:
         keys = Keys(settings.namespace)
         scripts = Scripts(redis)
         self.pending = Pending(scripts, keys, instance)
-        self.gate = Gate(publish_pause=self.pending.extend_pause)
-        self.graph = _graph(settings, self.gate)
+        self.gate = Gate(publish_pause=self.pending.extend_pause, clock=ports.clock)
+        self.graph = _graph(settings, self.gate, ports)
         planner = Planner(self.graph)
         plans = Plans(redis, scripts, keys, instance)
         mapper = IdMapper(redis, keys)
         repository = TaskRepository(redis, scripts, keys, DOCUMENT_MAX_BYTES)
-        sweep = Sweep(redis, keys, DOCUMENT_MAX_BYTES, time.monotonic)
+        sweep = Sweep(redis, keys, DOCUMENT_MAX_BYTES, ports.clock)
         names, people = PlanNames(planner, plans), People(planner, plans)
         window = round(2 * settings.poll_seconds * 1000)
         brake = Brake(plans, mapper, repository, settings.max_delete_ratio, settings.max_delete_count, window)
@@ -94,17 +111,18 @@ class Parts:
             instance=instance,
             on_marked=self.workers.wake,
             on_subscribed=self.rounds.sweep_soon,
-            clock=time.monotonic,
+            clock=ports.clock,
         )
 
 
 class Service:
     """The sync of one process: standalone by `run`, under Azure Functions by `tick`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ports: Ports) -> None:
         self._settings = settings
+        self._ports = ports
         self._instance = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._redis = connect(settings.redis_url.reveal())
+        self._redis = ports.connect(settings.redis_url.reveal())
         self._cluster = self._redis
         self.vitals = Vitals(self._redis, Scripts(self._redis), Keys(settings.namespace))
         self._parts: Parts | None = None
@@ -175,14 +193,14 @@ class Service:
         self._cluster = await for_namespace(self._redis, settings.redis_url.reveal(), settings.namespace)
         if self._cluster is not self._redis:
             self.vitals.use(self._cluster, Scripts(self._cluster))
-        parts = Parts(settings, self._cluster, self._redis, self.vitals, self._instance)
+        parts = Parts(settings, self._ports, self._cluster, self._redis, self.vitals, self._instance)
         parts.rounds.evicting = await may_evict(self._redis)
         if parts.rounds.evicting:
             log.warning("maxmemory-policy lets Redis take keys away: no missing document counts as deleted")
         return parts
 
 
-def _graph(settings: Settings, gate: Gate) -> Graph:
+def _graph(settings: Settings, gate: Gate, ports: Ports) -> Graph:
     parts = urlsplit(settings.graph_url)
     tokens = build_tokens(
         ready_token=settings.graph_token.reveal() if settings.graph_token else None,
@@ -193,4 +211,4 @@ def _graph(settings: Settings, gate: Gate) -> Graph:
         authority_host=settings.authority_host,
         graph_origin=f"{parts.scheme}://{parts.netloc}",
     )
-    return Graph(settings.graph_url, tokens, gate, frozenset(settings.plan_ids))
+    return Graph(settings.graph_url, tokens, gate, frozenset(settings.plan_ids), transport=ports.transport)

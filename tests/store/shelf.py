@@ -1,0 +1,98 @@
+"""The store of one namespace on a real server, with what tests ask of it again and again."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.keys import Keys
+from planner_sync.store.pending import Claim, Pending
+from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.scripts import Scripts
+from planner_sync.store.task_repository import Order, Result, TaskRepository
+
+PLAN = "plan-1"
+LIMIT = 1000
+
+
+@dataclass
+class Shelf:
+    """`redis` is the client; `pending` and `plans` belong to the instance "one"."""
+
+    redis: Any
+    namespace: str
+    keys: Keys = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = Keys(self.namespace)
+        self.scripts = Scripts(self.redis)
+        self.pending = Pending(self.scripts, self.keys, "one")
+        self.plans = Plans(self.redis, self.scripts, self.keys, "one")
+        self.mapper = IdMapper(self.redis, self.keys)
+        self.repository = TaskRepository(self.redis, self.scripts, self.keys, LIMIT)
+
+    async def marked(self, task_id: str = "t1") -> Claim:
+        """A claim on a task that has just been marked."""
+        await self.pending.mark([task_id])
+        return await self.claim(task_id)
+
+    async def claim(self, task_id: str = "t1") -> Claim:
+        (claim,) = (await self.pending.claim(1, [task_id])).claims
+        return claim
+
+    async def due(self) -> list[str]:
+        """The ids that the next claim would take."""
+        now = (await self.plans.moment()).now
+        return [i.decode() for i in await self.redis.zrangebyscore(self.keys.private("pending"), "-inf", now)]
+
+    async def expire(self, task_id: str = "t1") -> None:
+        """The lease on a task runs out: its score is what says so."""
+        await self.redis.zadd(self.keys.private("pending"), {task_id: (await self.plans.moment()).now - 1})
+
+    async def set(self, task_id: str, text: bytes) -> None:
+        await self.redis.set(self.keys.document(task_id), text)
+
+    async def get(self, task_id: str = "t1") -> bytes | None:
+        text: bytes | None = await self.redis.get(self.keys.document(task_id))
+        return text
+
+    async def settle(self, claim: Claim, plan_id: str = PLAN, **order: Any) -> Result:
+        return await self.repository.settle(claim, Order(plan_id, **order))
+
+    async def map(self, task_id: str, planner_id: str) -> None:
+        """Give a task its card."""
+        claim = await self.marked(task_id)
+        order = {"planner_id": planner_id, "etags": "e d", "state": "{}", "expected": await self.get(task_id)}
+        assert await self.settle(claim, **order) == "settled"
+
+    async def know_plan(self) -> None:
+        await self.plans.set_epoch(PLAN, Epoch((await self.plans.moment()).run_id, 1))
+
+    async def note(self, claim: Claim, kind: Any = "update", nonce: str | None = None) -> str:
+        return await self.repository.write_note(claim, nonce or uuid.uuid4().hex, '{"x":1}', PLAN, kind)
+
+    async def save(self, expected: str, new: str, *, nonce: str = "n1", word: str = "", task_id: str = "t1") -> Any:
+        """What an agent's client sends; `expected` and `new` as in `save_document.lua`."""
+        private = self.keys.private
+        keys = [self.keys.document(task_id), *(private(name) for name in ("pending", "marks", "claims", "said"))]
+        args: list[Any] = [task_id, nonce, expected, new, self.keys.updates, "{}", word]
+        return await self.scripts["save_document"](keys, args)
+
+    async def private(self, name: str, task_id: str) -> str | None:
+        value = await self.redis.hget(self.keys.private(name), task_id)
+        return None if value is None else str(value.decode())
+
+    async def dump(self) -> dict[str, Any]:
+        """Everything under the namespace."""
+        found: dict[str, Any] = {}
+        async for key in self.redis.scan_iter(match=f"{self.namespace}:*", count=1000):
+            match (await self.redis.type(key)).decode():
+                case "string":
+                    found[key] = await self.redis.get(key)
+                case "hash":
+                    found[key] = await self.redis.hgetall(key)
+                case "zset":
+                    found[key] = dict(await self.redis.zrange(key, 0, -1, withscores=True))
+                case kind:
+                    found[key] = kind
+        return found

@@ -1,0 +1,72 @@
+"""Notes: written before a request, only under a claim, and for creates and deletes only where the plan is known."""
+
+import pytest
+
+from planner_sync.store.pending import SEND_MS
+from planner_sync.store.plans import Epoch
+from tests.store.shelf import PLAN, Shelf
+
+
+async def test_a_note_is_kept_until_a_settle_names_it(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    assert await shelf.note(claim, nonce="n1") == "noted"
+    assert await shelf.note(claim, nonce="n2") == "noted"
+    stored = await shelf.repository.read("t1")
+    assert [(note.nonce, note.body) for note in stored.notes] == [("n1", '{"x":1}'), ("n2", '{"x":1}')]
+    await shelf.settle(claim, notes_done=["n1"])
+    assert [note.nonce for note in (await shelf.repository.read("t1")).notes] == ["n2"]
+
+
+async def test_a_note_renews_the_claim(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    await shelf.redis.zadd(shelf.keys.private("pending"), {"t1": claim.now + 10})
+    await shelf.note(claim)
+    assert await shelf.redis.zscore(shelf.keys.private("pending"), "t1") >= claim.now + SEND_MS
+
+
+async def test_whoever_lost_the_claim_may_not_send(shelf: Shelf) -> None:
+    old = await shelf.marked()
+    await shelf.expire()
+    await shelf.claim()
+    assert await shelf.note(old) == "overtaken"
+    assert (await shelf.repository.read("t1")).notes == ()
+
+
+async def test_after_the_settle_nobody_may_send(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    await shelf.settle(claim)
+    assert await shelf.note(claim) == "overtaken"
+
+
+@pytest.mark.parametrize("kind", ["create", "delete"])
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+async def test_a_redis_that_does_not_know_the_plan_lets_nobody_create_or_delete(shelf: Shelf, kind: str) -> None:
+    claim = await shelf.marked()
+    assert await shelf.note(claim, kind) == "recovering"
+    await shelf.plans.set_epoch(PLAN, Epoch("another-run", 7))
+    assert await shelf.note(claim, kind) == "recovering"
+    assert (await shelf.repository.read("t1")).notes == ()
+    assert await shelf.plans.creating(PLAN) == {}
+    await shelf.know_plan()
+    assert await shelf.note(claim, kind) == "noted"
+
+
+async def test_an_open_create_note_shows_in_its_plan_until_it_is_done(shelf: Shelf) -> None:
+    await shelf.know_plan()
+    claim = await shelf.marked()
+    await shelf.note(claim, "create", "n1")
+    (note,) = (await shelf.repository.read("t1")).notes
+    assert await shelf.plans.creating(PLAN) == {"t1": note.at}
+    await shelf.settle(claim, notes_done=["n1"], creating_done=True)
+    assert await shelf.plans.creating(PLAN) == {}
+
+
+async def test_an_update_shows_nowhere_but_with_its_task(shelf: Shelf) -> None:
+    await shelf.note(await shelf.marked())
+    assert await shelf.plans.creating(PLAN) == {}
+
+
+async def test_the_epoch_is_what_was_set(shelf: Shelf) -> None:
+    assert await shelf.plans.epoch(PLAN) is None
+    await shelf.plans.set_epoch(PLAN, Epoch("run", 3))
+    assert await shelf.plans.epoch(PLAN) == Epoch("run", 3)

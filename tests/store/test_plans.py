@@ -1,0 +1,74 @@
+"""Leases, holds, names and the other small things that are known of a plan."""
+
+from planner_sync.store.plans import Plans
+from tests.store.shelf import PLAN, Shelf
+
+
+def other(shelf: Shelf) -> Plans:
+    return Plans(shelf.redis, shelf.scripts, shelf.keys, "two")
+
+
+async def test_a_lease_is_one_instances_until_it_gives_it_back(shelf: Shelf) -> None:
+    assert await shelf.plans.take_lease(PLAN)
+    assert await shelf.plans.take_lease(PLAN)
+    assert not await other(shelf).take_lease(PLAN)
+    await shelf.plans.give_back(PLAN)
+    assert await other(shelf).take_lease(PLAN)
+
+
+async def test_a_lease_that_ran_out_is_free(shelf: Shelf) -> None:
+    assert await shelf.plans.take_lease(PLAN, 1)
+    started = (await shelf.plans.moment()).now
+    while (await shelf.plans.moment()).now < started + 2:
+        pass
+    assert await other(shelf).take_lease(PLAN)
+    assert not await shelf.plans.take_lease(PLAN)
+
+
+async def test_nobody_gives_back_the_lease_of_another(shelf: Shelf) -> None:
+    await shelf.plans.take_lease(PLAN)
+    await other(shelf).give_back(PLAN)
+    assert not await other(shelf).take_lease(PLAN)
+
+
+async def test_leases_of_different_names_are_independent(shelf: Shelf) -> None:
+    assert await shelf.plans.take_lease("sweep")
+    assert await other(shelf).take_lease(PLAN)
+
+
+async def test_the_first_reason_of_a_hold_stays(shelf: Shelf) -> None:
+    assert await shelf.plans.hold(PLAN) is None
+    assert await shelf.plans.set_hold(PLAN, {"side": "agents"})
+    assert not await shelf.plans.set_hold(PLAN, {"side": "planner"})
+    assert await shelf.plans.hold(PLAN) == {"side": "agents"}
+
+
+async def test_deletes_are_counted_within_the_window_only(shelf: Shelf) -> None:
+    for n in (1, 2):
+        await shelf.map(f"t{n}", f"card-{n}")
+        await shelf.settle(await shelf.marked(f"t{n}"), planner_id=f"card-{n}", bury=True, forget=True)
+    await shelf.redis.zadd(shelf.keys.private("deletes", PLAN), {"t1": 1})
+    assert await shelf.plans.recent_deletes(PLAN, 60_000) == 1
+
+
+async def test_a_name_that_was_sent_is_remembered_for_a_while(shelf: Shelf) -> None:
+    assert not await shelf.plans.made_lately(PLAN, "bucket Doing", 60_000)
+    await shelf.plans.note_made(PLAN, "bucket Doing")
+    assert await shelf.plans.made_lately(PLAN, "bucket Doing", 60_000)
+    assert not await shelf.plans.made_lately(PLAN, "bucket Doing", -1)
+    await shelf.plans.forget_made(PLAN, "bucket Doing")
+    assert not await shelf.plans.made_lately(PLAN, "bucket Doing", 60_000)
+
+
+async def test_young_cards_are_replaced_as_a_whole(shelf: Shelf) -> None:
+    await shelf.plans.set_young(PLAN, {"a": 1, "b": 2})
+    await shelf.plans.set_young(PLAN, {"b": 3})
+    assert await shelf.plans.young(PLAN) == {"b": 3}
+    await shelf.plans.set_young(PLAN, {})
+    assert await shelf.plans.young(PLAN) == {}
+
+
+async def test_people_are_remembered_by_their_address(shelf: Shelf) -> None:
+    await shelf.plans.set_person("ann@example.org", "u1")
+    assert await shelf.plans.people(["ann@example.org", "bob@example.org"]) == {"ann@example.org": "u1"}
+    assert await shelf.plans.people([]) == {}

@@ -1,0 +1,278 @@
+"""The settle: what Graph told is kept whatever the document says, the document only over the bytes that were merged."""
+
+import json
+from typing import Any
+
+import pytest
+
+from planner_sync.store.task_repository import WRONG_TYPE, document_hash
+from tests.store.shelf import LIMIT, PLAN, Shelf
+
+A, B, C = b'{"title":"A"}', b'{"title":"B"}', b'{"title":"C"}'
+CARD = {"planner_id": "card-1", "etags": "e d"}
+
+
+async def said_on(shelf: Shelf, claim: Any, **order: Any) -> list[tuple[str, bytes]]:
+    """The messages that this settle publishes."""
+    async with shelf.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        await pubsub.subscribe(shelf.keys.sync, shelf.keys.updates)
+        await pubsub.get_message(timeout=1)
+        await pubsub.get_message(timeout=1)
+        await shelf.settle(claim, **order)
+        await shelf.redis.publish(shelf.keys.sync, "end")
+        found = []
+        while True:
+            message = await pubsub.get_message(timeout=5)
+            if message and message["data"] == b"end":
+                return found
+            if message:
+                found.append((message["channel"].decode().rsplit(":", 1)[1], message["data"]))
+
+
+# -- the document ----------------------------------------------------------------------------------------------------
+async def test_the_document_is_written_over_the_bytes_that_were_merged(shelf: Shelf) -> None:
+    await shelf.set("t1", A)
+    assert await shelf.settle(await shelf.marked(), state="{}", expected=A, write="set", new=B) == "settled"
+    assert await shelf.get() == B
+    stored = await shelf.repository.read("t1")
+    assert (stored.text, stored.last) == (B, B)
+
+
+@pytest.mark.parametrize("write", ["set", "delete"])
+@pytest.mark.parametrize("there", [pytest.param(C, id="another one"), pytest.param(None, id="none")])
+async def test_a_document_that_was_not_merged_is_never_touched(shelf: Shelf, write: str, there: bytes | None) -> None:
+    claim = await shelf.marked()
+    if there:
+        await shelf.set("t1", there)
+    assert await shelf.settle(claim, state="{}", expected=A, write=write, new=B) == "moved"
+    assert await shelf.get() == there
+    assert await shelf.due() == ["t1"]
+
+
+async def test_an_empty_document_is_not_a_missing_one(shelf: Shelf) -> None:
+    await shelf.set("t1", b"")
+    assert await shelf.settle(await shelf.marked(), expected=None, write="set", new=B) == "moved"
+    assert await shelf.get() == b""
+
+
+async def test_what_planner_told_is_kept_although_the_document_moved(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    await shelf.note(claim, nonce="n1")
+    await shelf.set("t1", C)
+    order = {**CARD, "state": "full", "state_moved": "moved", "notes_done": ["n1"], "expected": A}
+    assert await shelf.settle(claim, **order) == "moved"
+    assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
+    assert await shelf.plans.cards(PLAN) == {"card-1": "e d"}
+    stored = await shelf.repository.read("t1")
+    assert (stored.state, stored.notes, stored.last) == ("moved", (), None)
+
+
+async def test_messages_about_the_document_are_said_only_when_it_was_written(shelf: Shelf) -> None:
+    await shelf.set("t1", C)
+    order = {"messages": [("sync", "facts")], "document_messages": [("updates", "document")]}
+    assert await said_on(shelf, await shelf.marked(), expected=A, **order) == [("sync", b"facts")]
+    settled = await said_on(shelf, await shelf.claim(), expected=C, **order)
+    assert sorted(settled) == [("sync", b"facts"), ("updates", b"document")]
+
+
+async def test_a_record_in_the_middle_of_a_look_leaves_claim_and_document_alone(shelf: Shelf) -> None:
+    await shelf.set("t1", A)
+    claim = await shelf.marked()
+    assert await shelf.settle(claim, **CARD, state="s", release=False, expected=B, write="set", new=C) == "settled"
+    assert await shelf.get() == A
+    assert await shelf.due() == []
+    assert await shelf.settle(claim, expected=A) == "settled"
+
+
+async def test_the_sweep_does_not_find_what_was_settled(shelf: Shelf) -> None:
+    await shelf.set("t1", A)
+    await shelf.settle(await shelf.marked(), expected=A, write="set", new=B)
+    assert await shelf.private("hashes", "t1") == document_hash(B)
+    await shelf.settle(await shelf.marked(), expected=B, write="delete")
+    assert await shelf.private("hashes", "t1") is None
+
+
+async def test_a_document_that_is_too_large_is_known_by_its_beginning_and_length(shelf: Shelf) -> None:
+    large = b"x" * (LIMIT + 10)
+    await shelf.set("t1", large)
+    stored = await shelf.repository.read("t1")
+    assert (stored.size, len(stored.text or b"")) == (LIMIT + 10, LIMIT + 1)
+    order: dict[str, Any] = {"expected": stored.text, "size": stored.size, "write": "leave"}
+    assert await shelf.settle(await shelf.marked(), **order) == "settled"
+    await shelf.set("t1", large + b"x")
+    assert await shelf.settle(await shelf.marked(), **order) == "moved"
+
+
+async def test_a_key_of_another_type_is_left_alone(shelf: Shelf) -> None:
+    await shelf.redis.lpush(shelf.keys.document("t1"), "x")
+    assert (await shelf.repository.read("t1")).wrong_type
+    assert await shelf.settle(await shelf.marked(), wrong_type=True, write="leave") == "settled"
+    assert await shelf.private("hashes", "t1") == WRONG_TYPE
+    assert await shelf.redis.llen(shelf.keys.document("t1")) == 1
+
+
+# -- the claim -------------------------------------------------------------------------------------------------------
+async def test_a_settle_that_was_overtaken_changes_nothing_and_marks_the_task_again(shelf: Shelf) -> None:
+    await shelf.set("t1", A)
+    old = await shelf.marked()
+    await shelf.expire()
+    new = await shelf.claim()
+    assert await shelf.settle(old, **CARD, state="old", expected=A, write="set", new=B) == "overtaken"
+    assert await shelf.get() == A
+    assert await shelf.mapper.all_task_ids() == frozenset()
+    assert await shelf.settle(new, expected=A) == "moved"
+    assert await shelf.due() == ["t1"]
+
+
+async def test_a_settle_long_after_its_successors_marks_the_task_again(shelf: Shelf) -> None:
+    """The thawed worker may have written to Planner in the meantime."""
+    old = await shelf.marked()
+    await shelf.expire()
+    assert await shelf.settle(await shelf.claim()) == "settled"
+    assert await shelf.settle(old) == "overtaken"
+    assert await shelf.due() == ["t1"]
+
+
+async def test_an_order_for_the_same_document_only_is_given_up_as_a_whole(shelf: Shelf) -> None:
+    """A human's delete is not carried out on a document that an agent has just written."""
+    await shelf.set("t1", A)
+    await shelf.map("t1", "card-1")
+    claim = await shelf.marked()
+    await shelf.set("t1", B)
+    order = {**CARD, "bury": True, "forget": True, "only_same": True, "expected": A, "write": "delete"}
+    assert await shelf.settle(claim, **order) == "moved"
+    assert await shelf.get() == B
+    assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
+    assert (await shelf.claim()).look == "read"
+
+
+# -- the mapping -----------------------------------------------------------------------------------------------------
+async def test_the_mapping_is_written_both_ways(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    assert await shelf.redis.get(shelf.keys.planner_id("t1")) == b"card-1"
+    assert await shelf.redis.get(shelf.keys.redis_id("card-1")) == b"t1"
+    assert await shelf.mapper.public_task_id("card-1") == "t1"
+
+
+async def test_a_card_that_another_task_has_is_not_taken(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    claim = await shelf.marked("t2")
+    assert await shelf.settle(claim, **CARD, state="{}", write="set", new=B) == "taken"
+    assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
+    assert await shelf.redis.get(shelf.keys.planner_id("t2")) is None
+    assert await shelf.get("t2") is None
+    assert await shelf.due() == ["t2"]
+
+
+async def test_the_public_mapping_is_repaired_from_our_own(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    await shelf.redis.set(shelf.keys.redis_id("card-1"), "forged")
+    assert await shelf.mapper.public_task_id("card-1") is None
+    await shelf.map("t1", "card-1")
+    assert await shelf.mapper.public_task_id("card-1") == "t1"
+
+
+async def test_a_card_that_was_deleted_is_not_taken(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    await shelf.settle(await shelf.marked(), **CARD, bury=True, forget=True)
+    assert await shelf.settle(await shelf.marked("t2"), **CARD, state="{}") == "taken"
+    assert await shelf.mapper.all_task_ids() == frozenset()
+
+
+async def test_a_card_that_moved_leaves_its_old_plan(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    order = {"planner_id": "card-1", "etags": "e2 d", "old_plan_id": PLAN}
+    await shelf.settle(await shelf.marked(), "plan-2", **order)
+    assert (await shelf.plans.cards(PLAN), await shelf.plans.cards("plan-2")) == ({}, {"card-1": "e2 d"})
+
+
+# -- orphans ---------------------------------------------------------------------------------------------------------
+POSTED = json.dumps({"taskId": "t1", "atoms": {}})
+CREATED = {**CARD, "created": True, "posted": POSTED, "state": "{}", "release": False}
+
+
+async def test_a_created_card_whose_claim_was_lost_is_an_orphan(shelf: Shelf) -> None:
+    old = await shelf.marked()
+    await shelf.expire()
+    await shelf.claim()
+    assert await shelf.settle(old, **CREATED) == "overtaken"
+    assert await shelf.plans.orphans(PLAN) == {"card-1": POSTED}
+
+
+async def test_a_created_card_that_somebody_adopted_meanwhile_is_theirs(shelf: Shelf) -> None:
+    await shelf.map("t2", "card-1")
+    assert await shelf.settle(await shelf.marked(), **CREATED) == "taken"
+    assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t2"}
+
+
+async def test_a_created_card_of_this_very_task_is_no_orphan(shelf: Shelf) -> None:
+    old = await shelf.marked()
+    await shelf.settle(old, **CREATED)
+    await shelf.expire()
+    await shelf.claim()
+    assert await shelf.settle(old, **CREATED) == "overtaken"
+    assert await shelf.plans.orphans(PLAN) == {}
+
+
+async def test_an_orphan_that_finds_its_task_is_none_any_more(shelf: Shelf) -> None:
+    old = await shelf.marked()
+    await shelf.expire()
+    new = await shelf.claim()
+    await shelf.settle(old, **CREATED)
+    await shelf.settle(new, **CARD, state="{}")
+    assert await shelf.plans.orphans(PLAN) == {}
+
+
+# -- the end of a task -----------------------------------------------------------------------------------------------
+@pytest.mark.contract("§6 Human deletes the card")
+async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf: Shelf) -> None:
+    await shelf.set("t1", A)
+    await shelf.map("t1", "card-1")
+    order = {**CARD, "bury": True, "forget": True, "only_same": True, "expected": A, "write": "delete"}
+    grave = json.dumps({"at": 1})
+    await shelf.settle(await shelf.marked(), **order, grave=grave, trash=("t1 card-1", "{}"))
+    assert await shelf.get() is None
+    assert await shelf.mapper.buried(["card-1", "card-2"]) == {"card-1"}
+    assert (await shelf.repository.read("t1")).grave == grave
+    assert await shelf.redis.hgetall(shelf.keys.private("trash", "entries")) == {b"t1 card-1": b"{}"}
+    assert await shelf.plans.recent_deletes(PLAN, 60_000) == 1
+    gone = [shelf.keys.task("t1"), shelf.keys.planner_id("t1"), shelf.keys.redis_id("card-1")]
+    assert await shelf.redis.exists(*gone) == 0
+    assert (await shelf.mapper.all_task_ids(), await shelf.plans.cards(PLAN)) == (frozenset(), {})
+
+
+async def test_what_is_buried_for_30_days_is_dropped(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    grave = json.dumps({"at": 1})
+    await shelf.settle(await shelf.marked(), **CARD, bury=True, forget=True, grave=grave, trash=("t", "{}"))
+    await shelf.redis.zadd(shelf.keys.private("tombstones"), {"card-1": 1})
+    await shelf.redis.zadd(shelf.keys.private("trash"), {"t": 1})
+    await shelf.plans.prune()
+    assert await shelf.mapper.buried(["card-1"]) == frozenset()
+    assert (await shelf.repository.read("t1")).grave is None
+    assert await shelf.redis.exists(shelf.keys.private("trash"), shelf.keys.private("trash", "entries")) == 0
+
+
+async def test_a_fresh_burial_is_not_dropped(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    now = (await shelf.plans.moment()).now
+    order = {**CARD, "bury": True, "forget": True, "grave": json.dumps({"at": now}), "trash": ("t", "{}")}
+    await shelf.settle(await shelf.marked(), **order)
+    await shelf.plans.prune()
+    assert await shelf.mapper.buried(["card-1"]) == {"card-1"}
+    assert await shelf.redis.hlen(shelf.keys.private("trash", "entries")) == 1
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("refusal", "kept"),
+    [
+        pytest.param('{"code":"limit"}', {"t1": '{"code":"limit"}'}, id="a new one replaces"),
+        pytest.param("", {}, id="an empty one clears"),
+        pytest.param(None, {"t1": "old"}, id="none leaves the old one"),
+    ],
+)
+async def test_a_refusal(shelf: Shelf, refusal: str | None, kept: dict[str, str]) -> None:
+    await shelf.settle(await shelf.marked(), refusal="old")
+    await shelf.settle(await shelf.marked(), refusal=refusal)
+    assert await shelf.repository.refusals() == kept

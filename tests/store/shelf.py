@@ -17,15 +17,16 @@ LIMIT = 1000
 
 @dataclass
 class Shelf:
-    """`redis` is the client; `pending` and `plans` belong to the instance "one"."""
+    """`redis` is the client, `scripts` the store's own if none are given; the instance is called "one"."""
 
     redis: Any
     namespace: str
+    scripts: Any = None
     keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.namespace)
-        self.scripts = Scripts(self.redis)
+        self.scripts = self.scripts or Scripts(self.redis)
         self.pending = Pending(self.scripts, self.keys, "one")
         self.plans = Plans(self.redis, self.scripts, self.keys, "one")
         self.mapper = IdMapper(self.redis, self.keys)

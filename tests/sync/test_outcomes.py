@@ -15,8 +15,9 @@ async def service(world: World) -> Service:
 
 
 async def uploaded(world: World, service: Service, task_id: str = "t", **fields: Any) -> str:
-    """The planner id of a new document."""
+    """The planner id of a new document, whose card a listing has shown."""
     await world.set(task_id, **{"title": "Task", **fields})
+    await world.settle(service)
     await world.settle(service)
     return str((await world.document(task_id))["plannerId"])
 
@@ -215,6 +216,7 @@ async def test_a_mass_delete_is_held(make_world: Any, side: str) -> None:
     service = world.service()
     for n in range(8):
         await world.set(f"t{n}", title=f"Task {n}")
+    await world.settle(service)
     await world.settle(service)
     ids = {n: (await world.document(f"t{n}"))["plannerId"] for n in range(8)}
     if side == "planner":

@@ -43,7 +43,7 @@ class Belief:
     the details were never read). `rev` is the `_rev` that was stamped last. `shown` are the fields that the document
     carries. `meant` says what names in the document meant when it was last settled ("bucket Doing" -> id). `uploaded`
     and `untold` are fields whose message is still owed to the agents, `unsaid` whole messages. `settled_at` is the
-    server's time (ms).
+    server's time (ms), and so is `born`, when we made the card.
     """
 
     planner_id: str
@@ -61,7 +61,7 @@ class Belief:
     untold: tuple[str, ...] = ()
     unsaid: tuple[Mapping[str, Any], ...] = ()
     settled_at: int = 0
-    failures: int = 0
+    born: int = 0
 
     @property
     def etags(self) -> str:

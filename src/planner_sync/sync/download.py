@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from planner_sync.errors import Forbidden, GraphError, NotFound, Refusal, Rejected, Throttled, Unauthorized
+from planner_sync.errors import Forbidden, GraphError, NotFound, Rejected, Throttled, Unauthorized
 from planner_sync.graph.cards import Card, read_card
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
@@ -61,6 +61,7 @@ class Download:
     _beats: dict[str, int] = field(default_factory=dict)
     _passes: dict[str, int] = field(default_factory=dict)
     _swept: dict[str, str] = field(default_factory=dict)
+    _listed: dict[str, frozenset[str]] = field(default_factory=dict)
     _expand: bool = True
 
     async def run(self, plan_id: str) -> bool:
@@ -108,6 +109,7 @@ class Download:
         beat = (epoch.beat if epoch else 0) + 1
         await self.plans.set_epoch(plan_id, Epoch(moment.run_id, max(beat, self._beats.get(plan_id, 0) + 1)))
         self._beats[plan_id] = beat
+        self._listed[plan_id] = frozenset(tasks)
         await self.pending.mark(self.waiting)
         self.waiting.clear()
         took = round((time.monotonic() - started) * 1000)
@@ -251,20 +253,22 @@ class Download:
     async def _ask(self, planner_id: str) -> Card | str | None:
         try:
             task = await self.planner.read_task(planner_id, interactive=False)
-            return read_card(task, await self.planner.read_details(planner_id, interactive=False))
         except NotFound:
             return GONE
-        except (Forbidden, Refusal):
+        except Forbidden:
             return None
+        cards = await self._with_details([task])
+        return cards[0] if cards else None
 
     async def _bury(self, listing: Listing, gone: Sequence[str]) -> None:
         await self.planner.read_plan(listing.plan_id, interactive=False)
         held = await self.brake.stops(listing.plan_id, "planner", len(gone))
         owners = await self.mapper.task_ids(gone)
+        before = self._listed.get(listing.plan_id, frozenset())
         observed = Observed(card=GONE, began=listing.began, may_bury=not held)
         for start in range(0, len(gone), CHUNK):
-            tasks = [owners[pid] for pid in gone[start : start + CHUNK] if pid in owners]
-            await self._looks({task: replace(observed) for task in tasks})
+            known = {owners[pid]: pid in before for pid in gone[start : start + CHUNK] if pid in owners}
+            await self._looks({task: replace(observed, was_listed=listed) for task, listed in known.items()})
 
 
 def _differs(task: Mapping[str, Any], etags: str) -> bool:

@@ -46,6 +46,7 @@ from planner_sync.task import DOCUMENT_MAX_BYTES, Value
 log = logging.getLogger(__name__)
 
 MAX_STEPS = 60
+YOUNG_MS = 5_000  # for so long after a create a 404 may mean "not yet"
 MAX_ROUNDS = 5  # of reading the card again after 409 or 412
 AGAIN_MS, UNAUTHORIZED_MS, RECOVERING_MS, RETRY_MS, RETRY_MAX_MS = 15_000, 60_000, 2_000, 2_000, 300_000
 Before = Callable[[], Awaitable[None]]
@@ -64,7 +65,7 @@ class Observed:
     """What whoever wakes the reconciler knows already.
 
     A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
-    twin; whether the brake was asked already.
+    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now.
     """
 
     card: Card | str | None = None
@@ -73,6 +74,7 @@ class Observed:
     twin: Card | None = None
     recovering: bool = False
     may_bury: bool = False
+    was_listed: bool = False
 
 
 class _Trouble(Exception):
@@ -127,7 +129,7 @@ class Reconciler:
         last = dialects.parse(stored.last) if stored.last else None
         document, refusal = _parse(stored, belief)
         card: Any = observed.card
-        if isinstance(card, Card) and belief and not _usable(card, belief, observed.began):
+        if card and belief and not _usable(card, belief, observed):
             card, claim = None, replace(claim, look="read")
         return Seen(
             claim=claim,
@@ -196,7 +198,7 @@ class Reconciler:
                 case steps.ReadCard(planner_id):
                     return await self._read_card(seen, planner_id)
                 case steps.ReadDetails(planner_id):
-                    details = await self.planner.read_details(planner_id)
+                    details = await self._read_details(planner_id)
                     return replace(seen, card=_with_details(seen, details))
                 case steps.TakeCard(belief):
                     return await self._take(seen, belief)
@@ -213,12 +215,19 @@ class Reconciler:
     async def _read_card(self, seen: Seen, planner_id: str) -> Seen:
         try:
             task = await self.planner.read_task(planner_id)
-            details = await self.planner.read_details(planner_id)
-        except NotFound:
+        except NotFound as error:
+            if seen.belief and seen.claim.now - seen.belief.born < YOUNG_MS:
+                raise NotSent(f"the card {planner_id} was just made; it does not show yet") from error
             # 404 proves a delete only while the plan itself can be read.
             await self.planner.read_plan(seen.plan_id)
             return replace(seen, card=GONE, fresh=True)
-        return replace(seen, card=read_card(task, details), fresh=True)
+        return replace(seen, card=read_card(task, await self._read_details(planner_id)), fresh=True)
+
+    async def _read_details(self, planner_id: str) -> dict[str, Any]:
+        try:
+            return await self.planner.read_details(planner_id)
+        except NotFound as error:
+            raise NotSent(f"the details of card {planner_id} do not show yet") from error
 
     async def _take(self, seen: Seen, belief: Belief) -> Seen:
         """A card that exists becomes this task's own, or is followed into another plan."""
@@ -241,6 +250,7 @@ class Reconciler:
         card = read_card(answer)
         meant = {atom: value for atom, value in step.atoms.items() if atom != "bucketId" or _names_a_bucket(seen)}
         belief = uploaded(created_belief(card, step.atoms), meant, seen.names)
+        belief = replace(belief, born=seen.claim.now)
         posted = json.dumps({"taskId": seen.task_id, "atoms": dict(step.atoms)})
         await self._record(seen, belief, done=[nonce], created=True, posted=posted)
         if card.created_by_app:
@@ -405,9 +415,13 @@ def _parse(stored: Stored, belief: Belief | None) -> tuple[Any, Refusal | None]:
         return None, refusal
 
 
-def _usable(card: Card, belief: Belief, began: int) -> bool:
-    """May a card of a listing be compared with the base? Not one that may be older than what we know."""
-    if belief.settled_at >= began or newer(belief.etag, card.etag):
+def _usable(card: Card | str, belief: Belief, observed: Observed) -> bool:
+    """Does a listing count? Not one that may be older than what we know, or that cannot know a new card yet."""
+    if belief.settled_at >= observed.began:
+        return False
+    if not isinstance(card, Card):
+        return observed.was_listed or belief.born + YOUNG_MS < observed.began
+    if newer(belief.etag, card.etag):
         return False
     return not (card.details_etag and newer(belief.details_etag, card.details_etag))
 

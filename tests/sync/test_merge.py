@@ -163,6 +163,15 @@ def test_whoever_has_not_seen_an_edit_cannot_take_the_item_off_unasked() -> None
     assert (result.want, [conflict.atom for conflict in result.conflicts]) == (TICKED, ["checklist 1"])
 
 
+def test_an_edit_of_an_item_that_a_human_took_off_unseen_is_told() -> None:
+    gone = dict.fromkeys(ITEM, None)
+    belief = believing(ITEM).agree(gone).see_human(gone, 10)
+    result = merge(belief, saying(RENAMED), 5, {}, "planner")
+    assert (result.want, [conflict.atom for conflict in result.conflicts]) == ({}, ["checklist 1"])
+    assert result.conflicts[0].attributes["checklist 1 title"] == "uno"
+    assert not merge(belief, saying(ITEM), 5, {}, "planner").conflicts
+
+
 def test_an_item_without_a_tick_keeps_the_cards() -> None:
     silent = saying(ITEM, silent=frozenset({"checklist 1 isChecked"}))
     assert merge(believing(ITEM), silent, 1, TICKED, "planner").want == TICKED

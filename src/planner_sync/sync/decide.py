@@ -82,11 +82,11 @@ def judge_notes(seen: Seen) -> Seen:
     if belief is None:
         return seen
     if isinstance(card, Card):
-        sent = {atom: value for note in seen.notes for atom, value in note.atoms.items()}
-        agreed = {atom: value for atom, value in sent.items() if card.atoms.get(atom) == value}
+        notes, atoms = seen.notes, card.atoms
+        agreed = {atom: value for note in notes for atom, value in note.atoms.items() if atoms.get(atom) == value}
         news = {atom: value for atom, value in agreed.items() if belief.base.get(atom) != value}
-        owed = tuple(message for note in seen.notes for atom, message in note.unsaid if atom in news)
-        belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed)).agree(agreed)
+        owed = {a: said for note in notes for a, said in note.unsaid if a in news and note.atoms[a] == news[a]}
+        belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed.values())).agree(agreed)
     return replace(seen, belief=belief, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes)))
 
 

@@ -197,12 +197,12 @@ class _Merge:
             theirs = {name: self.card[name] for name in names if name in self.card}
             if apart and self._decide(item, None, True, theirs) is not None:
                 self._take_from_card(item, names, touched)
-        elif was and not now:
+        elif not now and (was or kind == "stale"):
             self.human.update(touched)
             mine = {name: value for name in names if (value := self._mine_or(name, self.base.get(name))) is not None}
             edits = self.meaning.atoms.get(item) is not None and bool(edited)
             if edits and self._decide(item, True, None, mine) is not None:
-                self.want.update({item: True, **mine})
+                self.want.update({item: True, **self._new(names), **mine})
         elif now and removed:
             self._take_from_card(item, names, touched)
         elif now:
@@ -212,15 +212,19 @@ class _Merge:
         elif kind in ("changed", "apart") and not removed:
             self.meant.update([item, *edited])
             self._keep(item, True)
+            self.want.update(self._new(names))
             for name in names:
-                # Planner ticks no new item; that it says so afterwards must not look like a human's change.
-                self._keep(name, self._mine_or(name, False if name.endswith(" isChecked") else None))
+                self._keep(name, self._mine_or(name, self.want.get(name)))
 
     def _take_from_card(self, item: str, names: list[str], touched: list[str]) -> None:
         self._keep(item, True)
         self.human.update(touched)
         for name in names:
             self._keep(name, self.card.get(name))
+
+    def _new(self, names: Iterable[str]) -> Mapping[str, Value]:
+        """Planner ticks no new item; that it says so afterwards must not look like a human's change."""
+        return {name: False for name in names if name.endswith(" isChecked")}
 
     def _mine_or(self, atom: str, other: Value | None) -> Value | None:
         return concrete(self.meaning.atoms.get(atom)) if self.meaning.speaks_of(atom) else other

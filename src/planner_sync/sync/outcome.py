@@ -69,7 +69,9 @@ def learn(seen: Seen, belief: Belief, merged: Merged, reading: Reading, rev: int
     """The belief after a merge: what humans changed is agreed, what agents lost is remembered."""
     for conflict in merged.conflicts:
         if conflict.winner == "planner":
-            belief = belief.tell(conflict.atom, seen.rev, conflict.lost)
+            attributes = conflict.attributes if conflict.lost else {}
+            for atom, lost in {conflict.atom: conflict.lost, **attributes}.items():
+                belief = belief.tell(atom, seen.rev, lost)
     belief = belief.agree({atom: merged.want.get(atom) for atom in merged.human})
     belief = belief.see_human(merged.human, rev)
     belief = remember_meant(belief, reading.meant)

@@ -25,6 +25,7 @@ class PlanNames:
         self._plans = plans
         self._known: dict[str, Names] = {}
         self._reading: dict[str, asyncio.Task[Names]] = {}
+        self._last_hints: dict[str, str] = {}  # a new bucket goes behind the last one
         self._making = asyncio.Lock()  # a lease keeps other instances out, not two tasks of this one
 
     async def get(self, plan_id: str, *, fresh: bool = False) -> Names:
@@ -67,7 +68,7 @@ class PlanNames:
             await self._plans.note_made(plan_id, f"{kind} {name}")
 
         if kind == "bucket":
-            body = {"name": name, "planId": plan_id, "orderHint": " !"}
+            body = {"name": name, "planId": plan_id, "orderHint": f"{self._last_hints.get(plan_id, '')} !"}
             await self._planner.create_bucket(body, before=note)
             return
         slot = _free_label(names, name)
@@ -79,6 +80,7 @@ class PlanNames:
         buckets, details = await asyncio.gather(
             self._planner.list_buckets(plan_id), self._planner.read_plan_details(plan_id)
         )
+        self._last_hints[plan_id] = max((bucket.get("orderHint") or "" for bucket in buckets), default="")
         self._known[plan_id] = parse_plan_names(buckets, details)
         return self._known[plan_id]
 

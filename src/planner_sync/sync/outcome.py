@@ -4,7 +4,7 @@ Messages are the contract's (§5); what they hold of a task's content is decided
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from planner_sync.store.task_repository import Channel, Order, document_hash
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Conflict, Merged
-from planner_sync.sync.rendering import Wanted, fields_of, render, show_atom
+from planner_sync.sync.rendering import Wanted, fields_of, render, show_atom, shown_fields
 from planner_sync.sync.seen import Seen
 from planner_sync.task import PRIORITY_DEFAULT, Document, Value
 
@@ -61,7 +61,8 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
         order.write, order.new = "set", text.encode()
     if told:
         text = order.new.decode() if order.write == "set" else (seen.stored.text or b"").decode()
-        order.document_messages = [_updated(seen, "updated", text, told)]
+        changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
+        order.document_messages = [_updated(seen, "updated", text, changed)]
     return order
 
 
@@ -228,9 +229,10 @@ def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -
 
 def conflict_message(seen: Seen, conflict: Conflict, atoms: Mapping[str, Value], names: Names) -> dict[str, Any]:
     """The `conflict` message about one atom."""
-    (field_name,) = fields_of(frozenset({conflict.atom}), names)
+    *_, field_name = shown_fields(fields_of(frozenset({conflict.atom}), names), _present(seen))
     shown = {**atoms, **conflict.attributes}
-    kept, lost = (show_atom(conflict.atom, value, shown, names) for value in (conflict.kept, conflict.lost))
+    values = (conflict.kept, conflict.lost)
+    kept, lost = (show_atom(conflict.atom, value, shown, names, seen.document) for value in values)
     planner_id = seen.belief.planner_id if seen.belief else ""
     return _body(seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner)
 
@@ -244,6 +246,10 @@ def deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> dict
 def stamp(ms: int) -> str:
     """The server's time as messages carry it: UTC ISO 8601 with Z."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _present(seen: Seen) -> Collection[str]:
+    return seen.document.fields if seen.document else ()
 
 
 def _left(seen: Seen, due_ms: int) -> Order:
@@ -305,7 +311,8 @@ def _renamed(reading: Reading, belief: Belief, names: Names) -> Iterable[str]:
 def _uploaded(seen: Seen, belief: Belief) -> list[tuple[Channel, str]]:
     if not belief.uploaded and not belief.created:
         return []
-    return [_sync(seen, "uploaded", belief.planner_id, created=belief.created, fields=list(belief.uploaded))]
+    fields = shown_fields(belief.uploaded, _present(seen))
+    return [_sync(seen, "uploaded", belief.planner_id, created=belief.created, fields=fields)]
 
 
 def _conflicts(seen: Seen, merged: Merged, names: Names) -> list[tuple[Channel, str]]:

@@ -1,6 +1,6 @@
 """Writes what both sides hold into a document: only the fields that differ, each in the form that it has. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +63,12 @@ def fields_of(atoms: Sequence[str] | frozenset[str], names: Names) -> list[str]:
     return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def show_atom(atom: str, value: Value | None, atoms: Mapping[str, Value], names: Names) -> Any:
-    """One value for a conflict message, in the contract's form."""
+def show_atom(
+    atom: str, value: Value | None, atoms: Mapping[str, Value], names: Names, document: Document | None
+) -> Any:
+    """One value for a conflict message, in the contract's form; where there are several, in the document's."""
     name, *rest = atom.split(" ")
-    if name == "bucketId":
+    if name == "bucketId" and document and "bucketId" not in document.fields:
         return dict(names.buckets).get(str(value), value)
     if name == "labels":
         return _label(rest[0], names) if value else None
@@ -77,7 +79,16 @@ def show_atom(atom: str, value: Value | None, atoms: Mapping[str, Value], names:
         if len(rest) > 1:
             return {key: rest[0], rest[1]: value}
         return _item(name, rest[0], atoms) if value else None
-    return _plain(None, name, value)
+    return _plain(document, name, value)
+
+
+def shown_fields(fields: Iterable[str], present: Collection[str]) -> list[str]:
+    """Fields as a document with these fields has them: its bucket may stand there by name, by id, or both ways."""
+    shown: list[str] = []
+    for name in fields:
+        ways = [way for way in ("bucket", "bucketId") if way in present]
+        shown += (ways or [name]) if name == "bucketId" else [name]
+    return shown
 
 
 def _meant(reading: Reading, name: str) -> Any:

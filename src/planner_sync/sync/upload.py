@@ -87,10 +87,10 @@ class Workers:
 
     async def _start_due(self) -> float:
         """Start a look at everything that is due; seconds until there may be more."""
+        self._wake.clear()
         free = AT_ONCE - len(self._looks)
         if free <= 0:
             return IDLE_SECONDS
-        self._wake.clear()
         batch = await self.pending.claim(free)
         for claim in batch.parked:
             await self.reconciler.report_parked(claim)

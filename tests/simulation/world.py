@@ -1,0 +1,166 @@
+"""A whole world in one thread: Planner's state machine, Redis, instances of the service, and nothing but virtual time."""
+
+import asyncio
+import hashlib
+import json
+from random import Random
+from typing import Any
+
+from planner_emulator.control import Control
+from planner_emulator.humans import Humans
+from planner_emulator.planner import Planner
+from planner_emulator.switches import Switches
+from planner_emulator.tokens import Tokens
+from planner_emulator.world import DEFAULT_PLAN, SEEDED_USERS
+from planner_emulator.actors import User
+from planner_sync.settings import Settings
+from planner_sync.store.keys import Keys
+from planner_sync.store.scripts import FOLDER, SHARED, script_names
+from planner_sync.sync.service import Ports, Service, build
+from tests.simulation import redis_double
+from tests.simulation.gates import ORIGIN, GraphGate, Hook, Process, RedisGate, Step
+from tests.simulation.virtual_time import VirtualLoop
+
+OTHER_PLAN = "Second-Plan_of-simulations-0"
+Json = dict[str, Any]
+
+
+class OpenGate:
+    """Agents and the checker reach Redis without any trouble."""
+
+    async def before(self, what: bytes) -> None:
+        """Nothing in the way."""
+
+    async def after(self, what: bytes) -> None:
+        """Nothing in the way."""
+
+
+async def no_hook(step: Step, process: Process) -> None:
+    """Nothing goes wrong."""
+
+
+class World:
+    """`env` are settings without their prefix, `switches` the emulator's; `hook` is asked at every step."""
+
+    def __init__(self, seed: int, env: dict[str, str], switches: dict[str, str], hook: Hook = no_hook) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self.loop = loop
+        self.random = Random(f"world {seed}")
+        self.hook = hook
+        self.lines: list[str] = []
+        self.broken: list[str] = []
+        parsed = Switches.parse(f"{name}={value}" for name, value in switches.items())
+        self.planner = Planner(clock=loop.date, random=Random(f"planner {seed}"), switches=parsed)
+        for email in SEEDED_USERS:
+            self.planner.world.add_user(User.named(email, ""))
+        self.plan_ids = [DEFAULT_PLAN, OTHER_PLAN]
+        for plan_id in self.plan_ids:
+            self.planner.world.add_plan(plan_id, "Plan")
+        self.humans = Humans(self.planner)
+        self._control = Control(self.planner, Tokens(["t"]))
+        self.server = redis_double.Server()
+        self.redis = redis_double.client(self.server, OpenGate(), retries=3)
+        self.keys = Keys("annika")
+        self.settings = Settings.from_env(
+            {
+                "PLANNER_SYNC_PLAN_IDS": ",".join(self.plan_ids),
+                "PLANNER_SYNC_GRAPH_URL": f"{ORIGIN}/v1.0",
+                "PLANNER_SYNC_GRAPH_TOKEN": "t",
+                **{f"PLANNER_SYNC_{name}": value for name, value in env.items()},
+            }
+        )
+        self.processes: dict[str, Process] = {}
+        self.started: list[Process] = []
+        self._names = _script_names()
+
+    def trace(self, line: str) -> None:
+        """One line of the timeline."""
+        self.lines.append(f"{self.loop.time():10.3f}  {line}")
+
+    def digest(self) -> str:
+        """What two runs of the same seed must have in common."""
+        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()[:16]
+
+    # -- the service -------------------------------------------------------------------------------------------------
+    def start(self, slot: str) -> Process:
+        """A further incarnation of the service in this slot, running by itself."""
+        process = Process(f"{slot}.{len(self.started) + 1}", Random(self.random.random()), self._at, self.trace)
+        ports = Ports(
+            clock=self.loop.time,
+            connect=lambda _: redis_double.client(self.server, RedisGate(process, self._name)),
+            transport=GraphGate(process, self.planner),
+        )
+        service = build(self.settings, ports)
+        running = self.loop.create_task(self._run(process, service))
+        process.on_kill = running.cancel
+        self.processes[slot] = process
+        self.started.append(process)
+        self.trace(f"{process.name} starts")
+        return process
+
+    async def close(self) -> None:
+        """Kill everything, and let it fall down."""
+        for process in self.processes.values():
+            process.kill()
+        await asyncio.sleep(0.1)
+
+    async def _run(self, process: Process, service: Service) -> None:
+        try:
+            await service.run()
+        except BaseException as error:
+            if not process.is_dead:
+                self.broken.append(f"{process.name} ended by itself: {error!r}")
+                self.trace(self.broken[-1])
+
+    async def _at(self, step: Step, process: Process) -> Any:
+        return await self.hook(step, process)
+
+    def _name(self, packed: bytes) -> str:
+        words = packed.split(b"\r\n", 7)
+        name = words[2].decode("ascii", "replace")
+        if name.upper() == "EVALSHA":
+            return self._names.get(words[4].decode(), "script")
+        return name
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+    def state(self) -> Json:
+        """Everything that Planner holds."""
+        found: Any = self._control.answer("GET", "state", {}, None)[1]
+        return dict(found)
+
+    def cards(self) -> dict[str, Json]:
+        """All cards of our plans by their ids."""
+        return {task["id"]: task for plan in self.state()["plans"] for task in plan["tasks"]}
+
+    async def documents(self) -> dict[str, bytes]:
+        """All documents, as bytes."""
+        ids = sorted([self.keys.task_id(key.decode()) async for key in self.redis.scan_iter("annika:tasks:*", 1000)])
+        texts = [await self.redis.get(self.keys.document(task_id)) for task_id in ids]
+        return dict(zip(ids, texts, strict=True))
+
+    def said(self, *actions: str) -> list[Json]:
+        """What the service has said, on both channels."""
+        found = []
+        for at, channel, text in self.server.said:
+            if channel in (self.keys.sync, self.keys.updates):
+                try:
+                    message = json.loads(text)
+                except ValueError:
+                    continue
+                own = channel == self.keys.sync or (isinstance(message, dict) and message.get("source") == "planner")
+                if own and (not actions or message.get("action") in actions):
+                    found.append({**message, "at": at, "channel": channel})
+        return found
+
+    async def hash(self, *parts: str) -> dict[str, str]:
+        """One of the service's private hashes."""
+        found = await self.redis.hgetall(self.keys.private(*parts))
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+
+def _script_names() -> dict[str, str]:
+    shared = (FOLDER / SHARED).read_text(encoding="utf-8")
+    texts = {name: shared + (FOLDER / f"{name}.lua").read_text(encoding="utf-8") for name in script_names()}
+    return {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): name for name, text in texts.items()}
+

@@ -68,6 +68,8 @@ def decide(seen: Seen) -> Step:
     if seen.belief and seen.notes:
         if not seen.fresh:
             return ReadCard(seen.belief.planner_id)
+        if seen.card == GONE and any(note.kind == "delete" for note in seen.notes):
+            return Finish(outcome.deleted_unanswered(judge_notes(seen), seen.belief))
         seen = judge_notes(seen)
     if seen.document is None and seen.refusal is None:
         return _decide_missing(seen)
@@ -296,7 +298,7 @@ def _decide_missing(seen: Seen) -> Step:
             return ReadNames()
         return Finish(outcome.imported(seen, seen.card, seen.names))
     if seen.card == GONE:
-        by: Literal["agent", "planner"] = "agent" if seen.claim.said == "deleted" or _was_deleting(seen) else "planner"
+        by: Literal["agent", "planner"] = "agent" if seen.claim.said == "deleted" else "planner"
         return Finish(outcome.buried(seen, belief, by))
     if not seen.recovering and seen.claim.said != "deleted" and seen.claim.look != "missing":
         return Finish(outcome.waiting(seen))
@@ -311,10 +313,6 @@ def _decide_missing(seen: Seen) -> Step:
     restored = replace(seen, document=last)
     reading = _read(restored, last, seen.names, planner_id=belief.planner_id, atoms=belief.base)
     return Finish(outcome.restored(restored, belief, merged, reading, seen.names, conflict=bool(merged.human)))
-
-
-def _was_deleting(seen: Seen) -> bool:
-    return any(note.kind == "delete" for note in seen.notes)
 
 
 def _blank(belief: Belief) -> Document:

@@ -211,6 +211,15 @@ def buried(seen: Seen, belief: Belief, by: Literal["agent", "planner"], *, edite
     return order
 
 
+def deleted_unanswered(seen: Seen, belief: Belief) -> Order:
+    """Our own delete, whose answer was lost, was carried out; a document that is there by now gets a new card."""
+    order = buried(seen, belief, "agent")
+    if seen.stored.text is not None:
+        order.trash = None
+        order.write, order.due_ms = "leave", 0
+    return order
+
+
 def made_anew(seen: Seen, belief: Belief) -> Order:
     """A human deleted the card while an agent was editing, and agents win: the document gets a new card."""
     order = buried(seen, belief, "agent")

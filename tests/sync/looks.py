@@ -1,0 +1,60 @@
+"""What a look has seen, made up: for tests of the decision and of what it says."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from planner_sync import dialects
+from planner_sync.graph.cards import Card, Names
+from planner_sync.store.pending import Claim
+from planner_sync.store.task_repository import Order, Stored
+from planner_sync.sync.belief import Belief
+from planner_sync.sync.seen import Found, OpenNote, Policy, Seen
+from planner_sync.sync.steps import BuryCard, Finish, Step
+from planner_sync.task import Value
+
+NOW = 1_700_000_000_000
+POLICY = Policy(frozenset({"plan", "plan-2"}), "plan", "planner")
+NAMES = Names(
+    (("todo", "Todo"), ("doing", "Doing")), {f"category{n}": "Red" if n == 1 else None for n in range(1, 26)}, ""
+)
+ATOMS: dict[str, Value] = {"title": "T", "percentComplete": 0, "priority": 5, "bucketId": "todo"}
+BELIEF = Belief("card", "plan", "e1", "d1", base=ATOMS, rev=5, shown=("title",))
+CLAIM = Claim("t1", "1", "", 1, "", "", NOW, NOW)
+IMPORT_ID = "planner-" + "c" * 28
+
+
+def seen(members: dict[str, Any] | None = None, *, claim: Any = None, stored: Any = None, **more: Any) -> Seen:
+    """What a look has seen of a document with these members (None: there is none)."""
+    text = None if members is None else json.dumps(members).encode()
+    document = None if text is None else dialects.parse(text)
+    given = {"policy": POLICY, "refusal": None, "last": None, "belief": None, "notes": (), **more}
+    claimed, kept = replace(CLAIM, **(claim or {})), Stored(text, **(stored or {}))
+    return Seen(claim=claimed, stored=kept, document=document, **given)
+
+
+def known(members: dict[str, Any] | None = None, **more: Any) -> Seen:
+    """The same, of a task that has a card."""
+    if members is not None:
+        members = {"title": "T", "plannerId": "card", "_rev": 5, **members}
+    return seen(members, **{"belief": BELIEF, "names": NAMES, **more})
+
+
+def card(details: bool = True, **more: Any) -> Card:
+    given: dict[str, Any] = {"id": "card", "plan_id": "plan", "atoms": ATOMS, "created_by_app": "app", **more}
+    rest = {"order": (), "created_by_user": None, "created_at": "", "has_description": False}
+    counts = {"checklist_count": 0, "reference_count": 0}
+    return Card(**{"etag": "e2", "details_etag": "d2" if details else None, **rest, **counts, **given})
+
+
+def note(kind: Any = "create", at: int = NOW, nonce: str = "n1", **atoms: Value | None) -> OpenNote:
+    return OpenNote(nonce, at, kind, "plan", atoms or {"title": "T"})
+
+
+def found(*candidates: Card, began: int = NOW, alone: bool = True, sure: bool = True) -> Found:
+    return Found(candidates, began, alone, sure)
+
+
+def order_of(step: Step) -> Order:
+    assert isinstance(step, (Finish, BuryCard))
+    return step.order

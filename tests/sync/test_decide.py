@@ -1,0 +1,232 @@
+"""The decision about a task that has a card, row by row of the table in `decide.py`: what was seen, the next step."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from planner_sync import dialects
+from planner_sync.errors import Refusal
+from planner_sync.sync.decide import decide
+from planner_sync.sync.seen import GONE
+from planner_sync.sync.steps import (
+    BuryCard,
+    DeleteCard,
+    PatchDetails,
+    PatchTask,
+    ReadCard,
+    ReadDetails,
+    TakeCard,
+)
+from planner_sync.task import Value
+from tests.sync.looks import (
+    ATOMS,
+    BELIEF,
+    IMPORT_ID,
+    NAMES,
+    POLICY,
+    card,
+    known,
+    note,
+    order_of,
+    seen,
+)
+
+
+# -- an open note of a card that is there ----------------------------------------------------------------------------
+def test_an_open_note_is_judged_by_a_fresh_card_only() -> None:
+    listed = known({}, notes=(note("update"),), card=card())
+    assert decide(listed) == ReadCard("card")
+
+
+def test_what_of_a_note_is_on_the_card_was_uploaded() -> None:
+    notes = (note("update", title="New", priority=1),)
+    there = card(atoms={**ATOMS, "title": "New"})
+    order = order_of(decide(known({"title": "New"}, notes=notes, card=there, fresh=True)))
+    (message,) = [json.loads(text) for _, text in order.messages]
+    assert (message["action"], message["fields"]) == ("uploaded", ["title"])
+    assert order.notes_done == ("n1",)
+
+
+def test_whatever_of_any_note_is_on_the_card_counts() -> None:
+    """The first request was carried out, the second, which took it back, was not."""
+    notes = (note("update", title="New"), note("update", nonce="n2", title="T"))
+    there = card(atoms={**ATOMS, "title": "New"})
+    assert decide(known({}, notes=notes, card=there, fresh=True)) == PatchTask({"title": "T"})
+
+
+@pytest.mark.contract("§6 The process is killed at any instant")
+def test_an_unanswered_delete_that_was_carried_out_was_the_agents() -> None:
+    order = order_of(decide(known(None, notes=(note("delete"),), card=GONE, fresh=True)))
+    (message,) = [json.loads(text) for _, text in order.messages]
+    assert (order.bury, message["action"], message["by"]) == (True, "deleted", "agent")
+
+
+def test_a_document_that_came_after_our_own_delete_gets_a_new_card() -> None:
+    order = order_of(decide(known({}, notes=(note("delete"),), card=GONE, fresh=True)))
+    assert (order.bury, order.write, order.due_ms, order.trash) == (True, "leave", 0, None)
+
+
+# -- document and card -----------------------------------------------------------------------------------------------
+def test_nothing_new_ends_the_look_and_writes_nothing() -> None:
+    order = order_of(decide(known({})))
+    assert (order.write, order.messages, order.document_messages) == ("keep", [], [])
+
+
+@pytest.mark.contract("§6 Agent creates or updates")
+def test_only_what_changed_is_sent() -> None:
+    assert decide(known({"title": "New"})) == PatchTask({"title": "New"})
+
+
+def test_the_task_is_patched_before_its_details() -> None:
+    both = known({"title": "New", "description": "x"})
+    assert decide(both) == PatchTask({"title": "New"})
+    after = replace(both, belief=BELIEF.agree({"title": "New"}))
+    assert decide(after) == PatchDetails({"description": "x"})
+
+
+def test_details_that_were_never_read_are_read_before_they_are_changed() -> None:
+    unread = replace(BELIEF, details_etag="")
+    assert decide(known({"description": "x"}, belief=unread)) == ReadCard("card")
+    assert decide(known({"description": "x"}, belief=unread, card=card(details=False))) == ReadDetails("card")
+
+
+@pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
+def test_what_a_human_changed_is_written_and_told() -> None:
+    order = order_of(decide(known({}, card=card(atoms={**ATOMS, "title": "Human's"}))))
+    assert (order.write, json.loads(order.new)["title"], order.messages) == ("set", "Human's", [])
+    (message,) = [json.loads(text) for _, text in order.document_messages]
+    assert (message["action"], message["changed"], message["source"]) == ("updated", ["title"], "planner")
+
+
+def test_an_item_of_a_card_that_was_not_read_is_shown_all_the_same() -> None:
+    item: dict[str, Value] = {"checklist 1": True, "checklist 1 title": "one", "checklist 1 isChecked": False}
+    belief = replace(BELIEF.agree(item).see_human(item, 9), shown=("title", "checklist"))
+    order = order_of(decide(known({"checklist": []}, belief=belief)))
+    assert json.loads(order.new)["checklist"] == [{"id": "1", "title": "one", "isChecked": False}]
+
+
+def test_a_task_that_must_be_read_is_read_first() -> None:
+    assert decide(known({"title": "New"}, claim={"look": "read"})) == ReadCard("card")
+
+
+@pytest.mark.contract("§4 planId")
+def test_another_plan_in_the_document_is_refused() -> None:
+    with pytest.raises(Refusal) as refused:
+        decide(known({"planId": "plan-2"}))
+    assert refused.value.code == "plan_changed"
+
+
+def test_a_card_that_moved_to_another_of_our_plans_is_followed() -> None:
+    step = decide(known({}, card=card(plan_id="plan-2")))
+    assert isinstance(step, TakeCard)
+    assert step.belief.plan_id == "plan-2"
+
+
+def test_a_card_that_moved_out_of_our_plans_gets_nothing_more() -> None:
+    with pytest.raises(Refusal) as refused:
+        decide(known({"title": "New"}, card=card(plan_id="other")))
+    assert refused.value.code == "unknown_plan"
+
+
+# -- the card is gone ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("members", "actions"),
+    [
+        pytest.param({}, ["deleted"], id="untouched"),
+        pytest.param({"title": "Edited"}, ["deleted", "conflict"], id="while an agent was editing"),
+    ],
+)
+@pytest.mark.contract("§6 Human deletes the card")
+def test_a_humans_delete_takes_the_document_to_the_trash(members: dict[str, Any], actions: list[str]) -> None:
+    step = decide(known(members, card=GONE, fresh=True))
+    assert isinstance(step, BuryCard)
+    assert (step.order.write, step.order.only_same, step.order.trash is not None) == ("delete", True, True)
+    assert [json.loads(text)["action"] for _, text in step.order.messages] == actions
+
+
+@pytest.mark.contract("§6 Human deletes the card")
+def test_where_agents_win_a_document_that_was_edited_gets_a_new_card() -> None:
+    policy = replace(POLICY, winner="agents")
+    order = order_of(decide(known({"title": "Edited"}, card=GONE, fresh=True, policy=policy)))
+    assert (order.bury, order.write, order.due_ms) == (True, "leave", 0)
+
+
+# -- the document is missing -----------------------------------------------------------------------------------------
+def test_neither_document_nor_card_is_forgotten() -> None:
+    assert order_of(decide(seen(None))).forget
+
+
+@pytest.mark.contract("§6 Human creates a card")
+def test_a_card_of_nobody_gets_its_document() -> None:
+    order = order_of(decide(seen(None, card=card(), names=NAMES, claim={"task_id": IMPORT_ID})))
+    text = json.loads(order.new)
+    assert (order.write, text["id"], text["title"], text["plannerId"]) == ("set", IMPORT_ID, "T", "card")
+
+
+def test_a_document_that_is_missing_without_a_word_is_waited_for() -> None:
+    order = order_of(decide(known(None)))
+    assert (order.write, order.due_ms, order.bury) == ("leave", -1, False)
+
+
+SAID, MISSING = {"said": "deleted"}, {"look": "missing"}
+
+
+@pytest.mark.parametrize("claim", [pytest.param(SAID, id="said"), pytest.param(MISSING, id="missing twice")])
+@pytest.mark.contract("§6 Agent deletes: `DEL` the key and publish `deleted`")
+@pytest.mark.contract("§6 Key vanishes without a `deleted` message")
+def test_a_delete_is_sent_only_for_a_fresh_card_that_nobody_changed(claim: dict[str, str]) -> None:
+    assert decide(known(None, claim=claim)) == ReadCard("card")
+    assert decide(known(None, claim=claim, card=card())) == ReadCard("card")
+    assert decide(known(None, claim=claim, card=card(), fresh=True)) == DeleteCard("card")
+
+
+@pytest.mark.contract("§6 Agent deletes: `DEL` the key and publish `deleted`")
+def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> None:
+    last = json.dumps({"title": "T", "mine": 1, "plannerId": "card", "_rev": 5}).encode()
+    there = card(atoms={**ATOMS, "title": "Human's"})
+    gone = known(None, claim=SAID, card=there, fresh=True, last=dialects.parse(last), stored={"last": last})
+    order = order_of(decide(gone))
+    text = json.loads(order.new)
+    assert (order.write, text["title"], text["mine"]) == ("set", "Human's", 1)
+    (message,) = [json.loads(text) for _, text in order.messages]
+    assert (message["action"], message["field"], message["kept"], message["lost"]) == (
+        "conflict",
+        "deleted",
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "by"), [pytest.param(SAID, "agent", id="said"), pytest.param(MISSING, "planner", id="nothing said")]
+)
+def test_a_task_that_is_gone_on_both_sides_is_buried(claim: dict[str, str], by: str) -> None:
+    order = order_of(decide(known(None, claim=claim, card=GONE, fresh=True)))
+    (message,) = [json.loads(text) for channel, text in order.messages]
+    assert (order.bury, message["by"]) == (True, by)
+
+
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+def test_while_redis_recovers_a_missing_document_comes_back() -> None:
+    last = json.dumps({"title": "T", "mine": 1, "plannerId": "card", "_rev": 5}).encode()
+    lost = known(None, card=card(), fresh=True, recovering=True, last=dialects.parse(last), stored={"last": last})
+    order = order_of(decide(lost))
+    assert (order.write, json.loads(order.new)["mine"], order.messages) == ("set", 1, [])
+
+
+# -- refused ---------------------------------------------------------------------------------------------------------
+@pytest.mark.contract("§4 rule: the key is the id")
+def test_a_key_that_is_no_string_is_refused_like_a_bad_document() -> None:
+    refusal = Refusal("not_json", "the key of the document holds something that is no string")
+    with pytest.raises(Refusal, match="no string"):
+        decide(known(None, refusal=refusal, stored={"wrong_type": True}))
+
+
+@pytest.mark.contract("§4 rule: the key is the id")
+def test_another_id_inside_stays_and_means_nothing() -> None:
+    there = card(atoms={**ATOMS, "title": "Human's"})
+    order = order_of(decide(known({"id": "another"}, card=there)))
+    assert json.loads(order.new)["id"] == "another"
+    assert json.loads(order.document_messages[0][1])["taskId"] == "t1"

@@ -1,0 +1,190 @@
+"""The decision about a document that has no card yet: created, adopted, refused, or waited for."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from planner_sync.errors import Code, Refusal
+from planner_sync.sync.decide import GRACE_MS, decide
+from planner_sync.sync.seen import Found, Owner
+from planner_sync.sync.steps import (
+    AskOwner,
+    CreateCard,
+    FindPeople,
+    MakeName,
+    ReadCard,
+    ReadDetails,
+    ReadNames,
+    Step,
+    TakeCard,
+)
+from tests.sync.looks import (
+    IMPORT_ID,
+    NAMES,
+    NOW,
+    card,
+    found,
+    note,
+    order_of,
+    seen,
+)
+
+
+# -- a create whose answer was lost ----------------------------------------------------------------------------------
+@pytest.mark.contract("§6 The process is killed at any instant")
+def test_an_open_create_waits_for_a_listing() -> None:
+    order = order_of(decide(seen({"title": "T"}, notes=(note(),))))
+    assert (order.due_ms, order.notes_done, order.write) == (GRACE_MS, (), "leave")
+
+
+@pytest.mark.parametrize(
+    ("listing", "taken"),
+    [
+        pytest.param(found(card()), "card", id="the equal one"),
+        pytest.param(found(card(atoms={"title": "Edited"})), "card", id="the only one of the only note, edited or not"),
+        pytest.param(found(card(atoms={"title": "X"}), alone=False), None, id="one that differs, among several notes"),
+        pytest.param(found(card(atoms={"title": "X"}), sure=False), None, id="one that may be somebody else's"),
+        pytest.param(
+            found(card(id="b", created_at="2"), card(id="a", created_at="1"), alone=False),
+            "a",
+            id="the oldest of equals",
+        ),
+        pytest.param(found(), None, id="none"),
+    ],
+)
+def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: str | None) -> None:
+    step = decide(seen({"title": "T"}, notes=(note(),), found=listing))
+    if taken is None:
+        assert order_of(step).due_ms > 0
+    else:
+        assert isinstance(step, TakeCard)
+        assert (step.belief.planner_id, step.belief.base["title"], step.belief.created) == (taken, "T", True)
+
+
+def test_a_card_that_no_late_listing_shows_is_posted_again() -> None:
+    step = decide(seen({"title": "T"}, notes=(note(),), found=found(began=NOW + GRACE_MS), names=NAMES))
+    assert isinstance(step, CreateCard)
+
+
+def test_a_create_note_whose_document_is_gone_is_forgotten_with_it() -> None:
+    order = order_of(decide(seen(None, notes=(note(),), found=found(began=NOW + GRACE_MS))))
+    assert (order.forget, order.notes_done) == (True, ("n1",))
+
+
+# -- a new document --------------------------------------------------------------------------------------------------
+def test_a_new_document_needs_the_names_of_its_plan() -> None:
+    assert decide(seen({"title": "T"})) == ReadNames()
+
+
+@pytest.mark.contract("§4 rule: without bucket and bucketId")
+def test_a_new_document_is_created_in_the_first_bucket() -> None:
+    step = decide(seen({"title": "T"}, names=NAMES))
+    assert step == CreateCard("plan", {"bucketId": "todo", "title": "T"})
+
+
+def test_details_are_left_for_a_second_request() -> None:
+    step = decide(seen({"title": "T", "description": "x", "planId": "plan-2"}, names=NAMES))
+    assert step == CreateCard("plan-2", {"bucketId": "todo", "title": "T"})
+
+
+@pytest.mark.parametrize(
+    ("members", "names", "step"),
+    [
+        pytest.param({"bucket": "New"}, {}, ReadNames(fresh=True), id="a bucket that is not known: read again"),
+        pytest.param({"bucket": "New"}, {"names_fresh": True}, MakeName("bucket", "New"), id="then made"),
+        pytest.param({"labels": ["Blue"]}, {}, ReadNames(fresh=True), id="a label that is not known: read again"),
+        pytest.param({"labels": ["Blue"]}, {"names_fresh": True}, MakeName("label", "Blue"), id="a label: then made"),
+        pytest.param(
+            {"assignedTo": ["bot"]}, {"names_fresh": True}, MakeName("label", "Agent: bot"), id="an agent is a label"
+        ),
+        pytest.param({"assignedTo": ["a@b.c"]}, {}, FindPeople(("a@b.c",)), id="a person is looked up"),
+    ],
+)
+def test_names_are_settled_before_anything_is_sent(members: dict[str, Any], names: dict[str, Any], step: Step) -> None:
+    assert decide(seen({"title": "T", **members}, names=NAMES, **names)) == step
+
+
+@pytest.mark.parametrize(
+    ("members", "more", "code"),
+    [
+        pytest.param({"planId": "other"}, {}, "unknown_plan", id="a plan that is not ours"),
+        pytest.param({"bucketId": "none"}, {"names_fresh": True}, "unknown_bucket", id="a bucket id that is not there"),
+        pytest.param(
+            {"startDate": "2026-03-02", "dueDate": "2026-03-01"}, {}, "bad_field", id="a start after the due date"
+        ),
+    ],
+)
+@pytest.mark.contract("§4 rule: refused as a whole")
+def test_a_document_that_cannot_be_done_is_refused(members: dict[str, Any], more: dict[str, Any], code: Code) -> None:
+    with pytest.raises(Refusal) as refused:
+        decide(seen({"title": "T", **members}, names=NAMES, **more))
+    assert refused.value.code == code
+
+
+# -- a document that names a card ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("task_id", "members"),
+    [
+        pytest.param("t1", {"plannerId": "card"}, id="inside"),
+        pytest.param(IMPORT_ID, {}, id="by its own id"),
+    ],
+)
+def test_whose_a_named_card_is_must_be_known(task_id: str, members: dict[str, Any]) -> None:
+    step = decide(seen({"title": "T", **members}, claim={"task_id": task_id}, names=NAMES))
+    assert step == AskOwner(members.get("plannerId") or "c" * 28)
+
+
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+def test_a_named_card_that_nobody_has_is_read_and_adopted() -> None:
+    alone = seen({"title": "T", "plannerId": "card"}, names=NAMES, owner=Owner("card", None, False))
+    assert decide(alone) == ReadCard("card")
+    step = decide(replace(alone, card=card()))
+    assert isinstance(step, TakeCard)
+    assert step.belief.planner_id == "card"
+
+
+def test_a_card_is_adopted_with_its_details_only() -> None:
+    assert decide(seen({"title": "T"}, names=NAMES, card=card(details=False))) == ReadDetails("card")
+
+
+def test_a_named_card_of_another_document_makes_this_one_a_new_task() -> None:
+    step = decide(seen({"title": "T", "plannerId": "card"}, names=NAMES, owner=Owner("card", "t2", False)))
+    assert isinstance(step, CreateCard)
+
+
+GRAVE = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "planner"})
+AGENTS_GRAVE = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "agent"})
+BURIED = {"names": NAMES, "owner": Owner("card", None, True)}
+
+
+@pytest.mark.parametrize(
+    ("members", "more"),
+    [
+        pytest.param({"plannerId": "card"}, {**BURIED, "stored": {"grave": GRAVE}}, id="with its plannerId"),
+        pytest.param({"plannerId": "card"}, BURIED, id="with its plannerId, under another id"),
+        pytest.param({}, {"names": NAMES, "stored": {"grave": GRAVE}}, id="without, under its id and title"),
+    ],
+)
+@pytest.mark.contract("§6 Human deletes the card")
+def test_a_stale_copy_of_a_card_that_a_human_deleted_is_refused(members: dict[str, Any], more: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        decide(seen({"title": "T", **members}, **more))
+    assert refused.value.code == "stale_copy"
+
+
+@pytest.mark.parametrize(
+    ("members", "more"),
+    [
+        pytest.param({"title": "Other"}, {"stored": {"grave": GRAVE}}, id="another title"),
+        pytest.param({}, {"stored": {"grave": GRAVE}, "claim": {"said": "created"}}, id="a created message came"),
+        pytest.param({}, {"stored": {"grave": AGENTS_GRAVE}}, id="an agent had deleted it"),
+        pytest.param(
+            {"plannerId": "card"}, {**BURIED, "stored": {"grave": AGENTS_GRAVE}}, id="the same, with plannerId"
+        ),
+    ],
+)
+def test_a_new_task_under_an_old_id_is_created(members: dict[str, Any], more: dict[str, Any]) -> None:
+    step = decide(seen({"title": "T", **members}, **{"names": NAMES, **more}))
+    assert isinstance(step, CreateCard)

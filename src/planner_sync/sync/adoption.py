@@ -20,7 +20,7 @@ from planner_sync.sync.decide import IMPORT_ID
 from planner_sync.sync.reconcile import Observed
 
 SWEEP_SECONDS = 60.0
-Looks = Callable[[Mapping[str, Observed]], Awaitable[None]]
+Looks = Callable[[Mapping[str, Observed]], Awaitable[frozenset[str]]]  # gives those that were not looked at
 
 
 @dataclass
@@ -33,22 +33,30 @@ class Adoption:
     sweep: Sweep
     planner: Planner
 
-    async def adopt(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> None:
-        """Take out of `cards` all that have found their document."""
+    async def adopt(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> bool:
+        """Take out of `cards` all that have found their document. False: some could not be looked at now.
+
+        Those are taken out too, for a card that has a document must not get another one; the next pass tries again.
+        """
         by_planner_id, by_title, free = await self._documents()
+        complete = True
         for card in list(cards.values()):
             task_id = await self.mapper.public_task_id(card.id) or by_planner_id.get(card.id)
             task_id = task_id or (by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in free else None)
+            twins = by_title.get(str(card.atoms.get("title"))) if card.created_by_app is not None else None
+            missed: frozenset[str] = frozenset()
             if task_id:
-                await looks({task_id: Observed(card=card, began=began, recovering=True)})
-            elif card.created_by_app is not None and (twins := by_title.get(str(card.atoms.get("title")))):
-                await looks({twins[0]: Observed(twin=card, began=began, recovering=True)})
+                missed = await looks({task_id: Observed(card=card, began=began, recovering=True)})
+            elif twins:
+                missed = await looks({twins[0]: Observed(twin=card, began=began, recovering=True)})
+            complete = complete and not missed
             owner = (await self.mapper.task_ids([card.id])).get(card.id)
-            if owner:
+            if owner or task_id or missed:
                 cards.pop(card.id)
-                for twins in by_title.values():
-                    if owner in twins:
-                        twins.remove(owner)
+            for same in by_title.values():
+                if owner in same:
+                    same.remove(owner)
+        return complete
 
     async def restore(self, plan_id: str, looks: Looks) -> None:
         """Documents that are lost while their card is known come back."""

@@ -31,7 +31,7 @@ CHUNK = 100
 NAMES_EVERY = 10
 DETAILS_AT_LEAST = 40
 PASSES_UNMAPPED = 3
-Look = Callable[[Claim, Observed], Awaitable[None]]
+Look = Callable[[Claim, Observed], Awaitable[bool]]  # did it come to an end?
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,23 @@ class Download:
         await self._read_names(plan_id)
         known = await self.plans.cards(plan_id)
         await self._look_at_changed(listing, known)
-        await self._look_at_unmapped(listing, known)
+        complete = await self._look_at_unmapped(listing, known)
         left_out = await self._look_at_missing(listing, known)
         if listing.recovering:
             await self.adoption.restore(plan_id, self._looks)
-        beat = (epoch.beat if epoch else 0) + 1
-        await self.plans.set_epoch(plan_id, Epoch(moment.run_id, max(beat, self._beats.get(plan_id, 0) + 1)))
-        self._beats[plan_id] = beat
+        if complete:
+            await self._trust(plan_id, moment.run_id, epoch)
         self._listed[plan_id] = frozenset(tasks)
-        await self.pending.mark(self.waiting)
-        self.waiting.clear()
         took = round((time.monotonic() - started) * 1000)
         await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
+
+    async def _trust(self, plan_id: str, run_id: str, epoch: Epoch | None) -> None:
+        """This Redis knows the plan: what waited for that goes on."""
+        beat = (epoch.beat if epoch else 0) + 1
+        await self.plans.set_epoch(plan_id, Epoch(run_id, max(beat, self._beats.get(plan_id, 0) + 1)))
+        self._beats[plan_id] = beat
+        await self.pending.mark(self.waiting)
+        self.waiting.clear()
 
     # -- what Planner shows ------------------------------------------------------------------------------------------
     async def _list(self, plan_id: str) -> list[dict[str, Any]]:
@@ -168,12 +173,17 @@ class Download:
         observed = {owners[card.id]: Observed(card=card, began=listing.began) for card in cards if card.id in owners}
         await self._looks(observed)
 
-    async def _looks(self, observed: Mapping[str, Observed]) -> None:
-        """Look at these tasks, many at once. One that somebody else holds gets its card read by the next look."""
+    async def _looks(self, observed: Mapping[str, Observed]) -> frozenset[str]:
+        """Look at these tasks, many at once; gives those that were not looked at to the end.
+
+        One that somebody else holds gets its card read by the next look.
+        """
         batch = await self.pending.claim(len(observed), list(observed))
-        await asyncio.gather(*(self.look(claim, observed[claim.task_id]) for claim in batch.claims))
+        ended = await asyncio.gather(*(self.look(claim, observed[claim.task_id]) for claim in batch.claims))
         busy = set(observed) - {claim.task_id for claim in batch.claims}
         await self.pending.mark(sorted(busy), look="read")
+        failed = {claim.task_id for claim, end in zip(batch.claims, ended, strict=True) if not end}
+        return frozenset(busy | failed)
 
     async def _sweep_details(self, listing: Listing, known: Mapping[str, str], fresh: set[str]) -> None:
         """An edit of a description may leave the task's etag alone: look at the details of some cards every time."""
@@ -189,7 +199,8 @@ class Download:
         await self._look_at_cards(listing, moved)
 
     # -- cards that have none ----------------------------------------------------------------------------------------
-    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str]) -> None:
+    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str]) -> bool:
+        """False: while adopting, some cards could not be brought to their documents yet."""
         ids = [pid for pid in listing.tasks if pid not in known]
         owners = await self.mapper.task_ids(ids)
         moved = [listing.tasks[pid] for pid in ids if pid in owners]
@@ -200,9 +211,12 @@ class Download:
         cards = {card.id: card for card in await self._with_details(alone)}
         await self._resolve_creates(listing, cards)
         await self.adoption.place_orphans(listing.plan_id, cards, self._looks)
+        complete = True
         if listing.recovering:
-            await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks)
+            whole = len(cards) == len(alone)  # all details could be read
+            complete = await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks) and whole
         await self._import(listing, cards)
+        return complete
 
     async def _resolve_creates(self, listing: Listing, cards: dict[str, Card]) -> None:
         """Open create notes: was the card made?"""

@@ -39,7 +39,7 @@ class Workers:
     reconciler: Reconciler
     pause: Callable[[float], None]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _looks: set[asyncio.Task[None]] = field(default_factory=set)
+    _looks: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def wake(self) -> None:
         """Something was marked."""
@@ -73,8 +73,8 @@ class Workers:
         except TimeoutError:
             log.info("%d looks go on after the time for draining", len(self._looks))
 
-    async def look(self, claim: Claim, observed: Observed | None = None) -> None:
-        """One look that harms nobody else when it fails; its claim then runs out, and the task comes due again."""
+    async def look(self, claim: Claim, observed: Observed | None = None) -> bool:
+        """One look that harms nobody else when it fails (False); its claim runs out, and the task comes due again."""
         try:
             result = await self.reconciler.look(claim, observed)
         except (RedisError, OSError) as error:
@@ -84,6 +84,8 @@ class Workers:
         else:
             if result in ("moved", "taken", "overtaken"):
                 self.wake()
+            return result is not None
+        return False
 
     async def _start_due(self) -> float:
         """Start a look at everything that is due; seconds until there may be more."""
@@ -105,7 +107,7 @@ class Workers:
             return IDLE_SECONDS
         return min(batch.next_ms / 1000, IDLE_SECONDS)
 
-    def _done(self, look: asyncio.Task[None]) -> None:
+    def _done(self, look: asyncio.Task[bool]) -> None:
         full = len(self._looks) >= AT_ONCE
         self._looks.discard(look)
         if full or not self._looks:

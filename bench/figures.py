@@ -8,23 +8,17 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Figure:
-    """`ours` and `theirs` are in `unit`; `value` is their ratio unless it is given. `limit`: at most; None: no promise.
-
-    `at_least` turns the limit around.
-    """
+    """`value` is a ratio or a count, and must not be above `limit` (None: no promise); `detail` has the times."""
 
     what: str
     compared_with: str
     value: float
     limit: float | None = None
     detail: str = ""
-    at_least: bool = False
 
     @property
     def holds(self) -> bool:
-        if self.limit is None:
-            return True
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
+        return self.limit is None or self.value <= self.limit
 
 
 def table(figures: Sequence[Figure]) -> str:
@@ -40,7 +34,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
-    limit = "" if figure.limit is None else f"{'≥' if figure.at_least else '≤'} {figure.limit:g}"
+    limit = "" if figure.limit is None else f"≤ {figure.limit:g}"
     verdict = "" if figure.limit is None else "ok" if figure.holds else "MISS"
     return figure.what, figure.compared_with, f"{figure.value:.3g}", limit, verdict, figure.detail
 

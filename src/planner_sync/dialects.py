@@ -110,7 +110,7 @@ def _json_object(text: bytes) -> dict[str, Any]:
     if len(text) > DOCUMENT_MAX_BYTES:
         raise Refusal("limit", f"the document has {len(text)} bytes, {DOCUMENT_MAX_BYTES} are allowed")
     try:
-        raw = json.loads(text.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
+        raw = _DECODER.decode(text.decode("utf-8"))
         _check_nesting(text, raw)
     except RecursionError:
         raise Refusal("not_json", f"the document is nested deeper than {NESTING_MAX}") from None
@@ -134,6 +134,11 @@ def _finite(digits: str) -> float:
     return number
 
 
+# Made once: `json.loads` and `json.dumps` with arguments make one for each call.
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def _check_nesting(text: bytes, raw: Any) -> None:
     """Raises RecursionError, as the parser itself does when it is much worse."""
     if text.count(b"[") + text.count(b"{") <= NESTING_MAX:
@@ -152,7 +157,7 @@ def _parts(value: Any) -> list[Any]:
 
 
 def _json_text(raw: Mapping[str, Any]) -> str:
-    text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _ENCODER.encode(raw)
     try:
         text.encode()
     except UnicodeEncodeError:  # half a surrogate pair in an agent's own member: JSON can say it, UTF-8 cannot
@@ -162,10 +167,9 @@ def _json_text(raw: Mapping[str, Any]) -> str:
 
 def _member(raw: Mapping[str, Any], name: str, dialect: Dialect) -> str:
     """The spelling of field `name` in this document, or the one to use when it is absent."""
-    if name in _SERVICE_FIELDS:
-        spellings = _service_spellings(name, dialect)
-    else:
-        spellings = FIELDS[name].snake if dialect == "snake_case" else (name,)
+    if dialect == "camelCase" and name in FIELDS:
+        return name
+    spellings = _service_spellings(name, dialect) if name in _SERVICE_FIELDS else FIELDS[name].snake
     return next((spelling for spelling in spellings if spelling in raw), spellings[0])
 
 

@@ -10,6 +10,7 @@ overwritten unseen and nothing written is overlooked. The client never talks to 
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import uuid
@@ -56,6 +57,7 @@ class AgentClient:
         self._agent = agent
         self._save_document = Scripts(redis)["save_document"]
         self._marking = [self._keys.private(name) for name in ("pending", "marks", "claims", "said")]
+        self._instance, self._calls = uuid.uuid4().hex, itertools.count()
         self._seen: OrderedDict[str, bytes] = OrderedDict()
 
     @classmethod
@@ -137,7 +139,8 @@ class AgentClient:
         check_task_id(task_id)
         message = json.dumps({"action": action, "taskId": task_id, "source": self._agent})
         # redis-py sends a command whose answer was lost again, by itself: the script knows it by the nonce.
-        args: list[str | bytes | int] = [task_id, uuid.uuid4().hex, expected, new, self._keys.updates, message]
+        nonce = f"{self._instance} {next(self._calls)}"
+        args: list[str | bytes | int] = [task_id, nonce, expected, new, self._keys.updates, message]
         word = "" if action == "updated" else action
         done, *current = await self._save_document([self._keys.document(task_id), *self._marking], [*args, word])
         stands = new or None if done else _bytes(current[0]) if current else None

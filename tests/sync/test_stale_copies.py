@@ -217,4 +217,4 @@ class StaleCopies(RuleBasedStateMachine):
 
 TestStaleCopies = StaleCopies.TestCase
 pytestmark = pytest.mark.contract("§6 An agent writes back a copy that it read")
-TestStaleCopies.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestStaleCopies.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)

@@ -62,7 +62,12 @@ def parse(text: bytes, previous: Dialect | None = None) -> Document:
 
     Raises Refusal: limit, not_json, bad_field.
     """
-    raw = _json_object(text)
+    check_size(text)
+    return read(_json_object(text), previous)
+
+
+def read(raw: dict[str, Any], previous: Dialect | None = None) -> Document:
+    """The document in a JSON object. Raises Refusal: limit, bad_field."""
     decided = dialect_of(raw)
     dialect = decided or previous or "camelCase"
     fields: dict[str, FieldValue | None] = {}
@@ -106,9 +111,13 @@ def dialect_of(raw: Mapping[str, Any]) -> Dialect | None:
     return None if _SNAKE_NAMES.isdisjoint(raw) else "snake_case"
 
 
-def _json_object(text: bytes) -> dict[str, Any]:
+def check_size(text: bytes) -> None:
+    """Raises Refusal (limit) for a document that is too large."""
     if len(text) > DOCUMENT_MAX_BYTES:
         raise Refusal("limit", f"the document has {len(text)} bytes, {DOCUMENT_MAX_BYTES} are allowed")
+
+
+def _json_object(text: bytes) -> dict[str, Any]:
     try:
         raw = _DECODER.decode(text.decode("utf-8"))
         _check_nesting(text, raw)

@@ -211,12 +211,14 @@ def _changed(task: Task, change: Fields | Callable[[Task], object]) -> Task:
 
 
 def _checked(task: Task) -> tuple[bytes, Task]:
-    """The text of a document that the sync will not refuse for what is in it, and what a reader makes of it."""
+    """The text of a document that the sync will not refuse for what is in it."""
     try:
         text = dialects.write(Document(task, "camelCase", {}), {}).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise Refusal("not_json", f"the document cannot be written as JSON: {error}") from None
-    return text, dialects.parse(text).raw
+    dialects.check_size(text)
+    dialects.read(task)
+    return text, task
 
 
 def _object(text: bytes) -> Task:

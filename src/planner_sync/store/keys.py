@@ -7,7 +7,8 @@
     {ns}:task:mapping:planner:{pid}      string  planner id -> task id, public
 
     {ns}:sync:pending                    zset    task id -> time from which it is due (ms)
-    {ns}:sync:marks                      hash    task id -> nonce of the last mark: "something happened since"
+    {ns}:sync:marks                      hash    task id -> nonce of the last mark: "something happened since";
+                                                 "saved {id}" -> nonce of an agent's last save
     {ns}:sync:claims                     hash    task id -> "token" of its claim while held, "token done" afterwards
     {ns}:sync:attempts                   hash    task id -> claims without a settle
     {ns}:sync:said                       hash    task id -> "deleted" or "created", as the last message said

@@ -224,7 +224,11 @@ class Download:
         application = await self.plans.application()
         for task_id, at in creating.items():
             candidates = [card for card in cards.values() if _may_be_ours(card, application, at)]
-            found = Found(candidates, listing.began, alone=len(creating) == 1, sure=application is not None)
+            # Until a 201 has told which application we are, whatever no person has made is ours.
+            impersonal = [card for card in candidates if card.created_by_user is None]
+            sure = application is not None or bool(impersonal)
+            candidates = candidates if application is not None else impersonal or candidates
+            found = Found(candidates, listing.began, alone=len(creating) == 1, sure=sure)
             await self._looks({task_id: Observed(found=found, began=listing.began)})
             taken = await self.mapper.task_ids(list(cards))
             for planner_id in taken:
@@ -240,7 +244,7 @@ class Download:
         for card in cards.values():
             own = card.created_by_app == application if application else bool(creating)
             passes = young.get(card.id, 0)
-            if own and (creating or passes < PASSES_UNMAPPED) and not listing.recovering:
+            if own and (creating or (passes < PASSES_UNMAPPED and not listing.recovering)):
                 waiting[card.id] = passes + 1
             else:
                 ready[f"{IMPORT_ID}{card.id}"] = Observed(card=card, began=listing.began)

@@ -51,7 +51,7 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
         etags=after.etags,
         state=after.dump(),
         state_moved=replace(after, untold=tuple(told)).dump(),
-        notes_done=seen.done_notes,
+        notes_done=(*seen.done_notes, *seen.written),
         creating_done=True,
         expected=seen.stored.text,
         messages=[*_uploaded(seen, belief), *_conflicts(seen, merged, names), *_unsaid(belief)],

@@ -281,9 +281,10 @@ class Reconciler:
         belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
         card = _with_task(seen, answer) if isinstance(step, steps.PatchTask) else _with_details(seen, answer)
         belief = replace(belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag)
-        await self._record(seen, belief, done=[nonce])
+        # The note stays open until what else the answer shows is merged: its etag hides that from every pass.
+        await self._record(seen, belief, done=[])
         await self._count("patched", seen)
-        return replace(seen, belief=belief, card=card)
+        return replace(seen, belief=belief, card=card, written=(*seen.written, nonce))
 
     async def _delete(self, seen: Seen, planner_id: str) -> Seen:
         await self._brake(seen, "agents")

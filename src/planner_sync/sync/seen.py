@@ -73,7 +73,8 @@ class Seen:
     """Everything known at this moment of a look.
 
     `card` is the card (GONE, or None while it was not read), `fresh` says that task and details were read after the
-    claim. `twin` is a card without a task that may be the one of this document, after Redis was lost.
+    claim. `twin` is a card without a task that may be the one of this document, after Redis was lost. `done_notes` end
+    with the look, `written` (of what this look has sent) only when the card that came back is merged.
     """
 
     claim: Claim
@@ -94,6 +95,7 @@ class Seen:
     owner: Owner | None = None
     recovering: bool = False
     done_notes: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
 
     @property
     def task_id(self) -> str:

@@ -37,7 +37,10 @@ class Scene:
 
     @property
     def births(self) -> list[str]:
-        return sorted({*self.history.born, *self.cards, *self.documents})
+        """All births that can be told apart: after all of Redis was lost, an agent's own object is a new task."""
+        lost = [op["at"] for op in self.script.ops if op["do"] == "wipe" and op["what"] == "all"]
+        blind = {w.task for w in self.history.writes if w.by == "agent" and not w.stood and lost and w.at >= lost[0]}
+        return sorted({*self.history.born, *self.cards, *self.documents} - blind)
 
     def deleted(self, birth: str) -> list[tuple[float, str]]:
         return [(at, by) for at, by, task in self.history.deletes if task == birth]
@@ -78,8 +81,9 @@ def _alive_or_gone(scene: Scene) -> Iterator[str]:
 
 def _equal(scene: Scene) -> Iterator[str]:
     """I2: document and card say the same."""
-    for birth, cards in scene.cards.items():
-        for card, document in zip(cards, scene.documents.get(birth, []), strict=False):
+    for birth in scene.births:
+        pairs = list(zip(scene.cards.get(birth, []), scene.documents.get(birth, []), strict=False))
+        for card, document in pairs[: len(pairs) == 1]:
             wanted = shown(scene.world, card)
             for name, value in wanted.items():
                 found = document.get(name)
@@ -117,9 +121,8 @@ def _value(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
             yield f"I3 {birth} {name}: {final!r}, though the {only.by} wrote {only.value!r} at {only.at:.1f} and nobody else"
         return
     first, last = sorted((agent, human), key=lambda write: write.at)
-    if last.stood == first.value:
-        allowed = [last.value]
-    elif first.value == last.value:
+    knew = any(write.at > first.at and write.stood == first.value for write in writes if write.by == last.by)
+    if knew or first.value == last.value:
         allowed = [last.value]
     else:
         allowed = [first.value, last.value]

@@ -216,5 +216,6 @@ class StaleCopies(RuleBasedStateMachine):
 
 
 TestStaleCopies = StaleCopies.TestCase
-pytestmark = pytest.mark.contract("§6 An agent writes back a copy that it read")
-TestStaleCopies.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)
+TestStaleCopies.settings = settings(max_examples=250, stateful_step_count=30, deadline=None, report_multiple_bugs=False)
+# A story that fails is made shorter first, which takes its time.
+pytestmark = [pytest.mark.contract("§6 An agent writes back a copy that it read"), pytest.mark.timeout(400)]

@@ -65,17 +65,20 @@ class Adoption:
         lost = [task_id for task_id in owners.values() if task_id not in there]
         await looks({task_id: Observed(recovering=True) for task_id in lost})
 
-    async def place_orphans(self, plan_id: str, cards: dict[str, Card], looks: Looks) -> None:
+    async def place_orphans(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> None:
         """A card whose mapping was refused: its document's, if that has none; deleted, if nobody has touched it."""
         creating = await self.plans.creating(plan_id)
         owned = await self.mapper.all_task_ids()
         for planner_id, text in (await self.plans.orphans(plan_id)).items():
             posted = json.loads(text)
-            card = cards.get(planner_id)
-            if card is None or posted["taskId"] in creating:
+            card, task_id = cards.get(planner_id), posted["taskId"]
+            if card is None or task_id in creating:
                 continue
-            if posted["taskId"] in owned and _untouched(card, posted["atoms"]):
+            if task_id in owned and _untouched(card, posted["atoms"]):
                 await self.planner.delete_task(planner_id, card.etag)
+                cards.pop(planner_id)
+            elif task_id not in owned and await self.repository.read_documents([task_id]):
+                await looks({task_id: Observed(card=card, began=began)})
                 cards.pop(planner_id)
             await self.plans.drop_orphan(plan_id, planner_id)
 

@@ -151,7 +151,7 @@ def _decide_new(seen: Seen) -> Step:
             if isinstance(seen.card, Card) and seen.card.plan_id in seen.policy.plan_ids:
                 return _adopt(seen, document, seen.card)
             if document.planner_id:
-                raise _stale(f"plannerId: Planner has no card {owner.planner_id} in the plans of this service")
+                raise _stale(f"plannerId: our plans have no card {owner.planner_id}")
     _check_grave(seen, document)
     plan_id = document.fields.get("planId") or seen.policy.default_plan_id
     if plan_id not in seen.policy.plan_ids:
@@ -191,11 +191,11 @@ def _check_grave(seen: Seen, document: Document) -> None:
     if grave is None or grave["by"] != "planner" or seen.claim.said == "created" or document.planner_id:
         return
     if grave["title"] == document.fields["title"]:
-        raise _stale(f"title: the card {grave['title']!r} of this task was deleted in Planner")
+        raise _stale("title: the card of this task was deleted in Planner")
 
 
 def _stale(reason: str) -> Refusal:
-    return Refusal("stale_copy", f"{reason}; a message with action created makes it anew", None)
+    return Refusal("stale_copy", f"{reason}; to make it anew leave plannerId out and publish action created", None)
 
 
 def _adopt(seen: Seen, document: Document, card: Card) -> Step:

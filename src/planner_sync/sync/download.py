@@ -210,7 +210,7 @@ class Download:
         alone = [listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried]
         cards = {card.id: card for card in await self._with_details(alone)}
         await self._resolve_creates(listing, cards)
-        await self.adoption.place_orphans(listing.plan_id, cards, self._looks)
+        await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
         complete = True
         if listing.recovering:
             whole = len(cards) == len(alone)  # all details could be read

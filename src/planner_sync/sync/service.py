@@ -27,6 +27,7 @@ from planner_sync.store.scripts import Scripts
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.store.vitals import Vitals
+from planner_sync.sync.act import Actor
 from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.bad_ids import BadIds
 from planner_sync.sync.brake import Brake
@@ -82,7 +83,8 @@ class Parts:
         window = round(2 * settings.poll_seconds * 1000)
         brake = Brake(plans, mapper, repository, settings.max_delete_ratio, settings.max_delete_count, window)
         policy = Policy(frozenset(settings.plan_ids), settings.default_plan_id, settings.conflict_winner)
-        reconciler = Reconciler(repository, mapper, plans, planner, names, people, brake, policy, vitals)
+        actor = Actor(repository, mapper, plans, planner, names, people, brake, vitals)
+        reconciler = Reconciler(actor, repository, plans, planner, policy, vitals)
         bad_ids = BadIds(repository, plans)
         self.workers = Workers(self.pending, reconciler, self.gate.pause_for)
         adoption = Adoption(plans, mapper, repository, sweep, planner)

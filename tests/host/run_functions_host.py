@@ -1,52 +1,127 @@
-"""Run the Function App below Microsoft's runtime library, first without settings, then on a real Redis and Planner.
+"""Run the Function App below Microsoft's runtime library: without settings, then on a real Redis and Planner.
 
-    python -m tests.host.run_functions_host /path/to/environment/with/azure-functions-runtime/bin/python
+    python -m tests.host.run_functions_host /path/to/environment/with/azure-functions-runtime/bin/python [SECONDS]
 
-Ends with 0 when both runs are as they should be: everything indexes, ticks and answers, and one task becomes a card.
+SECONDS lie between two ticks. Ends with 0 when everything is as it should be: the app indexes, ticks and answers; a
+document that is written after the first tick is a card before the second, because the listener lives between them; a
+card that is moved by hand is in its document after the second; and killing the process in between loses nothing.
 """
 
 import json
+import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
 
 from redis import Redis
 
-from tests.emulator_process import emulator_process
+from tests.emulator_process import Emulator, emulator_process
 from tests.host.service_process import ROOT, surroundings
 from tests.redis_process import redis_process
 
-DOCUMENT = {"id": "report-7", "title": "Write the report"}
+TICK = "timer poll"
+PATIENCE = 60.0
 
 
-def main(python: str) -> int:
-    without = host(python, idle=0)
-    checks = [without.returncode == 0, '"settings":"down"' in without.stdout, "PLAN_IDS" in without.stderr]
+def main(python: str, idle: float) -> int:
+    without = Host(python, idle=0)
+    without.wait()
+    check("without settings it indexes and ticks", without.process.returncode == 0)
+    check("health names the check settings", '"settings":"down"' in without.text)
+    check("every tick says what is wrong", "PLANNER_SYNC_PLAN_IDS" in without.text)
     with redis_process() as url, emulator_process() as emulator, Redis.from_url(url) as redis:
-        redis.set("annika:tasks:report-7", json.dumps(DOCUMENT))
-        synced = host(
-            python,
-            idle=2.5,  # a plan that this Redis does not know yet waits two seconds for its first complete pass
-            REDIS_URL=url,
-            PLANNER_SYNC_PLAN_IDS=emulator.plan_id,
-            PLANNER_SYNC_GRAPH_URL=emulator.url,
-            PLANNER_SYNC_GRAPH_TOKEN=emulator.token,
-        )
-        titles = [card["title"] for card in emulator.cards().values()]
-    checks += [synced.returncode == 0, '"redis":"ok"' in synced.stdout, titles == [DOCUMENT["title"]]]
-    if not all(checks):
-        print(f"not as it should be: {checks}, cards {titles}")
-        return 1
+        env = {
+            "REDIS_URL": url,
+            "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,
+            "PLANNER_SYNC_GRAPH_URL": emulator.url,
+            "PLANNER_SYNC_GRAPH_TOKEN": emulator.token,
+        }
+        live(Host(python, idle=idle, **env), redis, emulator)
+        killed(lambda: Host(python, idle=idle, **env), redis, emulator)
     return 0
 
 
-def host(python: str, *, idle: float, **env: str) -> "subprocess.CompletedProcess[str]":
-    command = [python, "tests/host/functions_host.py", "--app", ".", "--keyed", "--repeat", "2", "--idle", str(idle)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=surroundings(**env), capture_output=True, text=True, timeout=120, check=False
-    )
-    print(done.stdout, done.stderr, sep="\n")
-    return done
+def live(host: "Host", redis: Any, emulator: Emulator) -> None:
+    until("the first tick", lambda: host.ticks() == 1)
+    write(redis, "report-7", "Write the report")
+    card = until("the card", lambda: find(emulator, "Write the report"))
+    check("the listener lives: the card was there before the second tick", host.ticks() == 1)
+    emulator.human.move(card["id"], bucket_id=emulator.bucket_ids()["Done"])
+    host.wait()
+    check("health answered 200 with everything there", '"redis":"ok"' in host.text)
+    check("no failures", host.process.returncode == 0)
+    check("the move is in the document", json.loads(redis.get("annika:tasks:report-7")).get("bucket") == "Done")
+
+
+def killed(start: "Callable[[], Host]", redis: Any, emulator: Emulator) -> None:
+    host = start()
+    until("the first tick", lambda: host.ticks() == 1)
+    write(redis, "report-8", "Survive")
+    host.process.kill()
+    host.process.wait()
+    again = start()
+    until("the card after the kill", lambda: find(emulator, "Survive"))
+    again.wait()
+    cards = [card["title"] for card in emulator.cards().values()]
+    check("killed in between: nothing lost, nothing twice", sorted(cards) == ["Survive", "Write the report"])
+
+
+def write(redis: Any, task_id: str, title: str) -> None:
+    redis.set(f"annika:tasks:{task_id}", json.dumps({"id": task_id, "title": title}))
+    redis.publish("annika:tasks:updates", json.dumps({"action": "created", "taskId": task_id}))
+
+
+def find(emulator: Emulator, title: str) -> dict[str, Any] | None:
+    return next((card for card in emulator.cards().values() if card["title"] == title), None)
+
+
+class Host:
+    """functions_host.py as a process, and what it has printed so far."""
+
+    def __init__(self, python: str, *, idle: float, **env: str) -> None:
+        command = [python, "-u", "tests/host/functions_host.py", "--app", ".", "--keyed", "--repeat", "2"]
+        self.text = ""
+        self.process = subprocess.Popen(
+            [*command, "--idle", str(idle)],
+            cwd=ROOT,
+            env=surroundings(**env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    def ticks(self) -> int:
+        return self.text.count(TICK)
+
+    def wait(self) -> None:
+        self.process.wait(PATIENCE)
+        self._reading.join()
+        print(self.text)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        while chunk := os.read(self.process.stdout.fileno(), 65536):
+            self.text += chunk.decode("utf-8", "replace")
+
+
+def until(what: str, condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise SystemExit(f"waited {PATIENCE:.0f} s for {what}")
+
+
+def check(what: str, holds: bool) -> None:
+    print(f"{'ok  ' if holds else 'FAIL'} {what}", flush=True)
+    if not holds:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 5.0))

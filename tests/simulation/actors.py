@@ -33,12 +33,14 @@ class Write:
 
 @dataclass
 class History:
-    """Everything that was meant. `deletes` are (time, who, task), `items` checklist items as (task, title)."""
+    """Everything that was meant. `deletes` are (time, who, task), `items` checklist items as (time, task, title);
+    `strangers` are births whose document did not yet name its card when Redis lost what it knew."""
 
     writes: list[Write] = field(default_factory=list)
     deletes: list[tuple[float, str, str]] = field(default_factory=list)
     items: list[tuple[float, str, str]] = field(default_factory=list)
     born: dict[str, str] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
     styles: dict[str, set[str]] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
 
@@ -195,6 +197,10 @@ class Actors:
     async def _wipe(self, what: str) -> None:
         world = self._world
         world.trace(f"** Redis loses {what}")
+        for text in (await world.documents()).values():
+            document = json.loads(text)
+            if not document.get("plannerId"):
+                self.history.strangers.add(birth_of(document["title"]))
         patterns = {"all": "*", "private": "annika:sync:*", "mapping": "annika:task:mapping:*"}
         keys = [key async for key in world.redis.scan_iter(patterns[what], 1000)]
         if keys:

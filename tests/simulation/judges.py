@@ -19,7 +19,9 @@ TOGETHER = 120.0  # seconds within which a delete and an edit may have crossed
 class Scene:
     """Both sides as they are at the end."""
 
-    def __init__(self, world: World, script: Script, history: History, documents: dict[str, bytes], refused: Json) -> None:
+    def __init__(
+        self, world: World, script: Script, history: History, documents: dict[str, bytes], refused: Json
+    ) -> None:
         self.world, self.script, self.history = world, script, history
         self.cards: dict[str, list[Json]] = {}
         for card in world.cards().values():
@@ -40,7 +42,7 @@ class Scene:
         """All births that can be told apart: after all of Redis was lost, an agent's own object is a new task."""
         lost = [op["at"] for op in self.script.ops if op["do"] == "wipe" and op["what"] == "all"]
         blind = {w.task for w in self.history.writes if w.by == "agent" and not w.stood and lost and w.at >= lost[0]}
-        return sorted({*self.history.born, *self.cards, *self.documents} - blind)
+        return sorted({*self.history.born, *self.cards, *self.documents} - blind - self.history.strangers)
 
     def deleted(self, birth: str) -> list[tuple[float, str]]:
         return [(at, by) for at, by, task in self.history.deletes if task == birth]

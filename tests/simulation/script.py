@@ -117,7 +117,9 @@ class _Maker:
         for _ in range(self._random.randint(0, 4)):
             ops.append(self._human_op(task, self._at(born)))
         if self._random.random() < 0.2:
-            ops.append({"at": self._at(born + 20), "do": "agent deletes", "task": task, "say": self._random.random() < 0.7})
+            ops.append(
+                {"at": self._at(born + 20), "do": "agent deletes", "task": task, "say": self._random.random() < 0.7}
+            )
         if self._random.random() < 0.2:
             ops.append({"at": self._at(born + 20), "do": "human deletes", "task": task})
         return ops
@@ -180,7 +182,20 @@ class _Maker:
         if random.random() < 0.25:
             return self._redis_fault(at)
         match = random.choice(("POST", "PATCH", "DELETE", "GET", "PATCH|POST|DELETE", ".", "PATCH|POST|DELETE"))
-        kinds = ("cut", "cut", "status", "throttle", "stall", "kill", "kill", "freeze", "empty list", "deed", "deed", "deed")
+        kinds = (
+            "cut",
+            "cut",
+            "status",
+            "throttle",
+            "stall",
+            "kill",
+            "kill",
+            "freeze",
+            "empty list",
+            "deed",
+            "deed",
+            "deed",
+        )
         kind = random.choice(kinds)
         moment = "before" if kind in ("throttle", "empty list") else random.choice(("before", "after", "after"))
         fault: Json = {"at": at, "kind": kind, "side": "graph", "moment": moment, "match": match}
@@ -202,7 +217,12 @@ class _Maker:
                 make = random.choice((self._human_op, self._human_op, self._agent_now))
                 fault["op"] = make(task, at)
                 if random.random() < 0.1:
-                    fault["op"] = {"at": at, "do": random.choice(("human deletes", "agent deletes")), "task": task, "say": 1}
+                    fault["op"] = {
+                        "at": at,
+                        "do": random.choice(("human deletes", "agent deletes")),
+                        "task": task,
+                        "say": 1,
+                    }
         return fault
 
     def _agent_now(self, task: str, at: float) -> Json:

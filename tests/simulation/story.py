@@ -72,6 +72,7 @@ async def _play(script: Script) -> Verdict:
 
     faults = Faults(script.faults, actors.do, restart)
     world.hook = faults.hook
+    world.humans.create(world.plan_ids[0], "anchor of the plan")  # a plan of no cards could not be told from a lie
     for number in range(script.instances):
         world.start("abc"[number])
     await asyncio.gather(*(_at(op, actors) for op in script.ops))

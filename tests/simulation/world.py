@@ -163,4 +163,3 @@ def _script_names() -> dict[str, str]:
     shared = (FOLDER / SHARED).read_text(encoding="utf-8")
     texts = {name: shared + (FOLDER / f"{name}.lua").read_text(encoding="utf-8") for name in script_names()}
     return {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): name for name, text in texts.items()}
-

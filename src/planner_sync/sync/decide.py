@@ -124,6 +124,9 @@ def _made_by(note: OpenNote, seen: Seen) -> Card | None:
     equal = [card for card in found.candidates if all(card.atoms.get(atom) == value for atom, value in posted.items())]
     if not equal and found.alone and found.sure and len(found.candidates) == 1:
         return found.candidates[0]
+    same_title = [card for card in found.candidates if card.atoms.get("title") == posted.get("title")]
+    if not equal and found.sure and len(same_title) == 1:
+        return same_title[0]  # edited since, but not beyond recognition
     return min(equal, key=lambda card: (card.created_at, card.id), default=None)
 
 

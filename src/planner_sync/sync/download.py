@@ -209,7 +209,8 @@ class Download:
         buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
         alone = [listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried]
         cards = {card.id: card for card in await self._with_details(alone)}
-        await self._resolve_creates(listing, cards)
+        if listing.tasks or not known:  # an empty listing where there were cards proves nothing
+            await self._resolve_creates(listing, cards)
         await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
         complete = True
         if listing.recovering:

@@ -124,21 +124,19 @@ def _value(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         return
     first, last = sorted((agent, human), key=lambda write: write.at)
     knew = any(write.at > first.at and write.stood == first.value for write in writes if write.by == last.by)
-    if knew or first.value == last.value:
-        allowed = [last.value]
+    if final not in (first.value, last.value):
+        yield f"I3 {birth} {name}: {final!r} is neither {agent.value!r} ({agent.at:.1f}) nor {human.value!r} ({human.at:.1f})"
+    elif first.value == last.value or (final == last.value and knew):
+        return
     else:
-        allowed = [first.value, last.value]
-    if final not in allowed:
-        yield f"I3 {birth} {name}: {final!r} is none of {allowed} (agent {agent.at:.1f}, human {human.at:.1f})"
-    elif len(allowed) == 2 and name != "bucket":
-        lost = next(value for value in allowed if value != final)
-        if not _reported(scene, name, lost):
-            yield f"I3 {birth} {name}: {lost!r} is lost to {final!r}, and no conflict says so"
+        lost = first if final == last.value else last
+        if not _reported(scene, name, lost.value):
+            yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
 
 
 def _reported(scene: Scene, name: str, value: Any) -> bool:
     return any(
-        message["field"] == name and value in (message["lost"], message["kept"])
+        message["field"].removesuffix("Id") == name and value in (message["lost"], message["kept"])
         for message in scene.world.said("conflict")
     )
 

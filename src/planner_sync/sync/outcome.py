@@ -119,7 +119,10 @@ def imported(seen: Seen, card: Card, names: Names) -> Order:
 
 def restored(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names, conflict: bool) -> Order:
     """A document that an agent deleted, or that Redis lost, comes back whole, with what the card says now."""
-    order = settled(seen, belief, merged, reading, names)
+    # What it said may have reached the card without ever being settled: all that the card has is shown.
+    fields = {name for name in fields_of(frozenset(merged.want), names) if not _is_default(name, merged.want)}
+    shown = _with_bucket(frozenset(fields)) if seen.last is None else fields - {"bucketId"}
+    order = settled(seen, replace(belief, shown=(*belief.shown, *sorted(shown))), merged, reading, names)
     order.expected = None
     if order.write != "set":
         order.write, order.new = "set", seen.stored.last or b""

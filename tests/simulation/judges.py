@@ -130,7 +130,7 @@ def _value(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         return
     else:
         lost = first if final == last.value else last
-        if not _reported(scene, name, lost.value):
+        if name != "bucket" and not _reported(scene, name, lost.value):  # buckets are no values of one writer
             yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
 
 

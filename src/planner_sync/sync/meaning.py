@@ -123,9 +123,9 @@ class _Reader:
         fields, last = self.document.fields, self.context.last
         by_name = "bucketId" not in fields
         if "bucket" in fields and "bucketId" in fields and last is not None:
-            by_name = fields["bucketId"] == last.fields.get("bucketId") and fields["bucket"] != last.fields.get(
-                "bucket"
-            )
+            renamed = fields["bucket"] != last.fields.get("bucket")
+            same_id = fields["bucketId"] == last.fields.get("bucketId")
+            by_name = (same_id and renamed) or self._carries_old_bucket()
         text = fields["bucket"] if by_name else fields["bucketId"]
         self.fields.add("bucketId")
         if text is None:
@@ -135,6 +135,14 @@ class _Reader:
             self.atoms["bucketId"] = self._known("bucket", text, self.buckets) or UNKNOWN + text
         else:
             self.atoms["bucketId"] = text
+
+    def _carries_old_bucket(self) -> bool:
+        """Is the id only what stood there before ours was brought into line with a name that the agent had changed?"""
+        fields, belief = self.document.fields, self.context.belief
+        if belief is None or (self.document.rev or 0) >= belief.rev:
+            return False
+        had = token(fields["bucketId"]) in belief.trail("bucketId").past
+        return had and self.buckets.get(fields["bucket"]) == belief.base.get("bucketId")
 
     def _read_person(self, text: str) -> None:
         kind = person_kind(text)

@@ -125,7 +125,7 @@ async def answer_with_service(route: Route, req: func.HttpRequest) -> Response:
     service.ensure_listener()
     headers = {name.lower(): value for name, value in req.headers.items()}
     request = Request(params=dict(req.route_params), query=dict(req.params), headers=headers, body=req.get_body())
-    return await route.answer(Backing(settings, service.vitals), request)
+    return await route.answer(Backing(settings, service.vitals, service), request)
 
 
 def to_http(response: Response) -> func.HttpResponse:

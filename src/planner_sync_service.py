@@ -83,7 +83,7 @@ async def _serve(settings: Settings, service: "Service", listening: "socket.sock
 
     stop = _stop_on_signals()
     try:
-        async with serving(create_app(Backing(settings, service.vitals)), listening):
+        async with serving(create_app(Backing(settings, service.vitals, service)), listening):
             log.info("started: %d plans, http on %s port %d", len(settings.plan_ids), *listening.getsockname()[:2])
             return await _run_until(stop, service.run())
     finally:

@@ -12,6 +12,7 @@ PlannerSyncError
     ├── AnswerLost           it may have happened, or not: read before writing again
     ├── CardChanged          409 or 412: read the card, decide again
     ├── NotFound             404
+    ├── NotYet               what was just made does not show yet: look again in a moment
     ├── Forbidden            403: no right, or no such item
     ├── LimitReached         403 with one of Planner's limits
     ├── Unauthorized         no token, or 401 with a fresh one
@@ -126,6 +127,10 @@ class CardChanged(GraphError):
 
 class NotFound(GraphError):
     """404: Planner has no such item (any more)."""
+
+
+class NotYet(GraphError):
+    """Planner does not show yet what was just made, or another instance is making it: look again in a moment."""
 
 
 class Forbidden(GraphError):

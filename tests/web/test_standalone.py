@@ -28,12 +28,22 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
+class NothingHeld:
+    """An operator's means where no plan is held."""
+
+    async def release(self, plan_id: str) -> int | None:
+        return None
+
+    async def restore(self, plan_id: str) -> int | None:
+        return None
+
+
 @asynccontextmanager
 async def client(redis_url: str, **env: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server with these settings besides `ENV`."""
     settings = Settings.from_env({**ENV, "PLANNER_SYNC_HTTP_PORT": str(free_port()), **env})
     async with Redis.from_url(redis_url) as redis:
-        app = create_app(Backing(settings, Vitals(redis, Scripts(redis), Keys("annika"))))
+        app = create_app(Backing(settings, Vitals(redis, Scripts(redis), Keys("annika")), NothingHeld()))
         async with (
             serving(app, bind(settings)),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as http,
@@ -80,6 +90,17 @@ async def test_status_names_the_plans(redis_url):
 
     assert answer.status_code == 200
     assert list(answer.json()["plans"]) == [PLAN]
+
+
+@pytest.mark.contract("§7 POST /api/plans/{id}/release, POST /api/plans/{id}/restore")
+@pytest.mark.parametrize(("plan", "code"), [(PLAN, 409), ("another-plan", 404)])
+@pytest.mark.parametrize("action", ["release", "restore"])
+async def test_a_plan_that_is_not_held_has_no_hold_to_end(redis_url, action, plan, code):
+    async with client(redis_url) as http:
+        answer = await http.post(f"/api/plans/{plan}/{action}")
+
+    assert answer.status_code == code
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("route", [pytest.param(route, id=f"{route.method} {route.path}") for route in ROUTES])

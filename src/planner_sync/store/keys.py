@@ -29,6 +29,7 @@
     {ns}:sync:trash:entries              hash    trash entry -> document and card as they were
     {ns}:sync:deletes:{plan}             zset    task id -> time of a delete that was carried out (ms)
     {ns}:sync:holds                      hash    plan -> why it is held
+    {ns}:sync:releases                   hash    plan -> time until which an operator lets its deletes through (ms)
     {ns}:sync:epochs                     hash    plan -> "run id<space>beat"
     {ns}:sync:leases                     hash    plan, "sweep" or "names {plan}" -> "owner<space>until (ms)"
     {ns}:sync:hashes                     hash    task id -> hash of the document last looked at

@@ -131,6 +131,18 @@ class Plans:
         """Hold deletes of the plan; False when they are held already."""
         return bool(await self._redis.hsetnx(self._keys.private("holds"), plan_id, json.dumps(hold)))
 
+    async def end_hold(self, plan_id: str, let_through_ms: int) -> None:
+        """An operator has decided: no hold any more, and for so long no new one."""
+        until = (await self.moment()).now + let_through_ms
+        await self._redis.hset(self._keys.private("releases"), plan_id, until)
+        await self._redis.hdel(self._keys.private("holds"), plan_id)
+        await self._redis.delete(self._keys.private("deletes", plan_id))
+
+    async def is_released(self, plan_id: str) -> bool:
+        """Has an operator let the deletes of this plan through, for now?"""
+        until = await self._redis.hget(self._keys.private("releases"), plan_id)
+        return until is not None and int(until) > (await self.moment()).now
+
     async def application(self) -> str | None:
         """The application id that Planner gives our cards, once one was made."""
         value = await self._redis.get(self._keys.private("application"))

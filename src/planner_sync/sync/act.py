@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from planner_sync.errors import AnswerLost, Forbidden, GraphError, LimitReached, NotFound, NotSent, Refusal
+from planner_sync.errors import AnswerLost, Forbidden, GraphError, LimitReached, NotFound, NotYet, Refusal
 from planner_sync.graph.cards import DETAILS_FIELDS, Card, create_body, details_patch, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
@@ -100,7 +100,7 @@ class Actor:
             task = await self.planner.read_task(planner_id)
         except NotFound as error:
             if seen.belief and seen.claim.now - seen.belief.born < YOUNG_MS:
-                raise NotSent(f"the card {planner_id} was just made; it does not show yet") from error
+                raise NotYet(f"the card {planner_id} was just made; it does not show yet") from error
             # 404 proves a delete only while the plan itself can be read.
             await self.planner.read_plan(seen.plan_id)
             return replace(seen, card=GONE, fresh=True)
@@ -110,7 +110,7 @@ class Actor:
         try:
             return await self.planner.read_details(planner_id)
         except NotFound as error:
-            raise NotSent(f"the details of card {planner_id} do not show yet") from error
+            raise NotYet(f"the details of card {planner_id} do not show yet") from error
 
     async def _take(self, seen: Seen, belief: Belief) -> Seen:
         """A card that exists becomes this task's own, or is followed into another plan."""

@@ -27,6 +27,8 @@ class Brake:
         """Must this delete wait? `vanished` is the number of cards that are gone, which only a pass knows."""
         if await self.plans.hold(plan_id) is not None:
             return True
+        if await self.plans.is_released(plan_id):
+            return False
         cards = await self.plans.cards(plan_id)
         recent = await self.plans.recent_deletes(plan_id, self.window_ms)
         before = len(cards) + recent

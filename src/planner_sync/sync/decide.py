@@ -281,13 +281,15 @@ def _follow(seen: Seen, belief: Belief, card: Card) -> Step:
 
 
 def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:
+    if seen.restoring:
+        return Finish(outcome.made_anew(seen, belief, conflict=False))
     document = seen.document
     if document is None:
         return BuryCard(outcome.buried(seen, belief, "planner"))
     reading, merged = _merge(replace(seen, card=None), belief, document, names)
     edited = bool(merged.meant or reading.strangers)
     if edited and seen.policy.winner == "agents":
-        return Finish(outcome.made_anew(seen, belief))
+        return Finish(outcome.made_anew(seen, belief, conflict=True))
     return BuryCard(outcome.buried(seen, belief, "planner", edited=edited))
 
 
@@ -303,7 +305,8 @@ def _decide_missing(seen: Seen) -> Step:
     if seen.card == GONE:
         by: Literal["agent", "planner"] = "agent" if seen.claim.said == "deleted" else "planner"
         return Finish(outcome.buried(seen, belief, by))
-    if not seen.recovering and seen.claim.said != "deleted" and seen.claim.look != "missing":
+    said = seen.claim.said == "deleted" or seen.claim.look == "missing"
+    if not (said or seen.recovering or seen.restoring):
         return Finish(outcome.waiting(seen))
     if seen.names is None:
         return ReadNames()
@@ -311,7 +314,8 @@ def _decide_missing(seen: Seen) -> Step:
         return ReadCard(belief.planner_id)
     last = seen.last or _blank(belief)
     _, merged = _merge(seen, belief, replace(last, fields={}), seen.names)  # no opinions: what differs, humans changed
-    if not merged.human and not (seen.recovering and seen.claim.said != "deleted"):
+    brought_back = seen.restoring or (seen.recovering and seen.claim.said != "deleted")
+    if not merged.human and not brought_back:
         return DeleteCard(belief.planner_id)
     restored = replace(seen, document=last)
     reading = _read(restored, last, seen.names, planner_id=belief.planner_id, atoms=belief.base)

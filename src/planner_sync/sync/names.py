@@ -8,7 +8,7 @@ import asyncio
 import json
 from typing import Literal
 
-from planner_sync.errors import CardChanged, NotSent, Refusal, Throttled
+from planner_sync.errors import CardChanged, NotSent, NotYet, Refusal, Throttled
 from planner_sync.graph.cards import Names, parse_plan_names
 from planner_sync.graph.planner import Planner
 from planner_sync.store.plans import Plans
@@ -43,7 +43,7 @@ class PlanNames:
         async with self._making:
             lease = f"names {plan_id}"
             if not await self._plans.take_lease(lease, MAKER_LEASE_MS):
-                raise NotSent("another instance is making names in this plan")
+                raise NotYet("another instance is making names in this plan")
             try:
                 return await self._make(plan_id, kind, name)
             finally:
@@ -55,7 +55,7 @@ class PlanNames:
         if name in known:
             return names
         if await self._plans.made_lately(plan_id, f"{kind} {name}", LAG_MS):
-            raise NotSent(f"the {kind} {name!r} was sent before; it does not show yet")
+            raise NotYet(f"the {kind} {name!r} was sent before; it does not show yet")
         try:
             await self._send(plan_id, kind, name, names)
         except (NotSent, Throttled, CardChanged):

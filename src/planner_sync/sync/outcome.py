@@ -223,12 +223,12 @@ def deleted_unanswered(seen: Seen, belief: Belief) -> Order:
     return order
 
 
-def made_anew(seen: Seen, belief: Belief) -> Order:
-    """A human deleted the card while an agent was editing, and agents win: the document gets a new card."""
+def made_anew(seen: Seen, belief: Belief, *, conflict: bool) -> Order:
+    """A human deleted the card, and an agent that was editing wins, or an operator: the document gets a new card."""
     order = buried(seen, belief, "agent")
     order.trash = None
     order.write, order.due_ms = "leave", 0
-    order.messages = [_deleted_conflict(seen, kept=False, lost=True, winner="agents")]
+    order.messages = [_deleted_conflict(seen, kept=False, lost=True, winner="agents")] if conflict else []
     return order
 
 

@@ -18,6 +18,7 @@ from planner_sync.errors import (
     LimitReached,
     NotFound,
     NotSent,
+    NotYet,
     Refusal,
     Rejected,
     Throttled,
@@ -48,7 +49,8 @@ class Observed:
     """What whoever wakes the reconciler knows already.
 
     A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
-    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now.
+    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now; whether
+    an operator wants back what is missing.
     """
 
     card: Card | str | None = None
@@ -56,6 +58,7 @@ class Observed:
     found: Found | None = None
     twin: Card | None = None
     recovering: bool = False
+    restoring: bool = False
     may_bury: bool = False
     was_listed: bool = False
 
@@ -99,6 +102,8 @@ class Reconciler:
         belief = Belief.load(stored.state) if stored.state else None
         last = dialects.parse(stored.last) if stored.last else None
         document, refusal = _parse(stored, belief)
+        if observed.restoring:
+            claim = replace(claim, look="read")
         card: Any = observed.card
         if card and belief and not _usable(card, belief, observed):
             card, claim = None, replace(claim, look="read")
@@ -117,6 +122,7 @@ class Reconciler:
             found=observed.found,
             twin=observed.twin,
             recovering=observed.recovering,
+            restoring=observed.restoring,
         )
 
     # -- decide, act -------------------------------------------------------------------------------------------------
@@ -155,6 +161,8 @@ class Reconciler:
         match error:
             case Throttled():
                 return outcome.later(seen, round(error.retry_after * 1000) + 1)
+            case NotYet():
+                return outcome.later(seen, RETRY_MS)
             case NotSent():
                 return outcome.later(seen, wait, "unreachable", str(error), say_after=3)
             case AnswerLost():

@@ -94,6 +94,7 @@ class Seen:
     twin: Card | None = None
     owner: Owner | None = None
     recovering: bool = False
+    restoring: bool = False
     done_notes: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
 

@@ -32,6 +32,7 @@ from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.bad_ids import BadIds
 from planner_sync.sync.brake import Brake
 from planner_sync.sync.download import Download
+from planner_sync.sync.holds import Holds
 from planner_sync.sync.names import PlanNames
 from planner_sync.sync.people import People
 from planner_sync.sync.reconcile import Reconciler
@@ -103,6 +104,7 @@ class Parts:
             interval=settings.poll_seconds,
             on_marked=self.workers.wake,
         )
+        self.holds = Holds(plans, mapper, repository, self.pending, self.workers.look)
         self.listener = Listener(
             subscribe=pubsub.pubsub,  # type: ignore[attr-defined]
             publish=pubsub.publish,  # type: ignore[attr-defined]
@@ -161,6 +163,20 @@ class Service:
             self._background = None
         if self._background is None:
             self._background = asyncio.get_running_loop().create_task(self._listen())
+
+    async def release(self, plan_id: str) -> int | None:
+        """Carry out the deletes of a plan that are held. How many, None when nothing is held."""
+        parts = await self._opened()
+        count = await parts.holds.release(plan_id)
+        parts.workers.wake()
+        return count
+
+    async def restore(self, plan_id: str) -> int | None:
+        """Bring back what is missing in a plan whose deletes are held. How many, None when nothing is held."""
+        parts = await self._opened()
+        count = await parts.holds.restore(plan_id)
+        parts.workers.wake()
+        return count
 
     async def aclose(self) -> None:
         """Close every connection."""

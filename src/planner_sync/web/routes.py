@@ -7,7 +7,7 @@ the key of every route that is not anonymous.
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from planner_sync.settings import Settings
 from planner_sync.web.health import health, status
@@ -41,12 +41,21 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=lambda: NO_STORE)
 
 
+class Operator(Protocol):
+    """What an operator can do about a hold; each gives how many tasks it met, None when nothing is held."""
+
+    async def release(self, plan_id: str) -> int | None: ...
+
+    async def restore(self, plan_id: str) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class Backing:
     """What the routes answer from."""
 
     settings: Settings
     vitals: "Vitals"
+    operator: Operator
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,29 @@ async def answer_status(backing: Backing, request: Request) -> Response:
     return json_response(200, status(snapshot, backing.settings))
 
 
+async def answer_release(backing: Backing, request: Request) -> Response:
+    return await _end_hold(backing, request, backing.operator.release)
+
+
+async def answer_restore(backing: Backing, request: Request) -> Response:
+    return await _end_hold(backing, request, backing.operator.restore)
+
+
+async def _end_hold(backing: Backing, request: Request, end: Callable[[str], Awaitable[int | None]]) -> Response:
+    plan_id = request.params["id"]
+    if plan_id not in backing.settings.plan_ids:
+        return problem(404, "Not Found", "This service has no such plan.")
+    if await backing.vitals.snapshot_within(REDIS_SECONDS, details=False) is None:
+        return problem(503, "Service Unavailable", "Redis does not answer.")
+    count = await end(plan_id)
+    if count is None:
+        return problem(409, "Conflict", "Nothing is held in this plan.")
+    return json_response(200, {"count": count})
+
+
 ROUTES = (
     Route("GET", "/api/health", "anonymous", answer_health),
     Route("GET", "/api/status", "key", answer_status),
+    Route("POST", "/api/plans/{id}/release", "key", answer_release),
+    Route("POST", "/api/plans/{id}/restore", "key", answer_restore),
 )

@@ -38,7 +38,7 @@ class Faults:
         for fault in self._waiting:
             if fault["at"] > now:
                 break
-            if fault["side"] == step.side and fault["moment"] == step.moment and re.match(fault["match"], step.what):
+            if _fits(fault, step, process):
                 return await self._meet(fault, step, process)
         return None
 
@@ -70,6 +70,14 @@ class Faults:
             case "deed":
                 await self._deed(fault["op"])
         return None
+
+
+def _fits(fault: Json, step: Step, process: Process) -> bool:
+    if fault["moment"] != step.moment:
+        return False
+    if "number" in fault:
+        return process.name == "a.1" and sum(process.steps.values()) >= fault["number"]
+    return fault["side"] == step.side and re.match(fault["match"], step.what) is not None
 
 
 def _refusal(status: int) -> Response:

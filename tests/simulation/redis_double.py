@@ -149,8 +149,6 @@ def client(server: Server, gate: Gate, retries: int = 0) -> Any:
         gate=gate,
         socket_timeout=TIMEOUT,
         version=(7, 4),
-        lib_name=None,
-        lib_version=None,
         retry=Retry(NoBackoff(), retries),
     )
     return redis.asyncio.Redis.from_pool(pool)

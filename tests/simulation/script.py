@@ -20,7 +20,7 @@ BUCKETS = ("To do", "Doing", "Done")
 class Script:
     """`ops` have `at`, `do`, `task` and what else the deed needs; `faults` have `at`, `kind`, `side`, `moment`, `match`.
 
-    `quiet` scripts end with the check that nothing is written any more.
+    A fault with a `number` meets the first process at its step of that number. `span` is when everything is healed (s).
     """
 
     seed: int
@@ -29,6 +29,7 @@ class Script:
     switches: Json = field(default_factory=dict)
     ops: tuple[Json, ...] = ()
     faults: tuple[Json, ...] = ()
+    span: float = SPAN
 
     def dump(self) -> str:
         return json.dumps(asdict(self), indent=1)

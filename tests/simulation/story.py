@@ -10,7 +10,7 @@ from tests.simulation.actors import Actors
 from tests.simulation.faults import Faults
 from tests.simulation.gates import Process
 from tests.simulation.judges import Scene, judge, judge_store
-from tests.simulation.script import SPAN, Json, Script
+from tests.simulation.script import Json, Script
 from tests.simulation.virtual_time import run
 from tests.simulation.world import World
 
@@ -31,6 +31,7 @@ class Verdict:
     faults: Counter[str]
     requests: int
     seconds: float
+    steps: list[float]
 
 
 class _Log(logging.Handler):
@@ -76,7 +77,7 @@ async def _play(script: Script) -> Verdict:
     for number in range(script.instances):
         world.start("abc"[number])
     await asyncio.gather(*(_at(op, actors) for op in script.ops))
-    await asyncio.sleep(max(0.0, SPAN + 30 - world.loop.time()))
+    await asyncio.sleep(max(0.0, script.span + 30 - world.loop.time()))
     faults.heal()
     world.trace("** from here on nothing happens")
     await asyncio.sleep(130.0)
@@ -89,7 +90,9 @@ async def _play(script: Script) -> Verdict:
     seconds = world.loop.time()
     await world.close()
     logging.getLogger("planner_sync").removeHandler(log)
-    return Verdict(script, wrong, world.lines, world.digest(), actors.history.done, faults.met, requests, seconds)
+    return Verdict(
+        script, wrong, world.lines, world.digest(), actors.history.done, faults.met, requests, seconds, world.steps
+    )
 
 
 async def _at(op: Json, actors: Actors) -> None:

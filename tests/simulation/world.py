@@ -6,13 +6,13 @@ import json
 from random import Random
 from typing import Any
 
+from planner_emulator.actors import User
 from planner_emulator.control import Control
 from planner_emulator.humans import Humans
 from planner_emulator.planner import Planner
 from planner_emulator.switches import Switches
 from planner_emulator.tokens import Tokens
 from planner_emulator.world import DEFAULT_PLAN, SEEDED_USERS
-from planner_emulator.actors import User
 from planner_sync.settings import Settings
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import FOLDER, SHARED, script_names
@@ -50,6 +50,7 @@ class World:
         self.hook = hook
         self.lines: list[str] = []
         self.broken: list[str] = []
+        self.steps: list[float] = []  # when the first process began each of its steps
         parsed = Switches.parse(f"{name}={value}" for name, value in switches.items())
         self.planner = Planner(clock=loop.date, random=Random(f"planner {seed}"), switches=parsed)
         for email in SEEDED_USERS:
@@ -114,6 +115,8 @@ class World:
                 self.trace(self.broken[-1])
 
     async def _at(self, step: Step, process: Process) -> Any:
+        if step.moment == "before" and process is self.started[0]:
+            self.steps.append(self.loop.time())
         return await self.hook(step, process)
 
     def _name(self, packed: bytes) -> str:

@@ -1,0 +1,98 @@
+"""The double answers our scripts as a real server does: the same calls on both, answers and contents compared."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from planner_sync.store.connection import connect
+from planner_sync.store.keys import Keys
+from planner_sync.store.pending import Pending
+from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.scripts import Scripts
+from planner_sync.store.task_repository import Order, TaskRepository
+from tests.simulation import redis_double
+from tests.simulation.world import OpenGate
+
+KEYS = Keys("double")
+
+
+async def claim_and_settle(redis: Any) -> list[Any]:
+    """A task's life: marked, claimed, noted, settled over and beside its document, buried, forgotten."""
+    scripts = Scripts(redis)
+    pending, plans = Pending(scripts, KEYS, "w"), Plans(redis, scripts, KEYS, "w")
+    repository = TaskRepository(redis, scripts, KEYS, 1000)
+    said: list[Any] = []
+    await redis.set(KEYS.document("a"), b'{"title":"A"}')
+    await pending.mark(["a", "b"], word="created")
+    await pending.mark(["b"], look="missing")
+    batch = await pending.claim(10)
+    said.append([(c.task_id, c.attempts, c.said, c.look) for c in batch.claims])
+    first, second = batch.claims
+    said.append(await repository.write_note(first, "n1", "{}", "p", "create"))
+    await plans.set_epoch("p", Epoch((await plans.moment()).run_id, 1))
+    said.append(await repository.write_note(first, "n1", '{"kind": "create"}', "p", "create"))
+    said.append(sorted(await plans.creating("p")))
+    created = Order(plan_id="p", planner_id="C1", etags="e d", state="{}", notes_done=["n1"], creating_done=True)
+    created.created, created.release, created.posted = True, False, "{}"
+    said.append(await repository.settle(first, created))
+    done = Order(plan_id="p", planner_id="C1", etags="e d", state='{"s":1}', state_moved='{"s":2}', write="set")
+    done.expected, done.new, done.messages = b'{"title":"A"}', b'{"title":"A","plannerId":"C1"}', [("sync", "{}")]
+    said.append(await repository.settle(first, done))
+    said.append(await repository.settle(first, done))
+    stolen = Order(plan_id="p", planner_id="C1", etags="x y", state="{}", created=True, posted="{}")
+    said.append(await repository.settle(second, stolen))
+    await pending.mark(["a"], word="deleted")
+    (again,) = (await pending.claim(1, ["a"])).claims
+    bury = Order(plan_id="p", planner_id="C1", bury=True, forget=True, grave="{}", trash=("a C1", "{}"), write="delete")
+    bury.expected, bury.only_same = b"other", True
+    said.append(await repository.settle(again, bury))
+    (again,) = (await pending.claim(1, ["a"])).claims
+    bury.expected = b'{"title":"A","plannerId":"C1"}'
+    said.append(await repository.settle(again, bury))
+    return said
+
+
+async def leases_and_pauses(redis: Any) -> list[Any]:
+    """Leases between two owners, a pause, a claim that finds nobody."""
+    scripts = Scripts(redis)
+    mine, yours = Plans(redis, scripts, KEYS, "me"), Plans(redis, scripts, KEYS, "you")
+    pending = Pending(scripts, KEYS, "w")
+    said = [await mine.take_lease("p"), await yours.take_lease("p"), await mine.take_lease("p")]
+    await mine.give_back("p")
+    said += [await yours.take_lease("p"), await pending.claim(5, []), (await pending.claim(5)).claims]
+    await pending.mark(["a"])
+    await pending.extend_pause(60_000)
+    return [*said, (await pending.claim(5)).claims, await redis.hkeys(KEYS.private("leases"))]
+
+
+@pytest.mark.parametrize("calls", [claim_and_settle, leases_and_pauses], ids=lambda calls: calls.__name__)
+async def test_the_double_answers_as_a_real_server(redis_url: str, calls: Callable[[Any], Any]) -> None:
+    real = connect(redis_url)
+    double = redis_double.client(redis_double.Server(), OpenGate())
+    try:
+        await real.delete(*[key async for key in real.scan_iter("double:*")] or ["none"])
+        assert await calls(double) == await calls(real)
+        assert await contents(double) == await contents(real)
+    finally:
+        await real.aclose()
+
+
+async def contents(redis: Any) -> dict[str, Any]:
+    """Everything under our keys, with times and random ids taken out."""
+    found: dict[str, Any] = {}
+    async for key in redis.scan_iter("double:*"):
+        match (await redis.type(key)).decode():
+            case "hash":
+                value: Any = {name.decode(): text.decode() for name, text in (await redis.hgetall(key)).items()}
+            case "zset":
+                value = sorted(await redis.zrange(key, 0, -1))
+            case _:
+                value = await redis.get(key)
+        found[key.decode()] = value
+    found.pop(KEYS.private("batches"), None)
+    text = json.dumps(found, sort_keys=True, default=bytes.decode)
+    plain: dict[str, Any] = json.loads(re.sub(r"[0-9a-f]{32,40}|\d{12,}", "#", text))
+    return plain

@@ -135,9 +135,11 @@ def _value(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
 
 
 def _reported(scene: Scene, name: str, value: Any) -> bool:
+    """Did a conflict show this value? A person's date is shown as the instant that it is."""
     return any(
-        message["field"].removesuffix("Id") == name and value in (message["lost"], message["kept"])
+        message["field"].removesuffix("Id") == name and value in (said, str(said)[:10])
         for message in scene.world.said("conflict")
+        for said in (message["lost"], message["kept"])
     )
 
 
@@ -172,7 +174,7 @@ def _confirmed(scene: Scene) -> Iterator[str]:
         return
     told = {message["redisId"] for message in scene.world.said("uploaded") if message["created"]}
     for birth, by in scene.history.born.items():
-        if by == "agent" and scene.cards.get(birth) and birth not in told:
+        if by == "agent" and scene.cards.get(birth) and birth not in told and not scene.deleted(birth):
             yield f"I9 {birth}: nobody was told that the card was made"
 
 

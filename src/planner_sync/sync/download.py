@@ -207,10 +207,13 @@ class Download:
         if moved:  # a human moved them here from another plan
             await self._look_at_cards(listing, await self._with_details(moved))
         buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
-        alone = [listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried]
-        cards = {card.id: card for card in await self._with_details(alone)}
+        alone = {pid: listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried}
         if listing.tasks or not known:  # an empty listing where there were cards proves nothing
-            await self._resolve_creates(listing, cards)
+            # A create sends no details, so none are needed to know what it made; they may not show yet.
+            unclaimed = {pid: read_card(task) for pid, task in alone.items()}
+            await self._resolve_creates(listing, unclaimed)
+            alone = {pid: alone[pid] for pid in unclaimed}
+        cards = {card.id: card for card in await self._with_details(list(alone.values()))}
         await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
         complete = True
         if listing.recovering:

@@ -33,7 +33,7 @@ from planner_sync.store.vitals import Vitals
 from planner_sync.sync import outcome, steps
 from planner_sync.sync.act import YOUNG_MS, Actor, ClaimLost, Recovering, Trouble
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.decide import GRACE_MS, decide
+from planner_sync.sync.decide import GRACE_MS, decide, judge_notes
 from planner_sync.sync.seen import GONE, Found, OpenNote, Policy, Seen
 from planner_sync.task import DOCUMENT_MAX_BYTES
 
@@ -130,6 +130,8 @@ class Reconciler:
         rounds = 0
         for _ in range(MAX_STEPS):
             try:
+                if seen.belief and seen.notes and seen.fresh and seen.names:
+                    seen = judge_notes(seen)  # once, before the next write changes the card that tells
                 step = decide(seen)
                 if isinstance(step, steps.Finish):
                     return step.order

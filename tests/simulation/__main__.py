@@ -41,5 +41,5 @@ if __name__ == "__main__":
             sys.executable,
             [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
             {**os.environ, "PYTHONHASHSEED": "0"},
-        )  # noqa: S606
+        )
     sys.exit(main())

@@ -65,8 +65,7 @@ class Process:
     async def at(self, side: Side, what: str, moment: Moment) -> Response | None:
         """One moment of one step. Raises Killed for a dead process, OSError where the hook cuts the connection."""
         self._live()
-        while (left := self.frozen_until - asyncio.get_running_loop().time()) > 0:
-            await asyncio.sleep(left)
+        await asyncio.sleep(max(0.0, self.frozen_until - asyncio.get_running_loop().time()))
         self._live()
         if moment == "before":
             self.steps[side] += 1

@@ -120,12 +120,12 @@ def _value(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
     if agent is None or human is None:
         (only,) = [write for write in (agent, human) if write]
         if final != only.value:
-            yield f"I3 {birth} {name}: {final!r}, though the {only.by} wrote {only.value!r} at {only.at:.1f} and nobody else"
+            yield f"I3 {birth} {name}: {final!r}, but the {only.by} wrote {only.value!r} ({only.at:.1f}), nobody else"
         return
     first, last = sorted((agent, human), key=lambda write: write.at)
     knew = any(write.at > first.at and write.stood == first.value for write in writes if write.by == last.by)
     if final not in (first.value, last.value):
-        yield f"I3 {birth} {name}: {final!r} is neither {agent.value!r} ({agent.at:.1f}) nor {human.value!r} ({human.at:.1f})"
+        yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
     elif first.value == last.value or (final == last.value and knew):
         return
     else:

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation.kill [--stride N]`: fixed stories, with the process killed before and after every step."""
+"""`python -m tests.simulation.kill [--stride N]`: fixed stories, killed before and after every step."""
 
 import argparse
 import os
@@ -20,12 +20,13 @@ AGENT: Json = {
 }
 HUMAN: Json = {"at": 45.02, "do": "human edits", "task": "t0", "fields": {"title": "t0 human", "percentComplete": 50}}
 CREATES: Json = {"at": 33, "do": "human creates", "task": "h0", "fields": {"title": "h0 born", "dueDate": "2026-03-01"}}
+DELETES: Json = {"at": 55, "do": "agent deletes", "task": "t0", "say": 1}
 PAUSE: Json = {"at": 45, "kind": "throttle", "side": "graph", "moment": "before", "match": "PATCH", "retry_after": "7"}
 
 STORIES: dict[str, tuple[list[Json], list[Json]]] = {
     "create": ([{**BORN, "fields": {"title": "t0 born", "description": "with details", "bucket": "Doing"}}], []),
     "edit against edit": ([BORN, AGENT, HUMAN], []),
-    "delete against edit": ([BORN, {**AGENT, "at": 44}, {"at": 55, "do": "agent deletes", "task": "t0", "say": 1}, {**HUMAN, "at": 55.03}], []),
+    "delete against edit": ([BORN, {**AGENT, "at": 44}, DELETES, {**HUMAN, "at": 55.03}], []),
     "human deletes against edit": ([BORN, AGENT, {"at": 45.02, "do": "human deletes", "task": "t0"}], []),
     "import": ([CREATES, {**AGENT, "task": "h0", "at": 62, "fields": {"title": "h0 agent"}}], []),
     "adoption": ([BORN, {**AGENT, "at": 40}, {"at": 50, "do": "wipe", "what": "private"}], []),
@@ -75,5 +76,5 @@ def main() -> int:
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":
         command = [sys.executable, "-m", "tests.simulation.kill", *sys.argv[1:]]
-        os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606
+        os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})
     sys.exit(main())

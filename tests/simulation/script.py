@@ -18,7 +18,7 @@ BUCKETS = ("To do", "Doing", "Done")
 
 @dataclass(frozen=True)
 class Script:
-    """`ops` have `at`, `do`, `task` and what else the deed needs; `faults` have `at`, `kind`, `side`, `moment`, `match`.
+    """`ops` have `at`, `do`, `task` and what the deed needs; `faults` have `at`, `kind`, `side`, `moment`, `match`.
 
     A fault with a `number` meets the first process at its step of that number. `span` is when everything is healed (s).
     """

@@ -44,7 +44,9 @@ class _Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._world.trace(f"   log: {record.getMessage()}")
         if record.exc_info:
-            self._world.broken.append(self.format(record))
+            last = self.format(record).splitlines()[-1]
+            if last not in self._world.broken:
+                self._world.broken.append(last)
 
 
 def play(script: Script) -> Verdict:

@@ -1,4 +1,4 @@
-"""Whole worlds, from fixed seeds and from every script that once found something. More seeds: `make simulate`."""
+"""Whole worlds, from fixed seeds and from every script that once found something. More seeds: `python -m tests.simulation`."""
 
 import subprocess
 import sys
@@ -18,10 +18,11 @@ def test_the_same_seed_gives_the_same_timeline() -> None:
 
 def test_the_same_seed_gives_the_same_timeline_in_another_process() -> None:
     """Nothing depends on addresses, on the order of sets or on real time."""
-    program = "from tests.simulation.script import of_seed; from tests.simulation.story import play; print(play(of_seed(8)).digest)"
+    modules = "from tests.simulation.script import of_seed; from tests.simulation.story import play"
+    program = f"{modules}; print(play(of_seed(8)).digest)"
     root = Path(__file__).parents[2]
     told = {
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, "-c", program],
             env={"PYTHONPATH": f"{root / 'src'}:{root}", "PYTHONHASHSEED": "0"},
             capture_output=True,

@@ -1,4 +1,4 @@
-"""A whole world in one thread: Planner's state machine, Redis, instances of the service, and nothing but virtual time."""
+"""A whole world in one thread: Planner's state machine, Redis, instances of the service, and virtual time alone."""
 
 import asyncio
 import hashlib
@@ -109,7 +109,7 @@ class World:
     async def _run(self, process: Process, service: Service) -> None:
         try:
             await service.run()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever ends it is to be judged
             if not process.is_dead:
                 self.broken.append(f"{process.name} ended by itself: {error!r}")
                 self.trace(self.broken[-1])

@@ -1,4 +1,7 @@
-"""Whole worlds, from fixed seeds and from every script that once found something. More seeds: `python -m tests.simulation`."""
+"""Whole worlds, from fixed seeds and from every script that once found something.
+
+More seeds: `python -m tests.simulation --seeds N`; kills: `python -m tests.simulation.kill`.
+"""
 
 import subprocess
 import sys

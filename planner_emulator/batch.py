@@ -1,4 +1,4 @@
-"""JSON batching (planner-facts §12): up to 20 calls in one, each with its own status, answered in any order.
+"""JSON batching: up to 20 calls in one, each with its own status, answered in any order.
 
 https://learn.microsoft.com/graph/json-batching
 """

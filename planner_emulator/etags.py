@@ -1,4 +1,4 @@
-"""Planner's etags: a kind and a counter in base64 (planner-facts §6.1).
+"""Planner's etags: a kind and a counter in base64.
 
 All new resources of a kind have the same etag; within one resource, newer is greater once decoded.
 """

@@ -1,4 +1,4 @@
-"""Order hints (planner-facts §8): clients ask for a place between two neighbours, Planner answers with a string.
+"""Order hints: clients ask for a place between two neighbours, Planner answers with a string.
 
 Hints sort by ordinal comparison. A hint that was read is never a valid request, since it does not end in "!".
 """

@@ -1,6 +1,6 @@
 """How Planner says no: one constructor for each kind of refusal, with the texts that were captured.
 
-Errors of Planner's own back end have the code "" (planner-facts §10); those of Graph's front door have a name.
+Errors of Planner's own back end have the code ""; those of Graph's front door have a name.
 """
 
 

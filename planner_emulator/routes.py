@@ -1,4 +1,4 @@
-"""The table of Graph's Planner endpoints (planner-facts §2): method, path, and who answers."""
+"""The table of Graph's Planner endpoints: method, path, and who answers."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""JSON batching (planner-facts §12): many calls in one, each with its own fate."""
+"""JSON batching: many calls in one, each with its own fate."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""If-Match: when a write is taken, when it conflicts, when its precondition is wrong (planner-facts §6.2)."""
+"""If-Match: when a write is taken, when it conflicts, when its precondition is wrong."""
 
 from typing import Any
 

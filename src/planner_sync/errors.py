@@ -3,7 +3,6 @@
 PlannerSyncError
 ├── SettingsError            settings are missing or wrong: print every line, stop
 ├── Refusal                  the document cannot be done as it stands: report it, leave the document alone
-├── StaleDocument            somebody saved a newer document first: take it, apply the change again
 ├── TaskExists               `create` found a document under this id
 ├── TaskMissing              there is no document under this id
 └── GraphError               Planner did not do what was asked
@@ -65,15 +64,6 @@ class Refusal(PlannerSyncError):
         self.code: Code = code
         self.reason = reason
         self.field = field
-
-
-class StaleDocument(PlannerSyncError):
-    """Somebody saved a newer document first; `current` has its text, or None when it was deleted."""
-
-    def __init__(self, task_id: str, current: bytes | None) -> None:
-        super().__init__(f"task {task_id}: the document was changed since it was read")
-        self.task_id = task_id
-        self.current = current
 
 
 class TaskExists(PlannerSyncError):

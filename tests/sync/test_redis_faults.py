@@ -138,3 +138,17 @@ async def test_redis_that_is_not_there_yet_is_waited_for(tmp_path: Path, namespa
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     server.stop(keep=False)
+
+
+async def test_a_card_without_a_bucket_is_adopted_by_a_document_that_names_one(world: World) -> None:
+    service = world.service()
+    await world.set("t", title="Task", bucket="Doing")
+    await world.settle(service)
+    planner_id = (await world.document("t"))["plannerId"]
+    world.human.delete_bucket(bucket_id=world.emulator.bucket_ids()["Doing"])
+    assert world.cards()[planner_id]["bucketId"] is None
+    state = [key async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:sync:*")]
+    await world.redis.delete(*state)
+    await world.settle(service)
+    assert (await world.redis.hget(world.keys.private("owners"), planner_id)).decode() == "t"
+    assert list(world.cards()) == [planner_id]

@@ -75,6 +75,11 @@ class Names:
     etag: str
 
 
+def is_of_details(atom: str) -> bool:
+    """Does the atom live in the task's details, and so under their etag?"""
+    return atom.split(" ", 1)[0] in DETAILS_FIELDS
+
+
 def read_card(task: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Card:
     """The card in Graph's answers; details may also stand inside the task, where `$expand=details` puts them.
 

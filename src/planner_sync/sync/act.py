@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from planner_sync.errors import AnswerLost, Forbidden, GraphError, LimitReached, NotFound, NotYet, Refusal
-from planner_sync.graph.cards import DETAILS_FIELDS, Card, create_body, details_patch, read_card, task_patch
+from planner_sync.graph.cards import Card, create_body, details_patch, is_of_details, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
@@ -274,7 +274,7 @@ def _with_task(seen: Seen, task: Mapping[str, Any]) -> Card:
     card, old = read_card(task), seen.card
     if not isinstance(old, Card) or old.details_etag is None:
         return card
-    details = {atom: value for atom, value in old.atoms.items() if _is_details(atom)}
+    details = {atom: value for atom, value in old.atoms.items() if is_of_details(atom)}
     return replace(card, atoms={**card.atoms, **details}, details_etag=old.details_etag, order=old.order)
 
 
@@ -282,18 +282,14 @@ def _with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
     """The card with its details; a task that was not read in this look is taken as it was last agreed."""
     belief, known = seen.belief, seen.card
     card = read_card({"id": known.id if isinstance(known, Card) else _believed(seen).planner_id}, details)
-    own = {atom: value for atom, value in card.atoms.items() if _is_details(atom)}
+    own = {atom: value for atom, value in card.atoms.items() if is_of_details(atom)}
     if isinstance(known, Card):
-        task = {atom: value for atom, value in known.atoms.items() if not _is_details(atom)}
+        task = {atom: value for atom, value in known.atoms.items() if not is_of_details(atom)}
         return replace(known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order)
     belief = _believed(seen)
-    task = {atom: value for atom, value in belief.base.items() if not _is_details(atom)}
+    task = {atom: value for atom, value in belief.base.items() if not is_of_details(atom)}
     return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})
 
 
 def _names_a_bucket(seen: Seen) -> bool:
     return seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
-
-
-def _is_details(atom: str) -> bool:
-    return atom.split(" ", 1)[0] in DETAILS_FIELDS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from planner_sync import dialects
 from planner_sync.errors import Refusal
-from planner_sync.graph.cards import Card
+from planner_sync.graph.cards import Card, is_of_details
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
@@ -101,7 +101,6 @@ class Adoption:
 
 
 def _untouched(card: Card, posted: Mapping[str, object]) -> bool:
-    details = {"description", "checklist", "references"}
-    if any(atom.split(" ")[0] in details for atom in card.atoms):
+    if any(is_of_details(atom) for atom in card.atoms):
         return False
     return all(card.atoms.get(atom) == value for atom, value in posted.items())

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Literal
 
 from planner_sync.errors import Refusal
-from planner_sync.graph.cards import DETAILS_FIELDS, Card, Names
+from planner_sync.graph.cards import Card, Names, is_of_details
 from planner_sync.store.task_repository import document_hash
 from planner_sync.sync import outcome
 from planner_sync.sync.belief import Belief
@@ -170,7 +170,7 @@ def _decide_new(seen: Seen) -> Step:
     if step := _resolve(seen, reading, merged, atoms):
         return step
     _check(atoms)
-    return CreateCard(str(plan_id), {atom: value for atom, value in atoms.items() if not _of_details(atom)})
+    return CreateCard(str(plan_id), {atom: value for atom, value in atoms.items() if not is_of_details(atom)})
 
 
 def _equals(reading: Reading, card: Card) -> bool:
@@ -213,9 +213,8 @@ def _adopt(seen: Seen, document: Document, card: Card) -> Step:
     belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner)
     here = replace(seen, belief=belief)
     unsaid = tuple(outcome.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts)
-    shown = fields_of(frozenset(card.atoms), seen.names)
-    if "bucket" in document.fields and "bucketId" not in document.fields:
-        shown.remove("bucketId")
+    by_name = "bucket" in document.fields and "bucketId" not in document.fields
+    shown = [name for name in fields_of(frozenset(card.atoms), seen.names) if not (by_name and name == "bucketId")]
     return TakeCard(replace(belief, unsaid=unsaid, shown=tuple(shown)))
 
 
@@ -238,7 +237,7 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
     reading, merged = _merge(seen, belief, document, seen.names)
     if step := _resolve(seen, reading, merged, merged.send):
         return step
-    details = {atom: value for atom, value in merged.send.items() if _of_details(atom)}
+    details = {atom: value for atom, value in merged.send.items() if is_of_details(atom)}
     task = {atom: value for atom, value in merged.send.items() if atom not in details}
     if merged.send:
         _check(merged.want)
@@ -270,7 +269,7 @@ def card_atoms(seen: Seen, belief: Belief) -> Mapping[str, Value]:
         return belief.base
     if seen.card.details_etag is not None:
         return seen.card.atoms
-    return {**{atom: value for atom, value in belief.base.items() if _of_details(atom)}, **seen.card.atoms}
+    return {**{atom: value for atom, value in belief.base.items() if is_of_details(atom)}, **seen.card.atoms}
 
 
 def _follow(seen: Seen, belief: Belief, card: Card) -> Step:
@@ -384,7 +383,3 @@ def _details_known(seen: Seen, belief: Belief) -> bool:
     if isinstance(seen.card, Card) and seen.card.details_etag is not None:
         return True
     return bool(belief.details_etag)
-
-
-def _of_details(atom: str) -> bool:
-    return atom.split(" ", 1)[0] in DETAILS_FIELDS

@@ -27,13 +27,17 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of one process: the `number`-th on this `side`, as `what` (a verb and what it is about)."""
+    """One step of one process: the `number`-th on this `side`, as `what` (a verb and what it is about).
+
+    `answer` is Planner's, after a request to it.
+    """
 
     process: str
     side: Side
     number: int
     what: str
     moment: Moment
+    answer: Response | None = None
 
 
 # What happens at a step: it may wait, raise OSError, or kill the process. An answer from it replaces Graph's own.
@@ -62,17 +66,16 @@ class Process:
             self.trace(f"{self.name} is killed")
             self.on_kill()
 
-    async def at(self, side: Side, what: str, moment: Moment) -> Response | None:
+    async def at(self, side: Side, what: str, moment: Moment, answer: Response | None = None) -> Response | None:
         """One moment of one step. Raises Killed for a dead process, OSError where the hook cuts the connection."""
         self._live()
         await asyncio.sleep(max(0.0, self.frozen_until - asyncio.get_running_loop().time()))
         self._live()
         if moment == "before":
             self.steps[side] += 1
-        step = Step(self.name, side, self.steps[side], what, moment)
-        answer: Response | None = await self.hook(step, self)
+        other: Response | None = await self.hook(Step(self.name, side, self.steps[side], what, moment, answer), self)
         self._live()
-        return answer
+        return other
 
     def _live(self) -> None:
         if self.is_dead:
@@ -96,8 +99,8 @@ class RedisGate:
 class GraphGate(httpx.AsyncBaseTransport):
     """The way of one process to Planner: half of the delay before, half after."""
 
-    def __init__(self, process: Process, planner: Planner) -> None:
-        self._process, self._planner = process, planner
+    def __init__(self, process: Process, planner: Planner, note_births: Callable[[], None]) -> None:
+        self._process, self._planner, self._note_births = process, planner, note_births
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         process = self._process
@@ -113,8 +116,10 @@ class GraphGate(httpx.AsyncBaseTransport):
             if answer is None:
                 answer = self._planner.handle(request.method, target, dict(request.headers), body, origin=ORIGIN)
                 process.trace(f"{process.name} {what} {body.decode()[:160]} -> {answer.status}")
+                if request.method != "GET":
+                    self._note_births()
             await asyncio.sleep(answer.delay_ms / 1000 + process.random.uniform(0.01, 0.04))
-            answer = await process.at("graph", what, "after") or answer
+            answer = await process.at("graph", what, "after", answer) or answer
         except OSError as error:
             process.trace(f"{process.name} {what} -> {error}")
             raise httpx.ReadError(str(error), request=request) from error

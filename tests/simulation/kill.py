@@ -13,7 +13,7 @@ AFTERWARDS = 12.0  # seconds after the last deed in which steps belong to the st
 BORN: Json = {"at": 33, "do": "create", "task": "t0", "fields": {"title": "t0 born"}, "say": 1}
 AGENT: Json = {
     "at": 45,
-    "do": "rmw",
+    "do": "reader",
     "task": "t0",
     "fields": {"title": "t0 agent", "description": "by an agent"},
     "say": 1,

@@ -7,6 +7,7 @@ was wiped or failed over has another run id. Its answers to our scripts are comp
 
 import asyncio
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, Protocol
 
 import redis.asyncio
@@ -76,8 +77,14 @@ class Server(FakeServer):
     def run_id(self) -> str:
         return f"{self.run:040x}"
 
-    def restart(self) -> None:
-        """As after a failover: all connections are cut, and the run id is another."""
+    def copy(self) -> dict[bytes, Any]:
+        """Everything that is stored now."""
+        return deepcopy(self.dbs[0]._dict)
+
+    def restart(self, stored: dict[bytes, Any] | None = None) -> None:
+        """As after a failover: all connections are cut, the run id is another; with a copy, its data alone are left."""
+        if stored is not None:
+            self.dbs[0]._dict = stored
         self.run += 1
         self.script_cache.clear()
         for socket in list(self.sockets):

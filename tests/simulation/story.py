@@ -8,15 +8,20 @@ from dataclasses import dataclass
 
 from tests.simulation.actors import Actors
 from tests.simulation.faults import Faults
-from tests.simulation.gates import Process
-from tests.simulation.judges import Scene, judge, judge_store
+from tests.simulation.gates import Process, Step
+from tests.simulation.judges import judge
+from tests.simulation.judges.scene import Scene
+from tests.simulation.judges.store import Claims, judge_store
+from tests.simulation.rows import afterwards, observed
 from tests.simulation.script import Json, Script
 from tests.simulation.virtual_time import run
-from tests.simulation.world import World
+from tests.simulation.world import FOREIGN_KEYS, World
 
 LOOK_EVERY = 95.0  # seconds; three polls and a little
 PATIENCE = 8000.0  # a parked task is tried again once an hour
 QUIET = 150.0
+DEPLOYED_AFTER = 2.0
+CHECKED = ("settle_task", "claim_tasks", "write_note", "mark_tasks", "save_document")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Verdict:
     digest: str
     deeds: Counter[str]
     faults: Counter[str]
+    rows: Counter[str]
     requests: int
     seconds: float
     steps: list[float]
@@ -54,80 +60,100 @@ def play(script: Script) -> Verdict:
     random.seed(f"product {script.seed}")  # the jitter of the gate
     log = logging.getLogger("planner_sync")
     propagates, log.propagate = log.propagate, False
+    rows: Counter[str] = Counter()
     try:
-        return run(_play(script))
+        with observed(rows):
+            return run(_play(script, rows))
     finally:
         log.propagate = propagates
 
 
-async def _play(script: Script) -> Verdict:
-    world = World(script.seed, script.env, script.switches)
-    actors = Actors(world)
-    log = _Log(world)
-    logging.getLogger("planner_sync").addHandler(log)
-    down: set[str] = set()
+async def _play(script: Script, rows: Counter[str]) -> Verdict:
+    return await _Story(script, rows).play()
 
-    def restart(process: Process, after: float) -> None:
-        slot = process.name.partition(".")[0]
+
+class _Story:
+    def __init__(self, script: Script, rows: Counter[str]) -> None:
+        self._script, self._rows = script, rows
+        self._world = World(script.seed, script.env, script.switches)
+        self._actors = Actors(self._world, self._deploy)
+        self._faults = Faults(script.faults, self._actors.do, self._restart)
+        self._claims = Claims(self._world.server)
+
+    async def play(self) -> Verdict:
+        world, script = self._world, self._script
+        log = _Log(world)
+        logging.getLogger("planner_sync").addHandler(log)
+        world.hook = self._hook
+        await world.redis.mset(FOREIGN_KEYS)
+        for number in range(script.instances):
+            world.start("abc"[number])
+        await asyncio.gather(*(self._at(op) for op in script.ops))
+        await asyncio.sleep(max(0.0, script.span + 30 - world.loop.time()))
+        self._faults.heal()
+        world.trace("** from here on nothing happens")
+        await asyncio.sleep(130.0)
+        wrong = await self._settle()
+        refused = await world.hash("refusals")
+        foreign = {key: (await world.redis.get(key) or b"").decode() for key in FOREIGN_KEYS}
+        scene = Scene(world, script, self._actors.history, await world.documents(), refused, foreign)
+        wrong += [*world.broken, *await judge_store(world, script), *judge(scene), *await self._stays_quiet()]
+        rows, seconds = self._rows + afterwards(world), world.loop.time()
+        requests = len(world.planner.journal.rows())
+        await world.close()
+        logging.getLogger("planner_sync").removeHandler(log)
+        deeds = self._actors.history.done
+        digest = world.digest()
+        return Verdict(
+            script, wrong, world.lines, digest, deeds, self._faults.met, rows, requests, seconds, world.steps
+        )
+
+    async def _at(self, op: Json) -> None:
+        await asyncio.sleep(op["at"])
+        await self._actors.do(op)
+
+    async def _hook(self, step: Step, process: Process) -> object:
+        checked = step.side == "redis" and step.moment == "after" and step.what in CHECKED
+        if checked and (wrong := self._claims.look()) and wrong not in self._world.broken:
+            self._world.broken.append(wrong)
+        return await self._faults.hook(step, process)
+
+    # -- processes come and go ---------------------------------------------------------------------------------------
+    def _restart(self, process: Process, after: float) -> None:
         process.kill()
-        down.add(slot)
-        world.loop.call_later(after, _start, world, slot, down)
+        self._world.loop.call_later(after, self._world.start, process.name.partition(".")[0])
 
-    faults = Faults(script.faults, actors.do, restart)
-    world.hook = faults.hook
-    world.humans.create(world.plan_ids[0], "anchor of the plan")  # a plan of no cards could not be told from a lie
-    for number in range(script.instances):
-        world.start("abc"[number])
-    await asyncio.gather(*(_at(op, actors) for op in script.ops))
-    await asyncio.sleep(max(0.0, script.span + 30 - world.loop.time()))
-    faults.heal()
-    world.trace("** from here on nothing happens")
-    await asyncio.sleep(130.0)
-    wrong = await _settle(world)
-    scene = await Scene.of(world, script, actors.history)
-    wrong += [*world.broken, *await judge_store(world)]
-    wrong += judge(scene)
-    wrong += await _stays_quiet(world)
-    requests = len(world.planner.journal.rows())
-    seconds = world.loop.time()
-    await world.close()
-    logging.getLogger("planner_sync").removeHandler(log)
-    return Verdict(
-        script, wrong, world.lines, world.digest(), actors.history.done, faults.met, requests, seconds, world.steps
-    )
+    def _deploy(self) -> None:
+        for process in list(self._world.processes.values()):
+            if not process.is_dead:
+                self._restart(process, DEPLOYED_AFTER)
 
+    # -- the end -----------------------------------------------------------------------------------------------------
+    async def _settle(self) -> list[str]:
+        """Wait until both sides stay as they are and nothing is due; an operator ends what is held."""
+        world, before, how = self._world, None, "release" if self._script.seed % 2 else "restore"
+        while world.loop.time() < PATIENCE:
+            await self._actors.operators.end_holds(how)
+            now = (self._revision(), await world.documents(), await judge_store(world, self._script))
+            if now == before and not now[2]:
+                return []
+            before = now
+            await asyncio.sleep(LOOK_EVERY)
+        return [f"it never gets quiet: {before[2] if before else ''}"]
 
-async def _at(op: Json, actors: Actors) -> None:
-    await asyncio.sleep(op["at"])
-    await actors.do(op)
+    async def _stays_quiet(self) -> list[str]:
+        """I7: further polls write nothing, say nothing, and ask for one listing per plan."""
+        world = self._world
+        revision, documents, said = self._revision(), await world.documents(), len(world.said())
+        await asyncio.sleep(QUIET)
+        wrong = []
+        if self._revision() != revision:
+            wrong.append("I7 Planner was written to")
+        if await world.documents() != documents:
+            wrong.append("I7 documents were written")
+        if world.said()[said:]:
+            wrong.append(f"I7 something was said: {world.said()[said:][:2]}")
+        return wrong
 
-
-def _start(world: World, slot: str, down: set[str]) -> None:
-    down.discard(slot)
-    world.start(slot)
-
-
-async def _settle(world: World) -> list[str]:
-    """Wait until both sides stay as they are and nothing is due."""
-    before = None
-    while world.loop.time() < PATIENCE:
-        now = (world.planner.world.state.revision, await world.documents(), await judge_store(world))
-        if now == before and not now[2]:
-            return []
-        before = now
-        await asyncio.sleep(LOOK_EVERY)
-    return [f"it never gets quiet: {before[2] if before else ''}"]
-
-
-async def _stays_quiet(world: World) -> list[str]:
-    """I7: further polls write nothing, say nothing, and ask for one listing per plan."""
-    revision, documents, said = world.planner.world.state.revision, await world.documents(), len(world.said())
-    await asyncio.sleep(QUIET)
-    wrong = []
-    if world.planner.world.state.revision != revision:
-        wrong.append("I7 Planner was written to")
-    if await world.documents() != documents:
-        wrong.append("I7 documents were written")
-    if world.said()[said:]:
-        wrong.append(f"I7 something was said: {world.said()[said:][:2]}")
-    return wrong
+    def _revision(self) -> int:
+        return self._world.planner.world.state.revision

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.script import Script, of_seed
+from tests.simulation.maker import of_seed
+from tests.simulation.script import Script
 from tests.simulation.story import play
 
 REGRESS = sorted((Path(__file__).parent / "regress").glob("*.json"))
@@ -21,7 +22,7 @@ def test_the_same_seed_gives_the_same_timeline() -> None:
 
 def test_the_same_seed_gives_the_same_timeline_in_another_process() -> None:
     """Nothing depends on addresses, on the order of sets or on real time."""
-    modules = "from tests.simulation.script import of_seed; from tests.simulation.story import play"
+    modules = "from tests.simulation.maker import of_seed; from tests.simulation.story import play"
     program = f"{modules}; print(play(of_seed(8)).digest)"
     root = Path(__file__).parents[2]
     told = {

@@ -22,6 +22,10 @@ from tests.simulation.gates import ORIGIN, GraphGate, Hook, Process, RedisGate, 
 from tests.simulation.virtual_time import VirtualLoop
 
 OTHER_PLAN = "Second-Plan_of-simulations-0"
+FOREIGN_PLAN = "Nobody-elses_plan-is-here-00"
+TOKEN = "the-token-that-nobody-may-ever-see"
+AGENT_LABEL = "Agent: "
+FOREIGN_KEYS = {"someone:else": "theirs", "annikas:tasks:x": "theirs too"}
 Json = dict[str, Any]
 
 
@@ -56,10 +60,15 @@ class World:
         for email in SEEDED_USERS:
             self.planner.world.add_user(User.named(email, ""))
         self.plan_ids = [DEFAULT_PLAN, OTHER_PLAN]
-        for plan_id in self.plan_ids:
+        for plan_id in (*self.plan_ids, FOREIGN_PLAN):
             self.planner.world.add_plan(plan_id, "Plan")
+        self.user_ids = {user.email: user.id for user in self.planner.world.state.users.values()}
         self.humans = Humans(self.planner)
-        self._control = Control(self.planner, Tokens(["t"]))
+        for n, plan_id in enumerate(self.plan_ids):  # a plan of no cards could not be told from a lie
+            self.humans.create(plan_id, f"anchor{n} of the plan")
+        self.humans.create(FOREIGN_PLAN, "foreign card")
+        self.births: dict[str, str] = {}  # of every card that there ever was
+        self._control = Control(self.planner, Tokens([TOKEN]))
         self.server = redis_double.Server()
         self.redis = redis_double.client(self.server, OpenGate(), retries=3)
         self.keys = Keys("annika")
@@ -67,7 +76,7 @@ class World:
             {
                 "PLANNER_SYNC_PLAN_IDS": ",".join(self.plan_ids),
                 "PLANNER_SYNC_GRAPH_URL": f"{ORIGIN}/v1.0",
-                "PLANNER_SYNC_GRAPH_TOKEN": "t",
+                "PLANNER_SYNC_GRAPH_TOKEN": TOKEN,
                 **{f"PLANNER_SYNC_{name}": value for name, value in env.items()},
             }
         )
@@ -87,18 +96,29 @@ class World:
     def start(self, slot: str) -> Process:
         """A further incarnation of the service in this slot, running by itself."""
         process = Process(f"{slot}.{len(self.started) + 1}", Random(self.random.random()), self._at, self.trace)
-        ports = Ports(
-            clock=self.loop.time,
-            connect=lambda _: redis_double.client(self.server, RedisGate(process, self._name)),
-            transport=GraphGate(process, self.planner),
-        )
-        service = build(self.settings, ports)
+        service = self._build(process)
         running = self.loop.create_task(self._run(process, service))
         process.on_kill = running.cancel
         self.processes[slot] = process
         self.started.append(process)
         self.trace(f"{process.name} starts")
         return process
+
+    async def end_hold(self, plan_id: str, how: str) -> int | None:
+        """An operator releases or restores what is held, at a process of their own; None when nothing is."""
+        service = self._build(Process("operator", Random(0), no_hook, self.trace))
+        try:
+            return await (service.release(plan_id) if how == "release" else service.restore(plan_id))
+        finally:
+            await service.aclose()
+
+    def _build(self, process: Process) -> Service:
+        ports = Ports(
+            clock=self.loop.time,
+            connect=lambda _: redis_double.client(self.server, RedisGate(process, self._name)),
+            transport=GraphGate(process, self.planner, self.note_births),
+        )
+        return build(self.settings, ports)
 
     async def close(self) -> None:
         """Kill everything, and let it fall down."""
@@ -134,13 +154,35 @@ class World:
 
     def cards(self) -> dict[str, Json]:
         """All cards of our plans by their ids."""
-        return {task["id"]: task for plan in self.state()["plans"] for task in plan["tasks"]}
+        plans = [plan for plan in self.state()["plans"] if plan["id"] in self.plan_ids]
+        return {task["id"]: task for plan in plans for task in plan["tasks"]}
+
+    def note_births(self) -> None:
+        """Remember which card is which birth's, also of those that will be gone."""
+        for plan in self.planner.world.state.plans.values():
+            for card_id, card in plan.tasks.items():
+                self.births.setdefault(card_id, str(card.resource.fields["title"]).partition(" ")[0])
+
+    def buckets(self, plan_id: str) -> dict[str, str]:
+        """Names of buckets by their ids."""
+        plan = self.planner.world.state.plans[plan_id]
+        return {bucket_id: str(bucket.resource.fields["name"]) for bucket_id, bucket in plan.buckets.items()}
+
+    def labels(self, plan_id: str) -> dict[str, str]:
+        """Names of labels by their slots, as far as they have names."""
+        named = self.planner.world.state.plans[plan_id].details.fields["categoryDescriptions"]
+        return {slot: name for slot, name in named.items() if name}
+
+    def same_member(self, text: str, value: str) -> bool:
+        """Do two members of a list in a document mean the same?"""
+        return text.lower() in (value.lower(), self.user_ids.get(value, value).lower())
 
     async def documents(self) -> dict[str, bytes]:
-        """All documents, as bytes."""
+        """All documents, as bytes; what is no string is left out."""
         ids = sorted([self.keys.task_id(key.decode()) async for key in self.redis.scan_iter("annika:tasks:*", 1000)])
-        texts = [await self.redis.get(self.keys.document(task_id)) for task_id in ids]
-        return dict(zip(ids, texts, strict=True))
+        kinds = [await self.redis.type(self.keys.document(task_id)) for task_id in ids]
+        good = [task_id for task_id, kind in zip(ids, kinds, strict=True) if kind == b"string"]
+        return {task_id: await self.redis.get(self.keys.document(task_id)) for task_id in good}
 
     def said(self, *actions: str) -> list[Json]:
         """What the service has said, on both channels."""

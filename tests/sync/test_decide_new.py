@@ -55,12 +55,13 @@ def test_an_open_create_waits_for_a_listing() -> None:
     ],
 )
 def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: str | None) -> None:
-    step = decide(seen({"title": "T"}, notes=(note(),), found=listing))
+    step = decide(seen({"title": "T"}, notes=(note(),), found=listing, names=NAMES))
     if taken is None:
         assert order_of(step).due_ms > 0
     else:
         assert isinstance(step, TakeCard)
         assert (step.belief.planner_id, step.belief.base["title"], step.belief.created) == (taken, "T", True)
+        assert step.belief.uploaded == ("title",)
 
 
 def test_a_card_that_no_late_listing_shows_is_posted_again() -> None:

@@ -72,8 +72,9 @@ async def test_sets_are_merged_item_by_item(world: World, service: Service) -> N
 async def test_a_delete_comes_back_when_a_human_changed_the_card(world: World, service: Service) -> None:
     planner_id = await uploaded(world, service, private="kept")
     world.human.edit(planner_id, fields={"title": "Still needed"})
+    await world.redis.delete(world.keys.document("t"))  # before anybody could show the edit to the agent
     await world.start()
-    await world.delete("t")
+    await world.publish("deleted", "t")
     await world.until(lambda: world.find("t"))
     document = await world.document("t")
     assert document["title"] == "Still needed"

@@ -37,6 +37,7 @@
     {ns}:sync:refusals                   hash    task id -> refusal
     {ns}:sync:people                     hash    e-mail -> user id
     {ns}:sync:names:{plan}               string  buckets and labels of the plan
+    {ns}:sync:namings                    hash    plan -> hash of its names as they were read last
     {ns}:sync:makers:{plan}              hash    "bucket {name}" or "label {name}" -> time at which it was sent (ms)
     {ns}:sync:application                string  the application id that Planner gives our cards
     {ns}:sync:beats                      hash    part -> sign of life

@@ -103,6 +103,15 @@ class Plans:
         """Remember the names that documents are written with."""
         await self._redis.set(self._keys.private("names", plan_id), names)
 
+    async def naming(self, plan_id: str) -> str | None:
+        """A hash of the plan's names as the last instance read them."""
+        value = await self._redis.hget(self._keys.private("namings"), plan_id)
+        return None if value is None else str(value.decode())
+
+    async def set_naming(self, plan_id: str, naming: str) -> None:
+        """Put it on record: whoever remembers other names reads them again."""
+        await self._redis.hset(self._keys.private("namings"), plan_id, naming)
+
     async def note_made(self, plan_id: str, name: str) -> None:
         """A bucket or label name is about to be sent."""
         await self._redis.hset(self._keys.private("makers", plan_id), name, (await self.moment()).now)

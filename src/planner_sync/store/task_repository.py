@@ -35,6 +35,7 @@ class Stored:
 
     `text` is the document (None: there is none); `wrong_type` says that its key holds something that is no string.
     A document over the limit is cut there, and `size` has its true length. `last` is the document as last settled.
+    `namings` has a hash of the names of each plan, as the last instance read them.
     """
 
     text: bytes | None
@@ -45,6 +46,7 @@ class Stored:
     notes: tuple[Note, ...] = ()
     refusal: str | None = None
     grave: str | None = None
+    namings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -103,9 +105,10 @@ class TaskRepository:
             pipe.hgetall(self._keys.task(task_id))
             pipe.hget(private("refusals"), task_id)
             pipe.hget(private("graves"), task_id)
-            text, exists, beliefs, refusal, grave = await pipe.execute(raise_on_error=False)
+            pipe.hgetall(private("namings"))
+            text, exists, beliefs, refusal, grave, namings = await pipe.execute(raise_on_error=False)
         wrong_type = isinstance(text, Exception)
-        for answer in (exists, beliefs, refusal, grave):
+        for answer in (exists, beliefs, refusal, grave, namings):
             if isinstance(answer, Exception):
                 raise answer
         oversize = not wrong_type and len(text) > self._size_limit
@@ -118,6 +121,7 @@ class TaskRepository:
             notes=tuple(sorted(_notes(beliefs), key=lambda note: note.at)),
             refusal=_text(refusal),
             grave=_text(grave),
+            namings={plan.decode(): naming.decode() for plan, naming in namings.items()},
         )
 
     async def write_note(self, claim: Claim, nonce: str, body: str, plan_id: str, kind: NoteKind) -> str:

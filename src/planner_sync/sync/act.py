@@ -67,7 +67,8 @@ class Actor:
         try:
             match step:
                 case steps.ReadNames(fresh):
-                    names = await self.names.get(seen.plan_id, fresh=fresh)
+                    naming = seen.stored.namings.get(seen.plan_id)
+                    names = await self.names.get(seen.plan_id, naming=naming, fresh=fresh)
                     return replace(seen, names=names, names_fresh=fresh or seen.names_fresh)
                 case steps.MakeName(kind, name):
                     return replace(seen, names=await self.names.make(seen.plan_id, kind, name))
@@ -131,9 +132,7 @@ class Actor:
             lambda before: self.planner.create_task(create_body(step.plan_id, step.atoms), before=before),
         )
         card = read_card(answer)
-        meant = {atom: value for atom, value in step.atoms.items() if atom != "bucketId" or _names_a_bucket(seen)}
-        belief = uploaded(created_belief(card, step.atoms), meant, seen.names)
-        belief = replace(belief, born=seen.claim.now)
+        belief = replace(created_belief(seen, card, step.atoms), born=seen.claim.now)
         posted = json.dumps({"taskId": seen.task_id, "atoms": dict(step.atoms)})
         await self._record(seen, belief, done=[nonce], created=True, posted=posted)
         if card.created_by_app:
@@ -289,7 +288,3 @@ def _with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
     belief = _believed(seen)
     task = {atom: value for atom, value in belief.base.items() if not is_of_details(atom)}
     return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})
-
-
-def _names_a_bucket(seen: Seen) -> bool:
-    return seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)

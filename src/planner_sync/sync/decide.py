@@ -104,8 +104,10 @@ def _resolve_create(seen: Seen, note: OpenNote) -> Step:
     if found is None:
         return Finish(outcome.later(seen, GRACE_MS))
     card = _made_by(note, seen)
+    if card and seen.names is None:
+        return ReadNames()
     if card:
-        return TakeCard(created_belief(card, note.atoms))
+        return TakeCard(created_belief(seen, card, note.atoms))
     if found.began < note.at + GRACE_MS:
         return Finish(outcome.later(seen, note.at + GRACE_MS - found.began))
     gone = replace(seen, notes=(), found=None, done_notes=(*seen.done_notes, note.nonce))
@@ -130,11 +132,13 @@ def _made_by(note: OpenNote, seen: Seen) -> Card | None:
     return min(equal, key=lambda card: (card.created_at, card.id), default=None)
 
 
-def created_belief(card: Card, posted: Mapping[str, Value | None]) -> Belief:
+def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -> Belief:
     """What we believe of a card that we made: its base is what was posted, not what it says by now."""
     defaults: dict[str, Value] = {"percentComplete": PERCENT_DEFAULT, "priority": PRIORITY_DEFAULT}
     base = {**defaults, **{atom: value for atom, value in posted.items() if value is not None}}
-    return Belief(card.id, card.plan_id, card.etag, "", base=base, created=True)
+    named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
+    meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
+    return uploaded(Belief(card.id, card.plan_id, card.etag, "", base=base, created=True), meant, seen.names)
 
 
 def _decide_new(seen: Seen) -> Step:

@@ -102,8 +102,8 @@ class Download:
         await self._read_names(plan_id)
         known = await self.plans.cards(plan_id)
         await self._look_at_changed(listing, known)
-        complete = await self._look_at_unmapped(listing, known)
         left_out = await self._look_at_missing(listing, known)
+        complete = await self._look_at_unmapped(listing, known, left_out)
         if listing.recovering:
             await self.adoption.restore(plan_id, self._looks)
         if complete:
@@ -199,7 +199,7 @@ class Download:
         await self._look_at_cards(listing, moved)
 
     # -- cards that have none ----------------------------------------------------------------------------------------
-    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str]) -> bool:
+    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], left_out: int) -> bool:
         """False: while adopting, some cards could not be brought to their documents yet."""
         ids = [pid for pid in listing.tasks if pid not in known]
         owners = await self.mapper.task_ids(ids)
@@ -208,7 +208,8 @@ class Download:
             await self._look_at_cards(listing, await self._with_details(moved))
         buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
         alone = {pid: listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried}
-        if listing.tasks or not known:  # an empty listing where there were cards proves nothing
+        # A listing that is empty where there were cards, or lacks some that still answer, proves nothing.
+        if not left_out and (listing.tasks or not known):
             # A create sends no details, so none are needed to know what it made; they may not show yet.
             unclaimed = {pid: read_card(task) for pid, task in alone.items()}
             await self._resolve_creates(listing, unclaimed)
@@ -270,7 +271,10 @@ class Download:
         await self._look_at_cards(listing, [card for card in there if card.plan_id != listing.plan_id])
         if gone and not listing.recovering:
             await self._bury(listing, gone)
-        return sum(card.plan_id == listing.plan_id for card in there)
+        left_out = sum(card.plan_id == listing.plan_id for card in there)
+        if left_out:
+            log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
+        return left_out
 
     async def _ask(self, planner_id: str) -> Card | str | None:
         try:

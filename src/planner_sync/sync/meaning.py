@@ -157,7 +157,11 @@ class _Reader:
 
     def _slot(self, text: str) -> str:
         if SLOT.fullmatch(text):
-            return text.lower()
+            slot, key = text.lower(), f"label {text}"
+            before = self.context.belief.meant if self.context.belief else {}
+            if key in before or not self.context.names.labels.get(slot):
+                self.meant[key] = slot  # it stands for a label without a name; once that has one, it is shown
+            return slot
         return self._known("label", text, self.labels) or UNKNOWN + text.replace(" ", "\u00a0")
 
     def _read_references(self) -> None:

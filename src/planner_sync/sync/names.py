@@ -5,6 +5,7 @@ is settled by reading again.
 """
 
 import asyncio
+import hashlib
 import json
 from typing import Literal
 
@@ -24,14 +25,25 @@ class PlanNames:
         self._planner = planner
         self._plans = plans
         self._known: dict[str, Names] = {}
+        self._namings: dict[str, str] = {}
         self._reading: dict[str, asyncio.Task[Names]] = {}
         self._last_hints: dict[str, str] = {}  # a new bucket goes behind the last one
         self._making = asyncio.Lock()  # a lease keeps other instances out, not two tasks of this one
 
-    async def get(self, plan_id: str, *, fresh: bool = False) -> Names:
-        """The plan's names; `fresh` asks Planner again. Many that wait share one request."""
-        if plan_id in self._known and not fresh:
+    async def get(self, plan_id: str, *, naming: str | None = None, fresh: bool = False) -> Names:
+        """The plan's names; `naming` is what the last instance that read them has put on record.
+
+        Planner is asked when they are to be `fresh`, or others are on record. Many that wait share one request.
+        """
+        if plan_id in self._known and not fresh and naming in (None, self._namings[plan_id]):
             return self._known[plan_id]
+        joined = plan_id in self._reading
+        names = await self._share(plan_id)
+        if joined and naming not in (None, self._namings[plan_id]):
+            return await self._share(plan_id)  # that reading may have begun before the names changed
+        return names
+
+    async def _share(self, plan_id: str) -> Names:
         if plan_id not in self._reading:
             task = asyncio.create_task(self._read(plan_id))
             self._reading[plan_id] = task
@@ -81,8 +93,11 @@ class PlanNames:
             self._planner.list_buckets(plan_id), self._planner.read_plan_details(plan_id)
         )
         self._last_hints[plan_id] = max((bucket.get("orderHint") or "" for bucket in buckets), default="")
-        self._known[plan_id] = parse_plan_names(buckets, details)
-        return self._known[plan_id]
+        self._known[plan_id] = names = parse_plan_names(buckets, details)
+        self._namings[plan_id] = naming = hashlib.blake2b(dump(names).encode(), digest_size=8).hexdigest()
+        if await self._plans.naming(plan_id) != naming:
+            await self._plans.set_naming(plan_id, naming)
+        return names
 
 
 def dump(names: Names) -> str:

@@ -138,8 +138,9 @@ def _labels(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
     kept, seen = [], set()
     for text in document.fields.get("labels") or ():
         slot = reading.meant.get(f"label {text}", text.lower())
-        if slot in plain:
-            kept.append(text if text.lower() == slot else _label(slot, wanted.names))
+        if slot in plain and slot not in seen:
+            by_slot = text.lower() == slot and f"label {text}" not in reading.meant
+            kept.append(text if by_slot else _label(slot, wanted.names))
             seen.add(slot)
     return kept + [_label(slot, wanted.names) for slot in plain if slot not in seen]
 

@@ -40,9 +40,12 @@ if paused <= 0 then
   end
 end
 
+-- Tokens follow the clock, so that none is given twice after Redis has lost its last seconds, or everything.
+local last = math.max(tonumber(redis.call('GET', token) or '0'), now)
 local taken, parked = {}, {}
 for _, id in ipairs(ids) do
-  local mine = tostring(redis.call('INCR', token))
+  last = last + 1
+  local mine = string.format('%.0f', last)
   local attempt = redis.call('HINCRBY', attempts, id, 1)
   local due = math.min(tonumber(redis.call('ZSCORE', pending, id) or now), now)
   if attempt > max_attempts then
@@ -59,6 +62,7 @@ for _, id in ipairs(ids) do
     }
   end
 end
+if #ids > 0 then redis.call('SET', token, string.format('%.0f', last)) end
 local first = redis.call('ZRANGE', pending, 0, 0, 'WITHSCORES')
 local answer = cjson.encode({
   now = now,

@@ -1,0 +1,47 @@
+"""What everybody meant, kept for the judges. A *birth* is the name with which every title of a task begins (`t0`,
+`h1`), so that whoever looks knows which card and which document are one.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Write:
+    """Somebody meant `name` to be `value`. `stood` is what stood there when they looked: in the document that an agent
+    had read, on the card that a person saw. A member of a list has a name of its own (`labels red`), there or not.
+    """
+
+    at: float
+    by: str
+    task: str
+    name: str
+    value: Any
+    stood: Any = None
+
+
+@dataclass
+class History:
+    """Everything that was meant. `deletes` are (time, who, task), `items` checklist items as (time, task, title).
+
+    `strangers` are births whose document did not yet name its card when Redis lost what it knew, `plans` the plan (a
+    number) of each birth, `restored` the times at which an operator wanted back what was missing.
+    """
+
+    writes: list[Write] = field(default_factory=list)
+    deletes: list[tuple[float, str, str]] = field(default_factory=list)
+    items: list[tuple[float, str, str]] = field(default_factory=list)
+    born: dict[str, str] = field(default_factory=dict)
+    plans: dict[str, int] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+    styles: dict[str, set[str]] = field(default_factory=dict)
+    restored: list[float] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+
+    def deleted(self, birth: str) -> list[tuple[float, str]]:
+        return [(at, by) for at, by, task in self.deletes if task == birth]
+
+
+def birth_of(title: str) -> str:
+    return title.partition(" ")[0]

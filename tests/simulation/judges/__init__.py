@@ -1,0 +1,27 @@
+"""What must hold once everything is quiet: I1 to I12. Each judge gives sentences about what does not hold.
+
+They know the contract, the world and what everybody meant; they use no code of the service.
+"""
+
+from tests.simulation.judges import sides, traffic, values
+from tests.simulation.judges.scene import Scene
+
+JUDGES = (
+    sides.one_to_one,
+    sides.alive_or_gone,
+    sides.equal,
+    values.fields,
+    values.members,
+    values.items,
+    values.private,
+    values.confirmed,
+    traffic.asked_for,
+    traffic.bounded,
+    traffic.left_alone,
+    traffic.kept_secret,
+)
+
+
+def judge(scene: Scene) -> list[str]:
+    """All sentences of all judges."""
+    return [sentence for one in JUDGES for sentence in one(scene)]

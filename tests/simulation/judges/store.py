@@ -1,0 +1,53 @@
+"""I6 and I10: what the service keeps for itself in Redis, at the end and after every script that touches a claim."""
+
+from tests.simulation.redis_double import Server
+from tests.simulation.script import Script
+from tests.simulation.world import World
+
+
+async def judge_store(world: World, script: Script) -> list[str]:
+    """I6: nothing is left to do, and no trace of work is left behind. A plan that is gone keeps its tasks waiting."""
+    gone = bool(script.times("delete plan"))
+    waiting = {task for task, text in (await world.hash("refusals")).items() if gone and "unauthorized" in text}
+    found = []
+    pending = await world.redis.zrange(world.keys.private("pending"), 0, -1)
+    if left := [task.decode() for task in pending if task.decode() not in waiting]:
+        found.append(f"I6 pending: {left}")
+    for name in ("attempts", "said", "look", "missing"):
+        if left := {task: value for task, value in (await world.hash(name)).items() if task not in waiting}:
+            found.append(f"I6 {name}: {left}")
+    for plan_id in world.plan_ids[: 1 if gone else 2]:
+        for name in ("creating", "orphans", "young"):
+            if more := await world.hash(name, plan_id):
+                found.append(f"I6 {name}: {more}")
+    async for key in world.redis.scan_iter("annika:sync:task:*", 1000):
+        task = key.decode().removeprefix("annika:sync:task:")
+        if task not in waiting and any(name.startswith(b"note ") for name in await world.redis.hkeys(key)):
+            found.append(f"I6 {task}: a note is open")
+    claims = await world.hash("claims")
+    return found + [f"I6 {task}: claimed by {claim}" for task, claim in claims.items() if " done " not in claim]
+
+
+class Claims:
+    """I10: a claim that is held stands in `pending`, and each new one has a token that was never given before.
+
+    Looks into the double and asks it nothing.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._given: dict[int, bytes] = {}
+
+    def look(self) -> str | None:
+        """What does not hold now."""
+        stored = self._server.dbs[0]._dict
+        if b"annika:sync:claims" not in stored:
+            return None
+        pending = stored[b"annika:sync:pending"].value if b"annika:sync:pending" in stored else ()
+        for task, claim in stored[b"annika:sync:claims"].value.items():
+            token = int(claim.split(b" ")[0])
+            if b" done" not in claim and task not in pending:
+                return f"I10 {task.decode()}: claimed, and not pending"
+            if self._given.setdefault(token, task) != task:
+                return f"I10 {task.decode()}: token {token} was given before, to {self._given[token].decode()}"
+        return None

@@ -1,0 +1,52 @@
+"""I5, I8, I11, I12: no delete that nobody asked for, not more writes than were needed, nothing while Graph asked for a
+pause, nothing of others, no secret anywhere.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tests.simulation.judges.scene import Scene
+from tests.simulation.world import FOREIGN_KEYS, FOREIGN_PLAN, TOKEN
+
+WRITES_PER_EVENT, WRITES_AT_LEAST = 4, 12
+
+
+def asked_for(scene: Scene) -> Iterator[str]:
+    """I5: a card that we deleted was deleted by an agent before, or was the second of its birth."""
+    asked = {birth for _, by, birth in scene.history.deletes if by == "agent"}
+    for row in scene.world.planner.journal.rows():
+        gone = re.fullmatch(r"/planner/tasks/([^/?]+)", row["path"])
+        if row["method"] == "DELETE" and gone and row["status"] == 204:
+            birth = scene.world.births.get(gone[1], "?")
+            if birth not in asked and list(scene.world.births.values()).count(birth) < 2:
+                yield f"I5 {birth}: we deleted its card, and no agent did"
+
+
+def bounded(scene: Scene) -> Iterator[str]:
+    """I8: writes to Planner stay within a small multiple of what happened."""
+    writes = [
+        row for row in scene.world.planner.journal.rows() if row["method"] != "GET" and "batch" not in row["path"]
+    ]
+    happened = scene.history.done.total() + len(scene.script.faults) + len(scene.world.said("conflict"))
+    if len(writes) > WRITES_AT_LEAST + WRITES_PER_EVENT * happened:
+        yield f"I8 {len(writes)} writes for {happened} deeds, faults and conflicts"
+
+
+def left_alone(scene: Scene) -> Iterator[str]:
+    """I11: while Graph asks for a pause it is left alone; no other plan is ever named."""
+    for process in scene.world.started:
+        yield from (f"I11 {offence}" for offence in process.offences)
+    for row in scene.world.planner.journal.rows():
+        if FOREIGN_PLAN in f"{row['path']} {row['body']}":
+            yield f"I11 {row['method']} {row['path']}: a plan that is not ours"
+
+
+def kept_secret(scene: Scene) -> Iterator[str]:
+    """I12: nothing of others in Redis was touched, and the token stands nowhere."""
+    wiped = any(op["do"] == "wipe" and op["what"] == "all" for op in scene.script.ops)
+    if not wiped and dict(scene.foreign) != FOREIGN_KEYS:
+        yield f"I12 keys of others: {dict(scene.foreign)}"
+    if any(TOKEN in line for line in scene.world.lines):
+        yield "I12 the token is in the log"
+    if any(TOKEN in str(item.value) for item in scene.world.server.copy().values()):
+        yield "I12 the token is in Redis"

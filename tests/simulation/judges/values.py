@@ -1,0 +1,139 @@
+"""I3, I9, I12: every value is the last that an agent or a person meant; of two that crossed, the other was reported.
+
+What agents keep for themselves stays as it was, and they hear what became of their writes.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from tests.simulation.history import Write
+from tests.simulation.judges.scene import Scene
+from tests.simulation.judges.sides import TOGETHER
+from tests.simulation.people import shown
+
+ONCE = ("title", "dueDate", "description")  # fields whose every value was written once only
+
+
+def fields(scene: Scene) -> Iterator[str]:
+    """I3 for single values."""
+    for birth, final in _judged(scene):
+        styles = scene.history.styles.get(birth, set())
+        if len(styles - {"create", "agent deletes"}) > 1:
+            continue
+        mine = [write for write in scene.history.writes if write.task == birth and " " not in write.name]
+        for name in dict.fromkeys(write.name for write in mine):
+            writes = [write for write in mine if write.name == name]
+            field = _blind_field if "blind" in styles else _field
+            yield from field(scene, birth, name, final[name], writes)
+
+
+def _blind_field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write]) -> Iterator[str]:
+    """An agent that leaves out what it wrote before may have taken it back before anybody looked."""
+    if final in [write.value for write in writes if write.by == "agent"]:
+        return
+    human = next((write for write in reversed(writes) if write.by == "human"), None)
+    if human and final != human.value:
+        yield f"I3 {birth} {name}: {final!r} is neither the agent's nor the human's {human.value!r}"
+
+
+def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write]) -> Iterator[str]:
+    agent = next((write for write in reversed(writes) if write.by == "agent"), None)
+    human = next((write for write in reversed(writes) if write.by == "human"), None)
+    if agent is None or human is None:
+        (only,) = [write for write in (agent, human) if write]
+        if final != only.value:
+            yield f"I3 {birth} {name}: {final!r}, but the {only.by} wrote {only.value!r} ({only.at:.1f}), nobody else"
+        return
+    first, last = sorted((agent, human), key=lambda write: write.at)
+    knew = any(write.at > first.at and write.stood == first.value for write in writes if write.by == last.by)
+    if final not in (first.value, last.value):
+        yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
+    elif first.value == last.value or (final == last.value and knew):
+        return
+    else:
+        lost = first if final == last.value else last
+        if name != "bucket" and not _reported(scene, name, lost.value):  # buckets are no values of one writer
+            yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
+
+
+def _reported(scene: Scene, name: str, value: Any) -> bool:
+    """Did a conflict show this value? A person's date is shown as the instant that it is."""
+    return any(
+        message["field"].removesuffix("Id") == name and value in (said, str(said)[:10])
+        for message in scene.world.said("conflict")
+        for said in (message["lost"], message["kept"])
+    )
+
+
+def members(scene: Scene) -> Iterator[str]:
+    """I3 for labels, people and ticks, each on its own: as the last who meant it, unless two crossed."""
+    for birth, final in _judged(scene):
+        mine = [write for write in scene.history.writes if write.task == birth and " " in write.name]
+        for name in dict.fromkeys(write.name for write in mine):
+            writes = [write for write in mine if write.name == name]
+            there, last = _is_there(final, name), writes[-1]
+            styles = scene.history.styles.get(birth, set()) - {"create", "agent deletes"}
+            if last.by == "agent" and ("blind" in styles or len(styles) > 1):
+                continue  # agents that overwrite each other, or themselves
+            before = [write for write in writes if write.by != last.by and write.value != last.value]
+            crossed = before and before[-1].at > last.at - TOGETHER
+            if there != last.value and not crossed and last.by == "human":
+                yield f"I3 {birth} {name}: {there}, but the human meant {last.value} ({last.at:.1f})"
+            elif there != last.value and len({write.by for write in writes}) == 1:
+                yield f"I3 {birth} {name}: {there}, but the {last.by} meant {last.value} ({last.at:.1f}), nobody else"
+
+
+def _is_there(final: dict[str, Any], name: str) -> bool:
+    kind, _, value = name.partition(" ")
+    if kind == "tick":
+        return (value, True) in final["checklist"]
+    return value in final[kind]
+
+
+def items(scene: Scene) -> Iterator[str]:
+    """I3 for lists: what anybody added is there, once."""
+    for birth, final in _judged(scene):
+        styles = scene.history.styles.get(birth, set()) - {"create"}
+        added = Counter(item for _, task, item in scene.history.items if task == birth)
+        there = Counter(title for title, _ in final["checklist"])
+        if there != added and not styles & {"own", "keeper", "blind"}:
+            yield f"I3 {birth} checklist: {dict(there)}, added were {dict(added)}"
+
+
+def private(scene: Scene) -> Iterator[str]:
+    """I12: fields of the agents' own are as they were."""
+    for birth, documents in scene.documents.items():
+        dropped = "blind" in scene.history.styles.get(birth, set())  # a blind agent has dropped it itself
+        if scene.history.born.get(birth) == "agent" and scene.sure and not scene.history.deleted(birth) and not dropped:
+            for document in documents:
+                if document.get("x") != f"private {birth}":
+                    yield f"I12 {birth}: the private field is {document.get('x')!r}"
+
+
+def confirmed(scene: Scene) -> Iterator[str]:
+    """I9: whoever created a task, or set a field, was told that it is on its card."""
+    if not scene.sure:
+        return
+    uploads = scene.world.said("uploaded")
+    for birth, by in scene.history.born.items():
+        if by != "agent" or not scene.cards.get(birth) or scene.history.deleted(birth) or birth in scene.doomed:
+            continue
+        told = [message for message in uploads if message["redisId"] == birth]
+        if not any(message["created"] for message in told):
+            yield f"I9 {birth}: nobody was told that the card was made"
+        final = shown(scene.world, scene.cards[birth][0])
+        mine = [write for write in scene.history.writes if write.task == birth and write.by == "agent"]
+        for write in (write for write in mine if write.name in ONCE and write.value == final[write.name]):
+            if not any(write.name in message["fields"] and message["at"] >= write.at for message in told):
+                yield f"I9 {birth} {write.name}: nobody was told that {write.value!r} is on the card"
+
+
+def _judged(scene: Scene) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Births of one card whose values can be told, with what the card says."""
+    if not scene.sure or scene.history.restored:
+        return
+    for birth, cards in scene.cards.items():
+        known = birth in scene.history.born and birth not in scene.doomed and birth not in scene.unsynced
+        if known and len(cards) == 1 and not scene.history.deleted(birth):
+            yield birth, shown(scene.world, cards[0])

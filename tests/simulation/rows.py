@@ -1,0 +1,147 @@
+"""Which rows of the three tables that decide over lost work a run has reached: stale copies, merge, proof of deletes.
+
+It looks at what goes into the two pure functions and at what comes out of the run, and changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from planner_sync.errors import Refusal
+from planner_sync.graph.cards import Card
+from planner_sync.sync import decide as deciding
+from planner_sync.sync import reconcile as reconciling
+from planner_sync.sync.belief import Belief, token
+from planner_sync.sync.merge import Meaning, Merged, agree
+from planner_sync.sync.seen import Seen
+from planner_sync.sync.steps import BuryCard, DeleteCard, Finish, Step
+from planner_sync.task import Day
+from tests.simulation.world import World
+
+ROWS = {
+    "3 changed": "the writer had seen the last human change: the agent's change",
+    "3 stale": "an old copy with a value that the field had before: never meant",
+    "3 apart": "an old copy with a new value: changed on both sides",
+    "3 insists": "an old copy with a new value, told before: the agent's change",
+    "6 nothing": "neither side changed",
+    "6 send": "the document changed",
+    "6 write": "the card changed",
+    "6 agreed": "both changed alike",
+    "6 conflict": "both changed apart",
+    "8 gone": "a card is missing from a listing, and its id answers 404 while the plan can be read",
+    "8 forbidden": "a card is missing or asked for, and answers 403",
+    "8 left out": "a card is missing from a listing, and still answers",
+    "8 unreadable": "a plan answers 403 or 404, or a page fails",
+    "8 wrong type": "a document's key holds no string",
+    "8 said": "a document is missing, deleted was said, nobody changed the card",
+    "8 said, changed": "a document is missing, deleted was said, somebody changed the card",
+    "8 unsaid": "a document is missing for the second time, nothing was said",
+    "8 epoch": "this Redis does not know the plan: adopted",
+    "8 brake": "too much vanished at once: held",
+    "8 stale copy": "a document names a card that a human deleted",
+    "8 stale object": "a document without a card's id says again what a human deleted",
+    "8 other card": "a document with a card names another one",
+    "8 copy": "a document names the card of another document",
+}
+
+
+@contextmanager
+def observed(rows: Counter[str]) -> Iterator[None]:
+    """Count rows as long as this lasts."""
+    decide, merge = reconciling.decide, deciding.merge
+    reconciling.decide = _deciding(decide, rows)
+    deciding.merge = _merging(merge, rows)
+    try:
+        yield
+    finally:
+        reconciling.decide, deciding.merge = decide, merge
+
+
+def afterwards(world: World) -> Counter[str]:
+    """The rows that show in what was said, logged and asked."""
+    rows: Counter[str] = Counter()
+    rows["8 brake"] = sum(message["code"] == "held" for message in world.said("failed"))
+    for line in world.lines:
+        text = line.partition("log: plan ")[2]
+        rows["8 left out"] += "the listing left out" in text
+        rows["8 unreadable"] += bool(text) and "the listing left out" not in text and "deletes are held" not in text
+    rows["8 forbidden"] = sum(
+        row["status"] == 403 and row["method"] == "GET" and row["path"].startswith("/planner/tasks/")
+        for row in world.planner.journal.rows()
+    )
+    return rows
+
+
+def _deciding(decide: Callable[[Seen], Step], rows: Counter[str]) -> Callable[[Seen], Step]:
+    def watched(seen: Seen) -> Step:
+        rows.update(_of_seen(seen))
+        try:
+            step = decide(seen)
+        except Refusal as refusal:
+            if refusal.code == "stale_copy":
+                rows["8 stale copy" if refusal.reason.startswith("plannerId") else "8 stale object"] += 1
+            raise
+        rows.update(_of_step(seen, step))
+        return step
+
+    return watched
+
+
+def _of_seen(seen: Seen) -> Iterator[str]:
+    if seen.recovering:
+        yield "8 epoch"
+    if seen.stored.wrong_type:
+        yield "8 wrong type"
+    named = seen.document.planner_id if seen.document else None
+    if named and seen.belief and named != seen.belief.planner_id:
+        yield "8 other card"
+    if named and seen.owner and seen.owner.task_id not in (None, seen.task_id):
+        yield "8 copy"
+
+
+def _of_step(seen: Seen, step: Step) -> Iterator[str]:
+    said = seen.claim.said == "deleted"
+    if isinstance(step, BuryCard):
+        yield "8 gone"
+    elif isinstance(step, DeleteCard):
+        yield "8 said" if said else "8 unsaid"
+    elif isinstance(step, Finish) and said and seen.document is None and seen.belief and isinstance(seen.card, Card):
+        yield "8 said, changed"
+
+
+def _merging(merge: Callable[..., Merged], rows: Counter[str]) -> Callable[..., Merged]:
+    def watched(belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], winner: Any) -> Merged:
+        for atom in sorted({*belief.base, *card, *meaning.atoms}):
+            if " " not in atom:
+                rows.update(_of_atom(belief, meaning, rev, card, atom))
+        return merge(belief, meaning, rev, card, winner)
+
+    return watched
+
+
+def _of_atom(belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], atom: str) -> Iterator[str]:
+    was, now, mine = belief.base.get(atom), card.get(atom), meaning.atoms.get(atom)
+    kind = "same"
+    if meaning.speaks_of(atom) and not agree(mine, was):
+        kind = _kind(belief, rev, mine, atom)
+        yield f"3 {kind}"
+    if kind in ("same", "stale"):
+        yield "6 nothing" if now == was else "6 write"
+    elif now == was:
+        yield "6 send" if kind != "apart" else "6 conflict"
+    else:
+        yield "6 agreed" if agree(mine, now) else "6 conflict"
+
+
+def _kind(belief: Belief, rev: int, mine: Any, atom: str) -> str:
+    trail = belief.trail(atom)
+    if rev >= trail.human:
+        return "changed"
+    if any(_same_day(mine, past) if isinstance(mine, Day) else past == token(mine) for past in trail.past):
+        return "stale"
+    return "insists" if rev in trail.told else "apart"
+
+
+def _same_day(mine: Day, past: str) -> bool:
+    return past.startswith(f'"{mine.date}')

@@ -1,0 +1,136 @@
+"""Many runs, on every processor: what they did, what did not hold, and each failure made small and readable."""
+
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from tests.simulation.maker import of_seed
+from tests.simulation.rows import ROWS
+from tests.simulation.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
+from tests.simulation.shrink import shrink
+from tests.simulation.story import Verdict, play
+
+REGRESS = Path(__file__).parent / "regress"
+OFTEN = 100  # how often each actor and each fault must have happened, in a run of MANY seeds or more
+MANY = 2000
+TWICE = 50  # every so many seeds one is played twice, and both timelines must be the same
+AHEAD = 8  # runs handed to a process before it has ended the first
+SHRUNK = 3  # of many failures the first ones are made small
+
+
+@dataclass(frozen=True)
+class Told:
+    """A verdict without its timeline, small enough to be sent to another process."""
+
+    seed: int
+    wrong: list[str]
+    deeds: Counter[str]
+    faults: Counter[str]
+    rows: Counter[str]
+    seconds: float
+    requests: int
+    twice: bool
+
+
+@dataclass
+class Tally:
+    """What all runs came to."""
+
+    runs: int = 0
+    twice: int = 0
+    virtual: float = 0.0
+    requests: int = 0
+    deeds: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    bad: list[Told] = field(default_factory=list)
+
+    def add(self, told: Told) -> None:
+        self.runs += 1
+        self.twice += told.twice
+        self.virtual += told.seconds
+        self.requests += told.requests
+        self.deeds += told.deeds
+        self.faults += told.faults
+        self.rows += told.rows
+        if told.wrong:
+            self.bad.append(told)
+            print(f"seed {told.seed}: " + "\n  ".join(told.wrong), flush=True)
+
+    def seldom(self) -> list[str]:
+        """What did not happen often enough to prove anything."""
+        deeds = [f"{name}: {self.deeds[name]}" for name in (*AGENTS, *PEOPLE, *OPERATORS) if self.deeds[name] < OFTEN]
+        faults = [f"{name}: {self.faults[name]}" for name in FAULTS if self.faults[name] < OFTEN]
+        return [*deeds, *faults, *(f"{row}: never ({text})" for row, text in ROWS.items() if not self.rows[row])]
+
+    def show(self, title: str, took: float) -> None:
+        """Print it."""
+        print(f"{title}, {took:.0f} s; {self.virtual / 3600:.0f} hours of virtual time, {self.requests} requests")
+        print(f"runs       {self.runs}, of them {self.twice} played twice with the same timeline")
+        for name, kinds, counts in (
+            ("agents", AGENTS, self.deeds),
+            ("people", PEOPLE, self.deeds),
+            ("operators", (*OPERATORS, "release of a hold", "restore of a hold"), self.deeds),
+            ("faults", FAULTS, self.faults),
+            ("rows", ROWS, self.rows),
+        ):
+            print(f"{name:10} " + ", ".join(f"{kind} {counts[kind]}" for kind in kinds))
+        print(f"violations {len(self.bad)}")
+
+
+def tell(seed: int) -> Told:
+    """Play one seed; every now and then twice."""
+    verdict = play(of_seed(seed))
+    wrong, twice = list(verdict.wrong), seed % TWICE == 0
+    if twice and play(of_seed(seed)).digest != verdict.digest:
+        wrong.append("the same seed gave another timeline")
+    v = verdict
+    return Told(seed, wrong, v.deeds, v.faults, v.rows, v.seconds, v.requests, twice)
+
+
+def tell_all(seeds: Iterable[int], stop_at: float | None = None) -> Tally:
+    """Play all seeds, or as many as can begin before `stop_at` (of time.monotonic)."""
+    tally, waiting = Tally(), iter(seeds)
+    workers = os.cpu_count() or 1
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        running = {pool.submit(tell, seed) for seed in islice(waiting, workers * AHEAD)}
+        while running:
+            done = next(as_completed(running))
+            running.remove(done)
+            tally.add(done.result())
+            if stop_at is None or time.monotonic() < stop_at:
+                running.update(pool.submit(tell, seed) for seed in islice(waiting, 1))
+    return tally
+
+
+def explain(seeds: Iterable[int]) -> Iterator[Verdict]:
+    """Make the first failures small, keep them among the regressions, and print what happened."""
+    for seed in islice(seeds, SHRUNK):
+        small = shrink(of_seed(seed))
+        verdict = play(small)
+        path = keep(small)
+        print(f"\nseed {seed}, made small and kept as {path.name}: {len(small.ops)} deeds, {len(small.faults)} faults")
+        print("\n".join([*verdict.lines, "", *verdict.wrong]), flush=True)
+        yield verdict
+
+
+def keep(script: Script) -> Path:
+    """Keep a script that found something."""
+    path = REGRESS / f"{script.seed:04d}.json"
+    path.write_text(script.dump() + "\n", encoding="utf-8")
+    return path
+
+
+def with_fixed_hashes(module: str) -> None:
+    """Start this program anew unless sets of texts have one order in every process."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        command = [sys.executable, "-m", module, *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})

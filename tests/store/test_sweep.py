@@ -75,6 +75,13 @@ async def test_a_document_that_came_back_is_missing_from_then_on(shelf: Shelf) -
     assert await once.confirm_missing(await once.run({"t1"}, 5), 3_000, 500) == ()
 
 
+async def test_a_document_whose_card_is_gone_by_now_is_not_missing_any_more(shelf: Shelf) -> None:
+    once = sweep(shelf)
+    await once.confirm_missing(await once.run({"t1"}, 5), 1_000, 500)
+    await once.confirm_missing(await once.run((), 5), 2_000, 500)
+    assert await shelf.redis.hgetall(shelf.keys.private("missing")) == {}
+
+
 async def test_a_sweep_that_was_cut_calls_nothing_missing(shelf: Shelf) -> None:
     await shelf.redis.mset({shelf.keys.document(f"t{n}"): b"A" for n in range(3 * SCAN_COUNT)})
     swept = await sweep(shelf).run({"gone"}, -1)

@@ -150,7 +150,7 @@ class Story:
     def _record(self, seen: Seen, belief: Belief, step: PatchTask | PatchDetails, nonce: str) -> Seen:
         owed = tuple(message for _, message in step.unsaid)
         news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
-        belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
+        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
         full, known = self._full_card(), card_atoms(seen, belief)
         resource = "task" if isinstance(step, PatchTask) else "details"
         other = {atom: value for atom, value in known.items() if _resource(atom) != resource}

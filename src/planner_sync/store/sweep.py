@@ -60,8 +60,9 @@ class Sweep:
         """Of the missing ones, those that were missing an interval ago already."""
         key = self._keys.private("missing")
         known = {task_id.decode(): int(at) for task_id, at in (await self._redis.hgetall(key)).items()}
-        if back := [task_id for task_id in known if task_id in swept.present]:
-            await self._redis.hdel(key, *back)
+        # Back, or without a card by now: a delete may have ended while this sweep was under way.
+        if over := [task_id for task_id in known if task_id not in swept.missing]:
+            await self._redis.hdel(key, *over)
         if fresh := {task_id: now for task_id in swept.missing if task_id not in known}:
             await self._redis.hset(key, mapping=fresh)
         return tuple(task_id for task_id in swept.missing if known.get(task_id, now) <= now - interval_ms)

@@ -160,7 +160,7 @@ class Actor:
         )
         owed = tuple(message for _, message in step.unsaid)
         news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
-        belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
+        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
         card = _with_task(seen, answer) if isinstance(step, steps.PatchTask) else _with_details(seen, answer)
         belief = replace(belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag)
         # The note stays open until what else the answer shows is merged: its etag hides that from every pass.

@@ -88,14 +88,21 @@ def judge_notes(seen: Seen) -> Seen:
         agreed = {atom: value for note in notes for atom, value in note.atoms.items() if atoms.get(atom) == value}
         news = {atom: value for atom, value in agreed.items() if belief.base.get(atom) != value}
         owed = {a: said for note in notes for a, said in note.unsaid if a in news and note.atoms[a] == news[a]}
-        belief = replace(uploaded(belief, news, seen.names), unsaid=(*belief.unsaid, *owed.values())).agree(agreed)
+        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed.values())).agree(agreed)
     return replace(seen, belief=belief, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes)))
 
 
-def uploaded(belief: Belief, atoms: Mapping[str, Value | None], names: Names | None) -> Belief:
-    """These atoms have reached Planner: the agents will be told of their fields."""
-    fields = fields_of(frozenset(atoms), names) if names else []
-    return replace(belief, uploaded=tuple(dict.fromkeys((*belief.uploaded, *fields))))
+def uploaded(seen: Seen, belief: Belief, atoms: Mapping[str, Value | None]) -> Belief:
+    """These atoms have reached Planner: the agents will be told of their fields, and the document is to show them,
+    also when its writer has left them out since."""
+    fields = fields_of(frozenset(atoms), seen.names) if seen.names else []
+    ways = {"bucket", "bucketId"} & {*belief.shown, *(seen.document.fields if seen.document else ())} or {"bucket"}
+    shown = {way for name in fields for way in (ways if name == "bucketId" else {name})}
+    return replace(
+        belief,
+        uploaded=tuple(dict.fromkeys((*belief.uploaded, *fields))),
+        shown=tuple(sorted({*belief.shown, *shown})),
+    )
 
 
 # -- no card yet -----------------------------------------------------------------------------------------------------
@@ -138,7 +145,7 @@ def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -
     base = {**defaults, **{atom: value for atom, value in posted.items() if value is not None}}
     named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
     meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
-    return uploaded(Belief(card.id, card.plan_id, card.etag, "", base=base, created=True), meant, seen.names)
+    return uploaded(seen, Belief(card.id, card.plan_id, card.etag, "", base=base, created=True), meant)
 
 
 def _decide_new(seen: Seen) -> Step:

@@ -1,14 +1,22 @@
 """I6 and I10: what the service keeps for itself in Redis, at the end and after every script that touches a claim."""
 
+import json
+
 from tests.simulation.redis_double import Server
 from tests.simulation.script import Script
 from tests.simulation.world import World
 
+HOURLY = ("limit", "no_free_label", "unknown_person", "unknown_bucket")
+
 
 async def judge_store(world: World, script: Script) -> list[str]:
-    """I6: nothing is left to do, and no trace of work is left behind. A plan that is gone keeps its tasks waiting."""
+    """I6: nothing is left to do, and no trace of work is left behind.
+
+    What waits is tried again by itself: tasks of a plan that is gone, and what its surroundings had refused.
+    """
     gone = bool(script.times("delete plan"))
-    waiting = {task for task, text in (await world.hash("refusals")).items() if gone and "unauthorized" in text}
+    codes = {task: json.loads(text)["code"] for task, text in (await world.hash("refusals")).items()}
+    waiting = {task for task, code in codes.items() if code in HOURLY or (gone and code == "unauthorized")}
     found = []
     pending = await world.redis.zrange(world.keys.private("pending"), 0, -1)
     if left := [task.decode() for task in pending if task.decode() not in waiting]:

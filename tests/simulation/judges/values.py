@@ -12,6 +12,7 @@ from tests.simulation.judges.scene import Scene
 from tests.simulation.judges.sides import TOGETHER
 from tests.simulation.people import shown
 
+DEFAULTS = {"percentComplete": 0}  # what a document that does not show the field says
 ONCE = ("title", "dueDate", "description")  # fields whose every value was written once only
 
 
@@ -46,7 +47,8 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
             yield f"I3 {birth} {name}: {final!r}, but the {only.by} wrote {only.value!r} ({only.at:.1f}), nobody else"
         return
     first, last = sorted((agent, human), key=lambda write: write.at)
-    knew = any(write.at > first.at and write.stood == first.value for write in writes if write.by == last.by)
+    stood = {write: DEFAULTS.get(name) if write.stood is None else write.stood for write in writes}
+    knew = any(write.at > first.at and stood[write] == first.value for write in writes if write.by == last.by)
     if final not in (first.value, last.value):
         yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
     elif first.value == last.value or (final == last.value and knew):

@@ -170,12 +170,17 @@ class World:
                 message = await pubsub.get_message(timeout=1)
                 if message:
                     channel = message["channel"].decode().rsplit(":", 1)[1]
-                    try:
-                        self.messages.append((channel, json.loads(message["data"])))
-                    except (ValueError, TypeError):
-                        self.messages.append((channel, {"garbage": message["data"]}))
+                    self.messages.append((channel, _read(message["data"])))
         finally:
             await pubsub.aclose()
+
+
+def _read(data: bytes) -> Message:
+    try:
+        body = json.loads(data)
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {"garbage": data}
 
 
 @asynccontextmanager

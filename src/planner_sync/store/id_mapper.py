@@ -1,6 +1,6 @@
 """Which card belongs to which task, both ways. Our own hash decides; the public mapping is repaired from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from planner_sync.store.keys import Keys
@@ -34,10 +34,38 @@ class IdMapper:
             scores = await pipe.execute()
         return frozenset(pid for pid, score in zip(planner_ids, scores, strict=True) if score is not None)
 
+    async def unowned(self, planner_ids: Sequence[str], owners: Mapping[str, str], plan_id: str) -> frozenset[str]:
+        """Those of these cards that the plan still has, and that had no owner before: half of what we knew is lost.
+
+        A settle takes and drops a card and its owner in one step, so this is never a settle in between.
+        """
+        lost = [planner_id for planner_id in planner_ids if planner_id not in owners]
+        if not lost:
+            return frozenset()
+        there = await self._redis.hmget(self._keys.private("cards", plan_id), lost)
+        return frozenset(planner_id for planner_id, etags in zip(lost, there, strict=True) if etags is not None)
+
     async def public_task_id(self, planner_id: str) -> str | None:
         """What the public mapping says, where both directions agree; for adoption, when ours is lost."""
-        task_id = await self._redis.get(self._keys.redis_id(planner_id))
+        task_id = _text(await self._public(self._keys.redis_id(planner_id)))
         if task_id is None:
             return None
-        back = await self._redis.get(self._keys.planner_id(task_id.decode()))
-        return str(task_id.decode()) if back == planner_id.encode() else None
+        back = await self._public(self._keys.planner_id(task_id))
+        return task_id if back == planner_id.encode() else None
+
+    async def _public(self, key: str) -> bytes | None:
+        """What anybody may have written there: a key of another type says nothing."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.get(key)
+            pipe.type(key)
+            value, kind = await pipe.execute(raise_on_error=False)
+        if isinstance(kind, Exception):
+            raise kind
+        return value if kind == b"string" else None
+
+
+def _text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None

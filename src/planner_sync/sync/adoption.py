@@ -18,6 +18,7 @@ from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.decide import IMPORT_ID
 from planner_sync.sync.reconcile import Observed
+from planner_sync.task import TASK_ID
 
 SWEEP_SECONDS = 60.0
 Looks = Callable[[Mapping[str, Observed]], Awaitable[frozenset[str]]]  # gives those that were not looked at
@@ -41,7 +42,8 @@ class Adoption:
         by_planner_id, by_title, free = await self._documents()
         complete = True
         for card in list(cards.values()):
-            task_id = await self.mapper.public_task_id(card.id) or by_planner_id.get(card.id)
+            public = await self.mapper.public_task_id(card.id)
+            task_id = public if public and TASK_ID.fullmatch(public) else by_planner_id.get(card.id)
             task_id = task_id or (by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in free else None)
             twins = by_title.get(str(card.atoms.get("title"))) if card.created_by_app is not None else None
             missed: frozenset[str] = frozenset()

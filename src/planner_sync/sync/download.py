@@ -98,9 +98,9 @@ class Download:
         trusted = epoch is not None and epoch.run_id == moment.run_id and epoch.beat >= self._beats.get(plan_id, 0)
         tasks = {task["id"]: task for task in await self._list(plan_id)}
         await self.vitals.graph_ok()
-        listing = Listing(plan_id, tasks, moment.now, recovering=not trusted)
         await self._read_names(plan_id)
-        known = await self.plans.cards(plan_id)
+        known, lost = await self._known(plan_id)
+        listing = Listing(plan_id, tasks, moment.now, recovering=not trusted or lost)
         await self._look_at_changed(listing, known)
         left_out = await self._look_at_missing(listing, known)
         complete = await self._look_at_unmapped(listing, known, left_out)
@@ -111,6 +111,13 @@ class Download:
         self._listed[plan_id] = frozenset(tasks)
         took = round((time.monotonic() - started) * 1000)
         await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
+
+    async def _known(self, plan_id: str) -> tuple[dict[str, str], bool]:
+        """The etags of the plan's mapped cards. True: some have lost their owner, and must be adopted again."""
+        known = await self.plans.cards(plan_id)
+        owners = await self.mapper.task_ids(list(known))
+        unowned = await self.mapper.unowned(list(known), owners, plan_id)
+        return {pid: etags for pid, etags in known.items() if pid not in unowned}, bool(unowned)
 
     async def _trust(self, plan_id: str, run_id: str, epoch: Epoch | None) -> None:
         """This Redis knows the plan: what waited for that goes on."""

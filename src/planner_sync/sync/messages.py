@@ -4,6 +4,7 @@ Understood are `{"action", "taskId"}`, also `task_id`, `id`, or the id inside `"
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from planner_sync.store.pending import Word
 
 ID_NAMES = ("taskId", "task_id", "id")
 MESSAGE_MAX_BYTES = 2 * 1024 * 1024
+NO_BARE_ID = re.compile(r'[\s{}\[\]"]')
+SURROGATE = re.compile("[\ud800-\udfff]")
 WORDS: dict[Any, Word] = {"created": "created", "deleted": "deleted"}
 
 
@@ -34,7 +37,7 @@ def read_message(data: bytes) -> Hint | Literal["own"] | None:
     if isinstance(body, dict):
         return "own" if _is_own(body) else _from_object(body)
     bare = body if isinstance(body, str) else _decoded(data)
-    return Hint(bare, "") if bare and not any(char.isspace() or char in '{}[]"' for char in bare) else None
+    return Hint(bare, "") if _can_be_an_id(bare) and not NO_BARE_ID.search(bare) else None
 
 
 def _is_own(body: dict[str, Any]) -> bool:
@@ -46,10 +49,15 @@ def _from_object(body: dict[str, Any]) -> Hint | None:
     task = body.get("task")
     found = [body.get(name) for name in ID_NAMES] + ([task.get("id")] if isinstance(task, dict) else [])
     for task_id in found:
-        if isinstance(task_id, str) and task_id:
+        if isinstance(task_id, str) and _can_be_an_id(task_id):
             action = body.get("action")
             return Hint(task_id, WORDS.get(action, "") if isinstance(action, str) else "")
     return None
+
+
+def _can_be_an_id(text: str) -> bool:
+    """JSON can say half a character (`"\\ud800"`), but no key can hold it."""
+    return bool(text) and not SURROGATE.search(text)
 
 
 def _decoded(data: bytes) -> str:

@@ -134,3 +134,17 @@ def test_every_row_has_a_module():
     rows = {*ARROWS, *(room for rooms in LIBRARIES.values() for room in rooms)}
 
     assert {row for row in rows if not any(is_in(module, row) for module in MODULES)} == set()
+
+
+def test_no_module_of_the_service_reads_the_clock_of_its_machine():
+    """Times are Redis' or monotonic, so a clock that is wrong, is set or changes to summer time changes nothing."""
+    clocks = {"time.time", "time.time_ns", "datetime.now", "datetime.today", "datetime.utcnow", "date.today"}
+    read = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in FILES
+        if path.is_relative_to(ROOT / "src") or path.name == "function_app.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ".".join(ast.unparse(node).split(".")[-2:]) in clocks
+    ]
+
+    assert read == []

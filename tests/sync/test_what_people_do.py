@@ -154,7 +154,7 @@ async def test_links_and_items_that_people_take_off_stay_off(world: World, servi
     assert [link["url"] for link in (await world.document("t"))["references"]] == ["https://example.com/b"]
 
 
-async def test_a_start_after_the_due_date_from_two_sides_never_reaches_planner(world: World, service: Service) -> None:
+async def test_a_start_after_the_due_date_from_two_sides_ends_with_the_winners_dates(world: World, service: Service) -> None:
     planner_id = await uploaded(world, service, startDate="2026-05-01", dueDate="2026-05-20")
     world.human.edit(planner_id, fields={"dueDateTime": "2026-05-05T10:00:00Z"})
     await world.change("t", startDate="2026-05-10")
@@ -165,7 +165,7 @@ async def test_a_start_after_the_due_date_from_two_sides_never_reaches_planner(w
     document = await world.document("t")
     assert (document["startDate"][:10], document["dueDate"][:10]) == ("2026-05-01", "2026-05-05")
     assert world.said("conflict")
-    assert [call for call in world.emulator.requests() if call["status"] == 400] == []
+    assert (await service.vitals.snapshot()).refusals == {}
 
 
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
@@ -178,6 +178,5 @@ async def test_four_hundred_edits_between_two_polls_all_arrive(world: World, ser
     await world.settle(service)
     documents = [await world.document(f"planner-{planner_id}") for planner_id in cards]
     assert [document.get("percentComplete") for document in documents] == [100] * 400 + [None] * 10
-    assert writes(world) == [] or {call["path"] for call in world.emulator.requests() if call["method"] != "GET"} == {
-        "/$batch"
-    }
+    written = [call["path"] for call in world.emulator.requests() if call["method"] != "GET"]
+    assert set(written) <= {"/$batch"}

@@ -48,6 +48,7 @@ class Graph:
     """Graph at `base_url` (scheme, host, version), for the plans in `plan_ids` and no other.
 
     `verify` is the trust in certificates, for tests and private authorities; `transport` stands in for the network.
+    `body_limit` is in bytes, `connect_limit` in seconds.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Graph:
         *,
         verify: ssl.SSLContext | bool = True,
         body_limit: int = BODY_LIMIT,
+        connect_limit: float = CONNECT_LIMIT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/"))
@@ -75,7 +77,7 @@ class Graph:
             # No certificate counts on loopback, so none is loaded: that takes 80 ms.
             verify=verify if is_remote else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=False,
-            timeout=httpx.Timeout(None, connect=CONNECT_LIMIT),  # the rest is bounded by the gate's deadline
+            timeout=httpx.Timeout(None, connect=connect_limit),  # the rest is bounded by the gate's deadline
             limits=httpx.Limits(keepalive_expiry=KEEP_ALIVE),
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
         )

@@ -1,8 +1,10 @@
 """The client against servers that fail in every way: what is sent, how often, and what the caller is told."""
 
 import asyncio
+import contextlib
 import gzip
 import logging
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -131,6 +133,19 @@ async def test_an_unknown_host_is_not_sent() -> None:
     async with graph_at("http://nowhere.invalid") as graph:
         with pytest.raises(NotSent):
             await graph.request("GET", "/planner/tasks/a")
+
+
+async def test_a_host_that_swallows_connections_is_not_sent() -> None:
+    """Given up long before the deadline, and known to have done nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as stack:
+        port = deaf.getsockname()[1]
+        for _ in range(3):  # as many as the kernel lets wait; the next one gets no answer
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        async with graph_at(f"http://127.0.0.1:{port}", connect_limit=0.2) as graph:
+            with pytest.raises(NotSent, match=r"no connection \(ConnectTimeout\)"):
+                await graph.request("POST", "/planner/tasks", json={"planId": PLAN})
 
 
 async def test_a_failed_before_sends_nothing() -> None:

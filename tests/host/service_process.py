@@ -43,8 +43,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(*, deaf_parent: bool = False, **env: str) -> Iterator[Running]:
-    """Start the service and wait for its first answer. A deaf parent ignores signals, and so would its children."""
+def running(*, deaf_parent: bool = False, stderr: int = subprocess.PIPE, **env: str) -> Iterator[Running]:
+    """Start the service and wait for its first answer. A deaf parent ignores signals, and so would its children.
+
+    `stderr` is where its log goes: kept, or a file descriptor.
+    """
     port = free_port()
     command = [sys.executable, str(SCRIPT)]
     if deaf_parent:
@@ -53,7 +56,7 @@ def running(*, deaf_parent: bool = False, **env: str) -> Iterator[Running]:
         command,
         env=surroundings(PLANNER_SYNC_HTTP_PORT=str(port), **env),
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     service = Running(process, port)

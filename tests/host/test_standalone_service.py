@@ -1,10 +1,13 @@
 """The standalone service as a process: how it starts, how it refuses, how it ends, and one task both ways."""
 
+import asyncio
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
 
+import planner_sync_service
 import pytest
 from redis import Redis
 
@@ -107,6 +110,46 @@ def test_every_log_line_has_its_time_level_and_name(redis_url, unreachable):
 
     lines = [line.split(" ", 3) for line in log.splitlines()]
     assert [line for line in lines if len(line) < 4 or not line[0].endswith("Z") or not line[1].isupper()] == []
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """Where to write to in vain: a pipe that nobody reads any more, as good as a full disk."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(unread):
+    with redis_process() as redis_url, emulator_process() as emulator, Redis.from_url(redis_url) as redis:
+        settings = {
+            "REDIS_URL": redis_url,
+            "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,
+            "PLANNER_SYNC_GRAPH_URL": emulator.url,
+            "PLANNER_SYNC_GRAPH_TOKEN": emulator.token,
+            "PLANNER_SYNC_LOG_LEVEL": "DEBUG",
+        }
+        with running(stderr=unread, **settings) as service:
+            redis.set("annika:tasks:t", json.dumps({"title": "Task", "percentComplete": 101}))
+            redis.set("annika:tasks:u", json.dumps({"title": "Other"}))
+            redis.publish("annika:tasks:updates", "t")
+            redis.publish("annika:tasks:updates", "u")
+            eventually(lambda: redis.get("annika:task:mapping:u"))
+            code, _ = service.health()
+
+            assert (code, service.process.poll()) == (200, None)
+
+
+def test_a_part_that_dies_ends_the_process_with_1_so_that_whoever_started_it_starts_it_again(caplog):
+    async def run() -> int:
+        async def part() -> None:
+            raise LookupError("a bug")
+
+        return await planner_sync_service._run_until(asyncio.Event(), part())
+
+    assert asyncio.run(run()) == 1
+    assert "the service ended by itself" in caplog.text
 
 
 @pytest.mark.contract("§6 Agent creates or updates")

@@ -155,8 +155,8 @@ async def test_a_throttled_read_drops_no_update(world: World, service: Service) 
     planner_id = await uploaded(world, service)
     await (await service._opened()).pending.mark(["t"], look="read")
     world.emulator.faults.add("throttle", method="GET", path=f"/planner/tasks/{planner_id}", retry_after="1", times=2)
-    await world.start()
     await world.change("t", percentComplete=80)
+    await world.start()
     await world.until(lambda: world.cards()[planner_id]["percentComplete"] == 80)
 
 

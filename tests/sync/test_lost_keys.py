@@ -147,7 +147,7 @@ _RIGHTS = ("ACL", "SETUSER", "sync", "on", "resetpass", "~*", "&*", "+@all")
     ("take", "give"),
     [
         pytest.param((*_RIGHTS, ">second"), (*_RIGHTS, ">first"), id="another password"),
-        pytest.param(("ACL", "SETUSER", "sync", "-evalsha", "-eval"), _RIGHTS[:3] + ("+@all",), id="no scripts"),
+        pytest.param(("ACL", "SETUSER", "sync", "-evalsha", "-eval"), (*_RIGHTS[:3], "+@all"), id="no scripts"),
         pytest.param(("ACL", "SETUSER", "sync", "off"), ("ACL", "SETUSER", "sync", "on"), id="switched off"),
     ],
 )

@@ -56,7 +56,7 @@ async def test_odd_letters_come_back_as_they_are_and_stay_quiet(world: World, se
     assert (world.messages, await world.document("t")) == ([], document)
 
 
-@pytest.mark.parametrize("text", ['"\\ud800"', '"\\u0000"', '"a\\udfffb"'], ids=["half a letter", "NUL", "the other half"])
+@pytest.mark.parametrize("text", ['"\\ud800"', '"\\u0000"'], ids=["half a letter", "NUL"])
 @pytest.mark.parametrize("field", ["title", "description"])
 async def test_letters_that_planner_cannot_store_are_refused(
     world: World, service: Service, field: str, text: str
@@ -243,8 +243,9 @@ async def test_the_listener_survives_every_message(make_world: Any, message: str
     world = await make_world(POLL_SECONDS="60")
     await world.start()
     await world.redis.publish(world.keys.updates, message)
-    await world.write("t", "created", title="After")
-    await world.until_uploaded("t")
+    for task_id in ("t", "u"):  # the first may have been found by a sweep
+        await world.write(task_id, "created", title="After")
+        await world.until_uploaded(task_id)
     assert world.said("failed") == []
 
 

@@ -111,6 +111,7 @@ async def test_a_renamed_label_changes_the_documents_and_no_card(world: World, s
     for _ in range(2):
         await world.settle(again)
     assert (await world.document("t"))["labels"] == ["Crimson"]
+    assert [message["changed"] for message in world.said("updated", "t")] == [["labels"]]
     assert sorted(world.cards()[planner_id]["appliedCategories"]) == ["category1"]
     assert writes(world) == []
 
@@ -154,7 +155,9 @@ async def test_links_and_items_that_people_take_off_stay_off(world: World, servi
     assert [link["url"] for link in (await world.document("t"))["references"]] == ["https://example.com/b"]
 
 
-async def test_a_start_after_the_due_date_from_two_sides_ends_with_the_winners_dates(world: World, service: Service) -> None:
+async def test_a_start_after_the_due_date_from_two_sides_ends_as_the_winner_has_it(
+    world: World, service: Service
+) -> None:
     planner_id = await uploaded(world, service, startDate="2026-05-01", dueDate="2026-05-20")
     world.human.edit(planner_id, fields={"dueDateTime": "2026-05-05T10:00:00Z"})
     await world.change("t", startDate="2026-05-10")

@@ -7,10 +7,10 @@ import signal
 import socket
 from collections.abc import Iterator
 
-import planner_sync_service
 import pytest
 from redis import Redis
 
+import planner_sync_service
 from tests.emulator_process import emulator_process
 from tests.host.service_process import PLAN, ROOT, eventually, run, running
 from tests.redis_process import free_port, redis_process

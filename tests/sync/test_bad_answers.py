@@ -1,5 +1,5 @@
-"""What Planner answers when something is wrong with it, with the way to it, or with our rights: nothing is lost, nothing
-is made twice, nothing is deleted, and what can be said is said once."""
+"""What Planner answers when something is wrong with it, with the way to it, or with our rights: nothing is lost, made
+twice or deleted, and what can be said is said once."""
 
 from typing import Any
 

@@ -6,6 +6,8 @@ The client is given a server that does not have the slot.
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -110,3 +112,39 @@ async def test_both_journeys_work_on_a_cluster(home: str, away: str, namespace: 
         await world.until(lambda: len(world.cards()) == 1)
         await world.until(lambda: world.said("deleted", "report-7"))
         running.cancel()
+
+
+@pytest.mark.contract("§6 Redis restarts or fails over")
+async def test_a_slot_that_moves_is_followed(home: str, away: str, urls: list[str], namespace: str) -> None:
+    async with world_of(home, namespace, {"REDIS_URL": away}) as world, asyncio.TaskGroup() as group:
+        running = group.create_task(world.service().run())
+        await world.write("before", "created", title="Before")
+        planner_id = await world.until_uploaded("before")
+        await move_slot(home, away, urls, namespace)
+        async with connect(away) as world.redis:
+            await world.write("after", "created", title="After")
+            await world.until_uploaded("after")
+            world.human.complete(planner_id)
+
+            async def completed() -> bool:
+                return (await world.document("before")).get("percentComplete") == 100
+
+            await world.until(completed)
+            assert len(world.cards()) == 2
+            running.cancel()
+
+
+async def move_slot(home: str, away: str, urls: list[str], namespace: str) -> None:
+    """As a cluster is rebalanced: key by key, while others read and write."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(Redis.from_url(url)) for url in urls]
+        giving, taking = clients[urls.index(home)], clients[urls.index(away)]
+        slot = await giving.execute_command("CLUSTER KEYSLOT", namespace)
+        giver, taker = [(await client.execute_command("CLUSTER", "MYID")).decode() for client in (giving, taking)]
+        await taking.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", giver)
+        await giving.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", taker)
+        where = urlsplit(away)
+        while keys := await giving.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 5):
+            await giving.execute_command("MIGRATE", where.hostname, where.port, "", 0, 5000, "KEYS", *keys)
+        for client in (taking, giving, *clients):
+            await client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", taker)

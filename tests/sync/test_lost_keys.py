@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from planner_sync.settings import Settings
 from planner_sync.sync.service import Service
 from planner_sync.web.health import health
-from tests.redis_process import redis_process
+from tests.redis_process import free_port, redis_process
 from tests.sync.world import World, world_of
 
 TASKS = 3
@@ -175,10 +175,52 @@ async def test_without_rights_at_redis_it_waits_and_goes_on_when_they_are_back(
     assert sorted(card["title"] for card in world.cards().values()) == ["Before", "Meanwhile"]
 
 
+async def make_a_replica(operator: Redis) -> None:
+    await operator.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
+
+
+async def make_busy(operator: Redis) -> None:
+    """A script of somebody else's that does not end."""
+    await operator.config_set("busy-reply-threshold", 50)
+    host, port = (operator.connection_pool.connection_kwargs[name] for name in ("host", "port"))
+    _, writer = await asyncio.open_connection(host, port)
+    writer.write(b'EVAL "while true do end" 0\r\n')
+    await writer.drain()
+
+
+@pytest.mark.contract("§6 Redis restarts or fails over")
+@pytest.mark.parametrize(
+    ("trouble", "mend"),
+    [
+        pytest.param(make_a_replica, ("REPLICAOF", "NO", "ONE"), id="READONLY"),
+        pytest.param(make_busy, ("SCRIPT", "KILL"), id="BUSY"),
+    ],
+)
+async def test_a_redis_that_takes_no_writes_is_waited_for(
+    guarded: tuple[World, Redis], trouble: Any, mend: tuple[str, ...]
+) -> None:
+    world, operator = guarded
+    await world.start()
+    await world.write("before", "created", title="Before")
+    planner_id = await world.until_uploaded("before")
+    await trouble(operator)
+    world.human.complete(planner_id)
+    await world.until(lambda: _fails(world), "the refusal")
+    await operator.execute_command(*mend)
+    await world.write("after", "created", title="After")
+    await world.until_uploaded("after")
+
+    async def completed() -> bool:
+        return (await world.document("before")).get("percentComplete") == 100
+
+    await world.until(completed)
+    assert len(world.cards()) == 2
+
+
 async def _fails(world: World) -> bool:
     """Do commands of the service's own user fail? `world.redis` signs in as the service does."""
     try:
-        await asyncio.wait_for(world.redis.eval("return 1", 0), 5)
+        await asyncio.wait_for(world.redis.eval("return redis.call('SET', KEYS[1], 1)", 1, "probe"), 5)
     except (RedisError, TimeoutError):
         return True
     return False

@@ -1,0 +1,95 @@
+"""`docs/faults.md` names every fault once, and whatever it names is there."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+PAGE = (TESTS.parent / "docs" / "faults.md").read_text(encoding="utf-8")
+
+LEGEND = {"test", "simulation", "processes", "impossible"}
+# What the simulation throws: kinds of faults, and deeds of operators.
+SIMULATION = {
+    *("cut before", "cut after", "status before", "status after", "throttle", "stall", "kill before", "kill after"),
+    *("freeze", "empty list", "short list", "human now", "agent now"),
+    *("wipe", "restart redis", "lose right", "delete plan", "garbage"),
+}
+
+Row = list[str]
+ROWS: list[Row] = [
+    [cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if re.match(r"\| \d", line)
+]
+
+
+def ticked(cell: str) -> list[str]:
+    """What stands in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def named_tests(row: Row) -> list[tuple[str, str]]:
+    """The tests that a row names: file below `tests/`, function."""
+    found, file = [], ""
+    for name in ticked(row[4]):
+        if name.endswith(".py"):
+            file = name
+        elif name.startswith("test_"):
+            found.append((file, name))
+    return found
+
+
+def kinds_of(row: Row) -> list[str]:
+    """What of the simulation a row names."""
+    return [name for name in ticked(row[4]) if not name.endswith(".py") and not name.startswith("test_")]
+
+
+@cache
+def functions(file: str) -> frozenset[str]:
+    path = TESTS / file
+    if not path.is_file():
+        return frozenset()
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_every_number_has_its_row():
+    assert [int(row[0]) for row in ROWS] == list(range(1, 97))
+
+
+def test_every_word_of_the_legend_is_explained_and_no_other_is_used():
+    explained = {match[1] for match in re.finditer(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)}
+
+    assert explained == LEGEND
+    assert {word for row in ROWS for word in ticked(row[2])} <= LEGEND
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_says_how_it_is_covered_and_by_what(row):
+    named = named_tests(row)
+    by = {
+        "test": any(not file.startswith("processes/") for file, _ in named),
+        "processes": any(file.startswith("processes/") for file, _ in named),
+        "simulation": bool(kinds_of(row)),
+    }
+
+    assert len(row) == 5
+    assert row[1]
+    assert row[3]
+    assert set(ticked(row[2])) - {"impossible"} == {word for word, there in by.items() if there}
+    assert ticked(row[2])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_every_test_that_a_row_names_exists(row):
+    assert [(file, name) for file, name in named_tests(row) if name not in functions(file)] == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_every_kind_of_fault_that_a_row_names_is_one_of_the_simulations(row):
+    assert set(kinds_of(row)) <= SIMULATION
+
+
+def test_the_simulation_throws_nothing_that_no_row_names():
+    assert {kind for row in ROWS for kind in kinds_of(row)} == SIMULATION

@@ -135,7 +135,14 @@ async def test_a_change_without_a_good_answer_arrives_once(
     assert writes(world) == []
 
 
-@pytest.mark.parametrize("fault", [*LOST, pytest.param({"kind": "drop_before"}, id="cut off before it was done")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *LOST,
+        pytest.param({"kind": "drop_before"}, id="cut off before it was done"),
+        pytest.param({"kind": "status", "status": 404, "apply": True}, id="404, since somebody was faster"),
+    ],
+)
 async def test_a_delete_without_a_good_answer_is_done_once(
     world: World, service: Service, fault: dict[str, Any]
 ) -> None:

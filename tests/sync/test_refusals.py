@@ -115,6 +115,20 @@ async def test_a_document_under_a_bad_id_is_not_synced(world: World, service: Se
     assert task_id not in (await service.vitals.snapshot()).refusals
 
 
+@pytest.mark.contract("§3 task id")
+async def test_a_document_under_a_key_that_is_no_text_is_not_synced(world: World, service: Service) -> None:
+    key = world.keys.document("a").encode() + b"\xff"
+    await world.redis.set(key, json.dumps({"title": "T"}))
+    for _ in range(3):
+        await world.settle(service)
+    (message,) = world.said("failed")
+    assert (message["code"], message["redisId"]) == ("bad_id", "a\ufffd")
+    assert world.cards() == {}
+    await world.redis.delete(key)
+    await world.settle(service)
+    assert (await service.vitals.snapshot()).refusals == {}
+
+
 async def test_a_plan_cannot_be_changed(make_world: Any) -> None:
     other = "B" * 28
     world = await make_world(plans=["A" * 28, other])

@@ -16,14 +16,17 @@ class BadIds:
         self._repository = repository
         self._plans = plans
 
-    async def report(self, task_id: str, refusal: Refusal) -> None:
-        """Say once that the document under this id is not synced; nothing when there is no such document."""
+    async def report(self, task_id: str, refusal: Refusal, *, swept: bool = False) -> None:
+        """Say once that the document under this id is not synced; nothing when there is no such document.
+
+        `swept`: it was seen. A key that is no UTF-8 is not found again under the id that is shown for it.
+        """
         digest = await self._repository.digest(task_id)
-        if digest is None or task_id in await self._repository.refusals():
+        if (digest is None and not swept) or task_id in await self._repository.refusals():
             return
         now = (await self._plans.moment()).now
         record, message = failure(task_id, now, refusal.code, refusal.reason, retrying=False)
-        await self._repository.report(task_id, record, digest, message)
+        await self._repository.report(task_id, record, digest or "", message)
 
     async def withdraw_missing(self, present: Collection[str]) -> None:
         """Forget those whose document is gone."""

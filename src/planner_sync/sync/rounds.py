@@ -93,7 +93,7 @@ class Rounds:
             try:
                 check_task_id(task_id)
             except Refusal as refusal:
-                await self.bad_ids.report(task_id, refusal)
+                await self.bad_ids.report(task_id, refusal, swept=True)
             else:
                 good.append(task_id)
         await self.pending.mark(good)

@@ -106,10 +106,9 @@ async def test_a_renamed_label_changes_the_documents_and_no_card(world: World, s
     world.human.rename_label(plan_id=world.emulator.plan_id, category="category1", name="Red")
     planner_id = await uploaded(world, service, labels=["Red"])
     world.human.rename_label(plan_id=world.emulator.plan_id, category="category1", name="Crimson")
-    again = world.service()  # names are read again every tenth poll; a new instance reads them at once
     world.emulator.forget_requests()
-    for _ in range(2):
-        await world.settle(again)
+    for _ in range(11):  # names are read again every tenth poll
+        await world.settle(service)
     assert (await world.document("t"))["labels"] == ["Crimson"]
     assert [message["changed"] for message in world.said("updated", "t")] == [["labels"]]
     assert sorted(world.cards()[planner_id]["appliedCategories"]) == ["category1"]

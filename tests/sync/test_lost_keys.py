@@ -207,6 +207,7 @@ async def test_a_redis_that_takes_no_writes_is_waited_for(
     world.human.complete(planner_id)
     await world.until(lambda: _fails(world), "the refusal")
     await operator.execute_command(*mend)
+    await world.until(lambda: _works(world), "the end of it")
     await world.write("after", "created", title="After")
     await world.until_uploaded("after")
 
@@ -224,6 +225,10 @@ async def _fails(world: World) -> bool:
     except (RedisError, TimeoutError):
         return True
     return False
+
+
+async def _works(world: World) -> bool:
+    return not await _fails(world)
 
 
 async def _map(world: World, planner_id: str, task_id: str) -> None:

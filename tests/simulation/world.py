@@ -15,7 +15,7 @@ from planner_emulator.tokens import Tokens
 from planner_emulator.world import DEFAULT_PLAN, SEEDED_USERS
 from planner_sync.settings import Settings
 from planner_sync.store.keys import Keys
-from planner_sync.store.scripts import FOLDER, SHARED, script_names
+from planner_sync.store.scripts import script_names, script_text
 from planner_sync.sync.service import Ports, Service, build
 from tests.simulation import redis_double
 from tests.simulation.gates import ORIGIN, GraphGate, Hook, Process, RedisGate, Step
@@ -205,6 +205,5 @@ class World:
 
 
 def _script_names() -> dict[str, str]:
-    shared = (FOLDER / SHARED).read_text(encoding="utf-8")
-    texts = {name: shared + (FOLDER / f"{name}.lua").read_text(encoding="utf-8") for name in script_names()}
+    texts = {name: script_text(name) for name in script_names()}
     return {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): name for name, text in texts.items()}

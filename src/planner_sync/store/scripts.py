@@ -18,14 +18,15 @@ class Scripts:
     """Every script of the folder, bound to one Redis client; `scripts["mark_tasks"]` is `lua/mark_tasks.lua`."""
 
     def __init__(self, redis: Any) -> None:
-        shared = (FOLDER / SHARED).read_text(encoding="utf-8")
-        self._scripts: dict[str, Script] = {
-            name: redis.register_script(shared + (FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
-            for name in script_names()
-        }
+        self._scripts: dict[str, Script] = {name: redis.register_script(script_text(name)) for name in script_names()}
 
     def __getitem__(self, name: str) -> Script:
         return self._scripts[name]
+
+
+def script_text(name: str) -> str:
+    """What is sent to Redis as this script: the shared part, then the script's own."""
+    return (FOLDER / SHARED).read_text(encoding="utf-8") + (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
 
 
 def script_names() -> list[str]:

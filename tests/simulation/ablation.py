@@ -1,0 +1,228 @@
+"""The harness itself, tested: one mechanism of the service is taken out at a time, and a run must turn red for each.
+
+    python -m tests.simulation.ablation [--seeds N]
+
+A mechanism is replaced here, in the test's own process; the product has no switch for any of it.
+"""
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from planner_sync.graph.planner import Planner
+from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.scripts import Scripts, script_names, script_text
+from planner_sync.store.task_repository import TaskRepository
+from planner_sync.sync import decide, reconcile
+from planner_sync.sync.download import Download
+from planner_sync.sync.merge import Meaning, merge
+from planner_sync.sync.rounds import Rounds
+from planner_sync.sync.seen import GONE, Seen
+from tests.simulation.maker import of_seed
+from tests.simulation.runs import with_fixed_hashes
+from tests.simulation.script import Script
+from tests.simulation.story import play
+
+SEEDS = 300
+
+
+@contextmanager
+def swapped(*swaps: tuple[Any, str, Any]) -> Iterator[None]:
+    """Put other values where these names of these owners are, for a while."""
+    before = [getattr(owner, name) for owner, name, _ in swaps]
+    for owner, name, value in swaps:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for (owner, name, _), value in zip(swaps, before, strict=True):
+            setattr(owner, name, value)
+
+
+def no_sweep() -> AbstractContextManager[None]:
+    """Documents whose message was lost are never found."""
+
+    async def nothing(rounds: Rounds) -> None:
+        """No sweep."""
+
+    return swapped((Rounds, "sweep_once", nothing))
+
+
+def no_notes() -> AbstractContextManager[None]:
+    """Nothing is written down before it is sent; the claim is renewed all the same."""
+    write = TaskRepository.write_note
+
+    async def unnoted(repository: TaskRepository, claim: Any, nonce: str, *rest: Any) -> str:
+        answer = await write(repository, claim, nonce, *rest)
+        keys, redis = repository._keys, repository._redis
+        await redis.hdel(keys.task(claim.task_id), f"note {nonce}")
+        await redis.hdel(keys.private("creating", rest[1]), claim.task_id)
+        return answer
+
+    return swapped((TaskRepository, "write_note", unnoted))
+
+
+def no_fields_in_notes() -> AbstractContextManager[None]:
+    """A note says that something was sent, and not what: our own lost write looks like a person's."""
+
+    def forgotten(seen: Seen) -> Seen:
+        return replace(seen, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes)))
+
+    return swapped((decide, "judge_notes", forgotten), (reconcile, "judge_notes", forgotten))
+
+
+def no_revisions() -> AbstractContextManager[None]:
+    """Whatever a document says, its writer had seen everything."""
+
+    def trusting(belief: Any, meaning: Meaning, rev: int, card: Any, winner: Any) -> Any:
+        return merge(belief, meaning, 10**12, card, winner)
+
+    return swapped((decide, "merge", trusting))
+
+
+def no_three_way_merge() -> AbstractContextManager[None]:
+    """The document as a whole overwrites the card wherever it says anything else."""
+
+    def overwriting(belief: Any, meaning: Meaning, rev: int, card: Any, winner: Any) -> Any:
+        merged = merge(replace(belief, base=dict(card), trails={}), meaning, 10**12, card, winner)
+        return replace(merged, human=frozenset(card) - merged.meant)
+
+    return swapped((decide, "merge", overwriting))
+
+
+def no_epoch() -> AbstractContextManager[None]:
+    """A Redis that has forgotten everything is believed to know every plan."""
+    moment, write = Plans.moment, TaskRepository.write_note
+
+    async def known(plans: Plans, plan_id: str) -> Epoch:
+        return Epoch((await moment(plans)).run_id, 10**9)
+
+    async def trusted(repository: TaskRepository, claim: Any, nonce: str, body: str, plan_id: str, kind: Any) -> str:
+        _, run = await repository._scripts["read_moment"]([repository._keys.private("epochs")], [])
+        await repository._redis.hset(repository._keys.private("epochs"), plan_id, f"{run.decode()} 1")
+        return await write(repository, claim, nonce, body, plan_id, kind)
+
+    return swapped((Plans, "epoch", known), (TaskRepository, "write_note", trusted))
+
+
+def no_absence_guards() -> AbstractContextManager[None]:
+    """A card that is missing from a listing is gone."""
+
+    async def gone(download: Download, planner_id: str) -> str:
+        return GONE
+
+    return swapped((Download, "_ask", gone), (reconcile, "_usable", lambda *_: True))
+
+
+def no_if_match() -> AbstractContextManager[None]:
+    """Writes name whatever etag the card has at that moment, not the one that was merged."""
+    task, details = Planner.update_task, Planner.update_details
+
+    async def update_task(planner: Planner, planner_id: str, body: Any, etag: str, *, before: Any) -> Any:
+        now = await planner.read_task(planner_id)
+        return await task(planner, planner_id, body, now["@odata.etag"], before=before)
+
+    async def update_details(planner: Planner, planner_id: str, body: Any, etag: str, *, before: Any) -> Any:
+        now = await planner.read_details(planner_id)
+        return await details(planner, planner_id, body, now["@odata.etag"], before=before)
+
+    return swapped((Planner, "update_task", update_task), (Planner, "update_details", update_details))
+
+
+def no_compare_and_set() -> AbstractContextManager[None]:
+    """Documents are written over whatever stands there by now."""
+    settle = TaskRepository.settle
+
+    async def blind(repository: TaskRepository, claim: Any, order: Any) -> Any:
+        if order.write in ("set", "delete"):
+            order.expected = await repository._redis.get(repository._keys.document(claim.task_id))
+        return await settle(repository, claim, order)
+
+    return swapped((TaskRepository, "settle", blind))
+
+
+def no_leases() -> AbstractContextManager[None]:
+    """Nobody's claim or lease keeps anybody out, and an overtaken token counts like the newest one."""
+    edits = {
+        "return due ~= false and tonumber(due) > now": "return false",
+        "if claim ~= o.token then": "if false then",
+        "if redis.call('HGET', claims, id) ~= token then return 'overtaken' end": "",
+        "if who ~= owner and tonumber(till) > now then return 0 end": "",
+    }
+
+    def lenient(scripts: Scripts, redis: Any) -> None:
+        texts = {name: script_text(name) for name in script_names()}
+        for old, new in edits.items():
+            assert any(old in text for text in texts.values()), old
+            texts = {name: text.replace(old, new) for name, text in texts.items()}
+        scripts._scripts = {name: redis.register_script(text) for name, text in texts.items()}
+
+    return swapped((Scripts, "__init__", lenient))
+
+
+MECHANISMS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "sweep": no_sweep,
+    "note": no_notes,
+    "fields in notes": no_fields_in_notes,
+    "_rev": no_revisions,
+    "three-way merge": no_three_way_merge,
+    "epoch": no_epoch,
+    "absence guards": no_absence_guards,
+    "If-Match": no_if_match,
+    "compare-and-set on download": no_compare_and_set,
+    "leases": no_leases,
+}
+
+
+def without(name: str, script: Script) -> list[str]:
+    """What does not hold in a run without this mechanism."""
+    with MECHANISMS[name]():
+        return play(script).wrong
+
+
+def _try(name: str, seed: int) -> tuple[int, list[str]]:
+    return seed, without(name, of_seed(seed))
+
+
+def first_red(name: str, seeds: range) -> tuple[int, int, str] | None:
+    """The first seed in time that turns red, how many were played by then, and what it said."""
+    workers = os.cpu_count() or 1
+    waiting = iter(seeds)
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        while batch := list(islice(waiting, workers * 4)):
+            for played, (seed, wrong) in enumerate(pool.map(_try, [name] * len(batch), batch), batch[0] - seeds[0] + 1):
+                if wrong:
+                    return seed, played, wrong[0]
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.simulation.ablation")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many at most for each mechanism")
+    parser.add_argument("--from", type=int, default=1, dest="first", help="the first seed")
+    parser.add_argument("--only", choices=sorted(MECHANISMS), default=None)
+    wishes = parser.parse_args()
+    print(f"{'taken out':28} {'seed':>8} {'played':>7} {'s':>5}  the first thing that did not hold")
+    green = []
+    for name in [wishes.only] if wishes.only else MECHANISMS:
+        began = time.monotonic()
+        red = first_red(name, range(wishes.first, wishes.first + wishes.seeds))
+        seed, played, said = red or ("none", wishes.seeds, "everything held")
+        if red is None:
+            green.append(name)
+        print(f"{name:28} {seed:>8} {played:>7} {time.monotonic() - began:>5.0f}  {said[:110]}", flush=True)
+    print(f"{len(green)} of {len(MECHANISMS)} stayed green" + (f": {', '.join(green)}" if green else ""))
+    return 1 if green else 0
+
+
+if __name__ == "__main__":
+    with_fixed_hashes("tests.simulation.ablation")
+    sys.exit(main())

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo run test lint types browser bench lock
+.PHONY: help setup demo run test lint types browser simulate soak kill ablate bench lock
 
 help:      ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,18 @@ types: $(READY)  ## mypy, strict
 
 browser: $(READY)  ## the pages in headless Chromium (chromium and chromium-driver of the system)
 	$(BIN)/python -m pytest -m browser $(ARGS)
+
+simulate: $(READY)  ## whole worlds from seeds: SEEDS=2000, FROM= the first one
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000) $(if $(FROM),--from $(FROM))
+
+soak: $(READY)  ## the same for MINUTES=30
+	$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),30) $(if $(FROM),--from $(FROM))
+
+kill: $(READY)  ## a kill before and after every step of fixed stories, or every STRIDE=3rd
+	$(BIN)/python -m tests.simulation.kill --stride $(or $(STRIDE),1)
+
+ablate: $(READY)  ## one mechanism taken out at a time: the simulation must turn red for each
+	$(BIN)/python -m tests.simulation.ablation
 
 bench: $(READY)  ## measure
 	$(BIN)/python -m bench $(ARGS)

@@ -1,16 +1,20 @@
 """`python -m tests.simulation.kill [--stride N]`: fixed stories, killed before and after every step."""
 
 import argparse
+import multiprocessing
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
+from tests.simulation.runs import with_fixed_hashes
 from tests.simulation.script import Json, Script
 from tests.simulation.story import play
 
 AFTERWARDS = 12.0  # seconds after the last deed in which steps belong to the story
 BORN: Json = {"at": 33, "do": "create", "task": "t0", "fields": {"title": "t0 born"}, "say": 1}
+MUCH: Json = {"title": "t0 born", "description": "with details", "bucket": "Fresh", "labels": ["red"]}
 AGENT: Json = {
     "at": 45,
     "do": "reader",
@@ -24,7 +28,7 @@ DELETES: Json = {"at": 55, "do": "agent deletes", "task": "t0", "say": 1}
 PAUSE: Json = {"at": 45, "kind": "throttle", "side": "graph", "moment": "before", "match": "PATCH", "retry_after": "7"}
 
 STORIES: dict[str, tuple[list[Json], list[Json]]] = {
-    "create": ([{**BORN, "fields": {"title": "t0 born", "description": "with details", "bucket": "Doing"}}], []),
+    "create": ([{**BORN, "fields": MUCH}], []),
     "edit against edit": ([BORN, AGENT, HUMAN], []),
     "delete against edit": ([BORN, {**AGENT, "at": 44}, DELETES, {**HUMAN, "at": 55.03}], []),
     "human deletes against edit": ([BORN, AGENT, {"at": 45.02, "do": "human deletes", "task": "t0"}], []),
@@ -43,14 +47,23 @@ def script_of(name: str) -> Script:
 def kills(name: str, stride: int, start: int = 0) -> list[Script]:
     """The story with a kill before and after every step, or every `stride`-th."""
     script = script_of(name)
-    first, last = script.ops[0]["at"], script.ops[-1]["at"] + AFTERWARDS
-    steps = [n for n, at in enumerate(play(script).steps, 1) if first - 1 <= at <= last]
     kill = {"at": 0, "kind": "kill", "down": 1.0}
     return [
         replace(script, faults=({**kill, "number": number, "moment": moment}, *script.faults))
-        for number in steps[start::stride]
+        for number in steps_of(script)[start::stride]
         for moment in ("before", "after")
     ]
+
+
+def steps_of(script: Script) -> list[int]:
+    """The numbers of the steps, at Redis and at Planner, that belong to the story."""
+    first, last = script.ops[0]["at"], script.ops[-1]["at"] + AFTERWARDS
+    return [n for n, at in enumerate(play(script).steps, 1) if first - 1 <= at <= last]
+
+
+def judge_kill(script: Script) -> list[str]:
+    """What does not hold after this kill."""
+    return play(script).wrong
 
 
 def main() -> int:
@@ -58,23 +71,23 @@ def main() -> int:
     parser.add_argument("--stride", type=int, default=1, help="kill at every N-th step only")
     parser.add_argument("--story", choices=sorted(STORIES), default=None)
     wishes = parser.parse_args()
-    total = bad = 0
-    for name in [wishes.story] if wishes.story else STORIES:
-        began, runs = time.monotonic(), 0
-        for script in kills(name, wishes.stride):
-            runs += 1
-            if wrong := play(script).wrong:
-                bad += 1
-                fault = script.faults[0]
-                print(f"{name}, killed {fault['moment']} step {fault['number']}: " + "\n  ".join(wrong), flush=True)
-        total += runs
-        print(f"{name}: {runs} kills, {time.monotonic() - began:.0f} s", flush=True)
-    print(f"{total} kills, {bad} with violations")
+    began, total, bad = time.monotonic(), 0, 0
+    names = [wishes.story] if wishes.story else list(STORIES)
+    print(f"{'story':28} {'steps':>6} {'kills':>6} {'violations':>10}")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+        for name in names:
+            scripts = kills(name, wishes.stride)
+            wrong = list(pool.map(judge_kill, scripts, chunksize=4))
+            red = [(script.faults[0], said) for script, said in zip(scripts, wrong, strict=True) if said]
+            total, bad = total + len(scripts), bad + len(red)
+            print(f"{name:28} {len(scripts) // 2:>6} {len(scripts):>6} {len(red):>10}", flush=True)
+            for fault, said in red:
+                print(f"  killed {fault['moment']} step {fault['number']}: " + "\n    ".join(said), flush=True)
+    took = time.monotonic() - began
+    print(f"stories {len(names)}, steps {total // 2}, runs {total}, violations {bad}; {took:.0f} s")
     return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        command = [sys.executable, "-m", "tests.simulation.kill", *sys.argv[1:]]
-        os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})
+    with_fixed_hashes("tests.simulation.kill")
     sys.exit(main())

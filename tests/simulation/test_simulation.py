@@ -1,6 +1,6 @@
 """Whole worlds, from fixed seeds and from every script that once found something.
 
-More seeds: `python -m tests.simulation --seeds N`; kills: `python -m tests.simulation.kill`.
+More seeds: `make simulate`, `make soak`; all kills: `make kill`; the harness itself: `make ablate`.
 """
 
 import subprocess
@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.ablation import MECHANISMS, without
+from tests.simulation.kill import STORIES, judge_kill, kills
 from tests.simulation.maker import of_seed
-from tests.simulation.script import Script
+from tests.simulation.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
 from tests.simulation.story import play
 
+STRIDE = 40
+TURNS_RED_WITHIN = 20
+TURNED_RED = {"epoch": 6, "If-Match": 5, "compare-and-set on download": 9, "sweep": 3, "_rev": 3, "three-way merge": 3}
 REGRESS = sorted((Path(__file__).parent / "regress").glob("*.json"))
 
 
@@ -46,3 +51,25 @@ def test_what_was_found_once_holds(path: Path) -> None:
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_everything_holds(seed: int) -> None:
     assert play(of_seed(seed)).wrong == []
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_kill_at_any_step_changes_nothing(story: str) -> None:
+    for script in kills(story, STRIDE, start=len(story) % STRIDE):
+        assert judge_kill(script) == [], script.faults[0]
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_without_any_one_mechanism_something_does_not_hold(mechanism: str) -> None:
+    """What no run notices would prove nothing."""
+    seeds = [TURNED_RED.get(mechanism, 1), *range(1, TURNS_RED_WITHIN + 1)]
+    assert any(without(mechanism, of_seed(seed)) for seed in seeds)
+
+
+def test_every_kind_of_actor_and_fault_can_come_up() -> None:
+    scripts = [of_seed(seed) for seed in range(300)]
+    deeds = {op["do"] for script in scripts for op in script.ops}
+    faults = {fault["kind"] for script in scripts for fault in script.faults}
+    named = {"pair", "silent", "says twice"}  # ways of doing a deed, not deeds
+    assert deeds == {*AGENTS, *PEOPLE, *OPERATORS} - named
+    assert faults == {fault.removesuffix(" before").removesuffix(" after") for fault in FAULTS}

@@ -25,6 +25,8 @@ def fields(scene: Scene) -> Iterator[str]:
         mine = [write for write in scene.history.writes if write.task == birth and " " not in write.name]
         for name in dict.fromkeys(write.name for write in mine):
             writes = [write for write in mine if write.name == name]
+            if name == "bucket" and styles & {"own", "keeper"}:
+                continue  # in an old object a bucket that the card was in before is not meant, by the rule
             field = _blind_field if "blind" in styles else _field
             yield from field(scene, birth, name, final[name], writes)
 

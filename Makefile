@@ -18,8 +18,9 @@ demo: $(READY)  ## the service on an embedded server and a local Planner, with a
 run: $(READY)  ## the service, with the settings of the environment
 	$(BIN)/python src/planner_sync_service.py
 
+# Two processes; what shares a server in its file stays in one of them.
 test: $(READY)  ## all tests but those in a browser
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(READY)  ## ruff: rules and layout
 	$(BIN)/ruff check .

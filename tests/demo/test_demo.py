@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ import psutil
 import pytest
 
 from demo import run
+from tests.redis_process import free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, str(ROOT / "src" / "planner_sync_service.py"), "--demo"]
@@ -91,11 +91,6 @@ def demo(*, command: list[str] = COMMAND, cwd: Path = ROOT, **env: str) -> Itera
         assert process.stdout is not None
         assert process.stderr is not None
         process.stderr.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

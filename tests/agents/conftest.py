@@ -10,7 +10,7 @@ import redis.asyncio
 
 from planner_sync.agents import AgentClient
 from planner_sync.store.keys import Keys
-from tests.agents.proxy import Proxy, proxy_to
+from tests.proxy import Proxy, proxy_to
 
 
 @pytest.fixture

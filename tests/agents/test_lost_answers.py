@@ -10,7 +10,7 @@ from planner_sync.agents import AgentClient
 from planner_sync.store.pending import Pending
 from planner_sync.store.scripts import Scripts
 from tests.agents.conftest import heard
-from tests.agents.proxy import Proxy
+from tests.proxy import Proxy
 
 
 @pytest.fixture

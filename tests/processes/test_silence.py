@@ -56,3 +56,18 @@ async def test_while_planner_does_not_answer_health_says_so_and_afterwards_every
     await stage.to_planner.heal()
     stage.to_planner.reset()
     await stage.judged()
+
+
+@pytest.mark.contract("§6 Planner is down, slow, throttles")
+async def test_a_planner_that_needs_longer_than_a_claim_lasts_hears_of_every_change(stage: Stage) -> None:
+    """Two reads of one second each way are twice the length of a claim here, and still within their deadlines."""
+    await stage.start()
+    await stage.write("slow")
+    await stage.until_one()
+    stage.edit_card("slow")
+    stage.to_planner.delay = 1.0
+    before = stage.writes()
+    await stage.work("slow")
+    await stage.until(lambda: stage.writes() > before, "the agent's change at Planner")
+    stage.to_planner.delay = 0.0
+    await stage.judged()

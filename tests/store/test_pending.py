@@ -55,6 +55,30 @@ async def test_the_task_of_a_dead_worker_comes_due_again(shelf: Shelf) -> None:
     assert (await shelf.pending.claim(1)).claims[0].task_id == "t1"
 
 
+async def test_a_claim_is_held_as_long_as_its_look_goes_on(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    await shelf.redis.zadd(shelf.keys.private("pending"), {"t1": claim.now + 1})
+    assert await shelf.pending.renew(claim)
+    assert await shelf.redis.zscore(shelf.keys.private("pending"), "t1") >= claim.now + CLAIM_MS
+
+
+async def test_renewing_makes_no_claim_shorter(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    await shelf.redis.zadd(shelf.keys.private("pending"), {"t1": claim.now + 10 * CLAIM_MS})
+    assert await shelf.pending.renew(claim)
+    assert await shelf.redis.zscore(shelf.keys.private("pending"), "t1") == claim.now + 10 * CLAIM_MS
+
+
+async def test_a_claim_that_is_lost_or_has_ended_is_not_taken_back(shelf: Shelf) -> None:
+    lost = await shelf.marked()
+    await shelf.expire()
+    ended = await shelf.claim()
+    assert not await shelf.pending.renew(lost)
+    await shelf.settle(ended)
+    assert not await shelf.pending.renew(ended)
+    assert await shelf.due() == []
+
+
 async def test_a_claim_says_since_when_the_task_was_due(shelf: Shelf) -> None:
     await shelf.pending.mark(["t1"])
     score = await shelf.redis.zscore(shelf.keys.private("pending"), "t1")

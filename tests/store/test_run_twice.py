@@ -63,6 +63,13 @@ async def a_mark_during_a_claim(shelf: Shelf) -> None:
     await shelf.pending.mark(["t1"])
 
 
+@case("renew_claim")
+async def a_claim_that_is_held_for_longer(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    shelf.scripts.arm()
+    assert await shelf.pending.renew(claim)
+
+
 @case("claim_tasks")
 async def a_claim_of_what_is_due(shelf: Shelf) -> None:
     await shelf.pending.mark([f"t{n}" for n in range(5)])

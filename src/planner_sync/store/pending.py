@@ -13,7 +13,7 @@ from typing import Literal
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
-CLAIM_MS = 20_000  # to read and decide; a note renews it
+CLAIM_MS = 20_000  # to read and decide; renewed as long as the look goes on, and by each note
 SEND_MS = 45_000  # a request's total deadline, 30 s, and time to store what came of it
 MAX_ATTEMPTS = 5
 PARK_MS = 3_600_000
@@ -88,6 +88,12 @@ class Pending:
             ),
             parked=tuple(Claim(task_id, token, "", 0, "", "", now, now) for task_id, token in answer.get("parked", ())),
         )
+
+    async def renew(self, claim: Claim) -> bool:
+        """Hold the claim for another `CLAIM_MS`; False when it is lost or has ended."""
+        keys = [self._keys.private("pending"), self._keys.private("claims")]
+        answer = await self._scripts["renew_claim"](keys, [claim.task_id, claim.token, CLAIM_MS])
+        return bool(answer)
 
     async def extend_pause(self, ms: float) -> None:
         """Ask all instances not to call Graph for `ms` from now."""

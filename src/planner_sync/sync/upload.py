@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from planner_sync.errors import Refusal
 from planner_sync.store.connection import end_if_cancelled
 from planner_sync.store.keys import Keys
-from planner_sync.store.pending import Claim, Pending, Word
+from planner_sync.store.pending import CLAIM_MS, Claim, Pending, Word
 from planner_sync.store.vitals import Vitals
 from planner_sync.sync.bad_ids import BadIds
 from planner_sync.sync.messages import read_message
@@ -75,6 +75,7 @@ class Workers:
 
     async def look(self, claim: Claim, observed: Observed | None = None) -> bool:
         """One look that harms nobody else when it fails (False); its claim runs out, and the task comes due again."""
+        holding = asyncio.create_task(self._hold(claim))
         try:
             result = await self.reconciler.look(claim, observed)
         except (RedisError, OSError) as error:
@@ -85,7 +86,19 @@ class Workers:
             if result in ("moved", "taken", "overtaken"):
                 self.wake()
             return result is not None
+        finally:
+            holding.cancel()
         return False
+
+    async def _hold(self, claim: Claim) -> None:
+        """Keep the claim while its look waits for a slow Planner; one that was lost is not taken back."""
+        try:
+            while True:
+                await asyncio.sleep(CLAIM_MS / 3000)
+                if not await self.pending.renew(claim):
+                    return
+        except (RedisError, OSError):  # the look will notice
+            return
 
     async def _start_due(self) -> float:
         """Start a look at everything that is due; seconds until there may be more."""

@@ -51,8 +51,8 @@ def note(kind: Any = "create", at: int = NOW, nonce: str = "n1", **atoms: Value 
     return OpenNote(nonce, at, kind, "plan", atoms or {"title": "T"})
 
 
-def found(*candidates: Card, began: int = NOW, alone: bool = True, sure: bool = True) -> Found:
-    return Found(candidates, began, alone, sure)
+def found(*candidates: Card, began: int = NOW, sure: bool = True, last: bool = True, own: Card | None = None) -> Found:
+    return Found(candidates, began, sure, last, own)
 
 
 def order_of(step: Step) -> Order:

@@ -43,11 +43,14 @@ def test_an_open_create_waits_for_a_listing() -> None:
     ("listing", "taken"),
     [
         pytest.param(found(card()), "card", id="the equal one"),
-        pytest.param(found(card(atoms={"title": "Edited"})), "card", id="the only one of the only note, edited or not"),
-        pytest.param(found(card(atoms={"title": "X"}), alone=False), None, id="one that differs, among several notes"),
-        pytest.param(found(card(atoms={"title": "X"}), sure=False), None, id="one that may be somebody else's"),
         pytest.param(
-            found(card(id="b", created_at="2"), card(id="a", created_at="1"), alone=False),
+            found(own=card(atoms={"title": "Edited"})), "card", id="the one at its place in time, edited or not"
+        ),
+        pytest.param(found(card(), own=card(id="b")), "card", id="rather the equal one than the one at its place"),
+        pytest.param(found(card(atoms={"title": "X"})), None, id="none that differs and may be another note's"),
+        pytest.param(found(own=card(atoms={"title": "X"}), sure=False), None, id="none that may be somebody else's"),
+        pytest.param(
+            found(card(id="b", created_at="2"), card(id="a", created_at="1")),
             "a",
             id="the oldest of equals",
         ),

@@ -115,6 +115,8 @@ def _resolve_create(seen: Seen, note: OpenNote) -> Step:
         return ReadNames()
     if card:
         return TakeCard(created_belief(seen, card, note.atoms))
+    if not found.last:
+        return Finish(outcome.later(seen, GRACE_MS))
     if found.began < note.at + GRACE_MS:
         return Finish(outcome.later(seen, note.at + GRACE_MS - found.began))
     gone = replace(seen, notes=(), found=None, done_notes=(*seen.done_notes, note.nonce))
@@ -125,18 +127,16 @@ def _resolve_create(seen: Seen, note: OpenNote) -> Step:
 
 
 def _made_by(note: OpenNote, seen: Seen) -> Card | None:
-    """The card that the lost request made: the only candidate of the only open note, or the one that equals it."""
+    """The card that the lost request made: one that equals it, that has its title, or that has its place in time."""
     found = seen.found
     if found is None:
         return None
     posted = {atom: value for atom, value in note.atoms.items() if value is not None}
     equal = [card for card in found.candidates if all(card.atoms.get(atom) == value for atom, value in posted.items())]
-    if not equal and found.alone and found.sure and len(found.candidates) == 1:
-        return found.candidates[0]
     same_title = [card for card in found.candidates if card.atoms.get("title") == posted.get("title")]
     if not equal and found.sure and len(same_title) == 1:
         return same_title[0]  # edited since, but not beyond recognition
-    return min(equal, key=lambda card: (card.created_at, card.id), default=None)
+    return min(equal, key=lambda card: (card.created_at, card.id), default=found.own if found.sure else None)
 
 
 def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -> Belief:

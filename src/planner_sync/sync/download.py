@@ -6,7 +6,7 @@ Only a complete listing counts; whatever it lacks is asked for by its id. What a
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -231,20 +231,19 @@ class Download:
         return complete
 
     async def _resolve_creates(self, listing: Listing, cards: dict[str, Card]) -> None:
-        """Open create notes: was the card made?"""
-        creating = await self.plans.creating(listing.plan_id)
+        """Open create notes: was the card made? First those that know their card by what it says, then by its place."""
         application = await self.plans.application()
-        for task_id, at in creating.items():
-            candidates = [card for card in cards.values() if _may_be_ours(card, application, at)]
-            # Until a 201 has told which application we are, whatever no person has made is ours.
-            impersonal = [card for card in candidates if card.created_by_user is None]
-            sure = application is not None or bool(impersonal)
-            candidates = candidates if application is not None else impersonal or candidates
-            found = Found(candidates, listing.began, alone=len(creating) == 1, sure=sure)
-            await self._looks({task_id: Observed(found=found, began=listing.began)})
-            taken = await self.mapper.task_ids(list(cards))
-            for planner_id in taken:
-                cards.pop(planner_id, None)
+        for last in (False, True):
+            creating = await self.plans.creating(listing.plan_id)
+            oldest = sorted(creating, key=lambda task_id: (creating[task_id], task_id))
+            found = {task_id: _found(listing, cards.values(), application, creating[task_id]) for task_id in oldest}
+            places = _places(oldest, found) if last else {}
+            for task_id in oldest:
+                left = [card for card in found[task_id].candidates if card.id in cards]
+                mine = replace(found[task_id], candidates=left, last=last, own=places.get(task_id))
+                await self._looks({task_id: Observed(found=mine, began=listing.began)})
+                for planner_id in await self.mapper.task_ids(list(cards)):
+                    cards.pop(planner_id, None)
 
     async def _import(self, listing: Listing, cards: Mapping[str, Card]) -> None:
         """Every other card gets a document; one of our own waits while a lost create may still claim it."""
@@ -316,6 +315,25 @@ def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
     if application is not None and card.created_by_app != application:
         return False
     return _milliseconds(card.created_at) >= noted_at - CLOCKS_MS
+
+
+def _found(listing: Listing, cards: Iterable[Card], application: str | None, noted_at: int) -> Found:
+    """What the listing shows for a create note of this time."""
+    candidates = [card for card in cards if _may_be_ours(card, application, noted_at)]
+    if application is not None:
+        return Found(candidates, listing.began, sure=True)
+    # Until a 201 has told which application we are, whatever no person has made is ours.
+    impersonal = [card for card in candidates if card.created_by_user is None]
+    return Found(impersonal or candidates, listing.began, sure=bool(impersonal))
+
+
+def _places(notes: Sequence[str], found: Mapping[str, Found]) -> Mapping[str, Card]:
+    """Each note's card by its place in time, when all see the same cards and there are as many of them as notes."""
+    seen = {frozenset(card.id for card in each.candidates) for each in found.values()}
+    if len(seen) != 1 or len(next(iter(seen))) != len(notes):
+        return {}
+    cards = sorted(found[notes[0]].candidates, key=lambda card: (card.created_at, card.id))
+    return dict(zip(notes, cards, strict=True))
 
 
 def _milliseconds(instant: str) -> int:

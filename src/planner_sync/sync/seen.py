@@ -49,14 +49,17 @@ class OpenNote:
 class Found:
     """What a complete listing shows for an open create note: cards that nobody has, made by our own application.
 
-    `began` is the server's time at which the listing began (ms); `alone` says that the plan has no other open create
-    note; `sure` that the application id is known, so that every candidate is really ours.
+    `began` is the server's time at which the listing began (ms); `sure` that the application id is known, so that every
+    candidate is really ours. Every note is asked twice: first whether it knows its card by what that says; what is left
+    is `last`, when it may be told that there is none, or that `own` is the card at its place, oldest first, where there
+    are as many cards as notes.
     """
 
     candidates: Sequence[Card]
     began: int
-    alone: bool
     sure: bool
+    last: bool = True
+    own: Card | None = None
 
 
 @dataclass(frozen=True)

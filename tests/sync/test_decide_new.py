@@ -72,6 +72,11 @@ def test_a_card_that_no_late_listing_shows_is_posted_again() -> None:
     assert isinstance(step, CreateCard)
 
 
+def test_nothing_is_posted_again_before_the_last_question() -> None:
+    first = found(began=NOW + GRACE_MS, last=False)
+    assert order_of(decide(seen({"title": "T"}, notes=(note(),), found=first, names=NAMES))).due_ms == GRACE_MS
+
+
 def test_a_create_note_whose_document_is_gone_is_forgotten_with_it() -> None:
     order = order_of(decide(seen(None, notes=(note(),), found=found(began=NOW + GRACE_MS))))
     assert (order.forget, order.notes_done) == (True, ("n1",))

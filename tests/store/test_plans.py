@@ -31,6 +31,29 @@ async def test_nobody_gives_back_the_lease_of_another(shelf: Shelf) -> None:
     assert not await other(shelf).take_lease(PLAN)
 
 
+async def test_what_another_has_just_begun_is_not_begun_again(shelf: Shelf) -> None:
+    await shelf.plans.take_lease(PLAN)
+    await shelf.plans.give_back(PLAN)
+    assert not await other(shelf).take_lease(PLAN, rest_ms=60_000)
+    assert await other(shelf).take_lease(PLAN, rest_ms=0)
+
+
+async def test_who_began_may_begin_again(shelf: Shelf) -> None:
+    await shelf.plans.take_lease(PLAN, rest_ms=60_000)
+    await shelf.plans.give_back(PLAN)
+    assert await shelf.plans.take_lease(PLAN, rest_ms=60_000)
+
+
+async def test_a_renewal_is_no_new_beginning(shelf: Shelf) -> None:
+    await shelf.plans.take_lease(PLAN)
+    began = await shelf.private("leases", PLAN)
+    await shelf.plans.take_lease(PLAN)
+    renewed = await shelf.private("leases", PLAN)
+    assert began is not None
+    assert renewed is not None
+    assert began.split()[2] == renewed.split()[2]
+
+
 async def test_leases_of_different_names_are_independent(shelf: Shelf) -> None:
     assert await shelf.plans.take_lease("sweep")
     assert await other(shelf).take_lease(PLAN)

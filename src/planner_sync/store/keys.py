@@ -31,7 +31,7 @@
     {ns}:sync:holds                      hash    plan -> why it is held
     {ns}:sync:releases                   hash    plan -> time until which an operator lets its deletes through (ms)
     {ns}:sync:epochs                     hash    plan -> "run id<space>beat"
-    {ns}:sync:leases                     hash    plan, "sweep" or "names {plan}" -> "owner<space>until (ms)"
+    {ns}:sync:leases                     hash    plan, "sweep" or "names {plan}" -> "owner until begun" (ms)
     {ns}:sync:hashes                     hash    task id -> hash of the document last looked at
     {ns}:sync:missing                    hash    task id -> time since which its document is missing (ms)
     {ns}:sync:refusals                   hash    task id -> refusal

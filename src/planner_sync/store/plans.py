@@ -42,10 +42,13 @@ class Plans:
         now, run_id = await self._scripts["read_moment"]([self._keys.private("epochs")], [])
         return Moment(int(now), run_id.decode())
 
-    async def take_lease(self, name: str, ms: int = LEASE_MS) -> bool:
-        """Take or renew the lease on a plan (or on "sweep", or "names {plan}"); False: another instance has it."""
-        answer = await self._scripts["take_lease"]([self._keys.private("leases")], [name, self._instance, ms])
-        return bool(answer)
+    async def take_lease(self, name: str, ms: int = LEASE_MS, *, rest_ms: int = 0) -> bool:
+        """Take or renew the lease on a plan (or on "sweep", or "names {plan}").
+
+        False: another instance has it, or has begun less than `rest_ms` ago, so that it is not our turn.
+        """
+        args: list[str | bytes | int] = [name, self._instance, ms, rest_ms]
+        return bool(await self._scripts["take_lease"]([self._keys.private("leases")], args))
 
     async def give_back(self, name: str) -> None:
         """End our lease."""

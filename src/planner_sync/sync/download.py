@@ -64,9 +64,9 @@ class Download:
     _listed: dict[str, frozenset[str]] = field(default_factory=dict)
     _expand: bool = True
 
-    async def run(self, plan_id: str) -> bool:
-        """One pass. False when the plan could not be read, or another instance is at it."""
-        if not await self.plans.take_lease(plan_id):
+    async def run(self, plan_id: str, rest_ms: int = 0) -> bool:
+        """One pass. False when the plan could not be read, or another instance is at it or was less than `rest_ms` ago."""
+        if not await self.plans.take_lease(plan_id, rest_ms=rest_ms):
             return False
         renewing = asyncio.create_task(self._renew(plan_id))
         try:

@@ -54,14 +54,22 @@ class Rounds:
             group.create_task(self._poll_on())
             group.create_task(self._sweep_on())
 
-    async def poll(self) -> None:
-        """One pass over each plan; the plans that cannot be read hold up no other."""
+    @property
+    def _rest_ms(self) -> int:
+        """Less than an interval, so that whoever passes keeps its turn although its beat is not exact."""
+        return round(self.interval * 900)
+
+    async def poll(self, rest_ms: int = 0) -> None:
+        """One pass over each plan that no other instance began less than `rest_ms` ago.
+
+        The plans that cannot be read hold up no other.
+        """
         places = asyncio.Semaphore(PLANS_AT_ONCE)
 
         async def one(plan_id: str) -> bool:
             async with places:
                 try:
-                    return await self.download.run(plan_id)
+                    return await self.download.run(plan_id, rest_ms)
                 except (RedisError, OSError):
                     raise
                 except Exception:  # one plan must never stop the others
@@ -73,9 +81,9 @@ class Rounds:
             await self.vitals.poll_done()
         self.on_marked()
 
-    async def sweep_once(self) -> None:
+    async def sweep_once(self, rest_ms: int = 0) -> None:
         """Mark what changed without a message, and what is missing for the second time."""
-        if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS):
+        if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS, rest_ms=rest_ms):
             return
         try:
             await self._sweep()
@@ -99,7 +107,7 @@ class Rounds:
         await self.pending.mark(good)
         if swept.complete:
             await self.bad_ids.withdraw_missing(swept.present)
-            missing = await self.sweep.confirm_missing(swept, now, round(self.interval * 900))
+            missing = await self.sweep.confirm_missing(swept, now, self._rest_ms)
             if not self.evicting:
                 await self.pending.mark(missing, look="missing")
         if self._rounds % PRUNE_EVERY == 0:
@@ -110,7 +118,7 @@ class Rounds:
         while True:
             due = loop.time() + self.interval
             try:
-                await self.poll()
+                await self.poll(self._rest_ms)
             except (RedisError, OSError) as error:
                 end_if_cancelled()
                 log.warning("Redis does not answer: %s", type(error).__name__)
@@ -119,9 +127,10 @@ class Rounds:
 
     async def _sweep_on(self) -> None:
         while True:
+            asked = self._sweep_now.is_set()  # whatever others have swept, something was missed since
             self._sweep_now.clear()
             try:
-                await self.sweep_once()
+                await self.sweep_once(0 if asked else self._rest_ms)
             except (RedisError, OSError) as error:
                 end_if_cancelled()
                 log.warning("Redis does not answer: %s", type(error).__name__)

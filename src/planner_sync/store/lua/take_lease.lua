@@ -1,17 +1,23 @@
--- Take or renew a lease, or give it back.
+-- Take or renew a lease, or give it back. One that is given back still tells who had it, and since when.
 --
--- KEYS[1]  leases  hash  name -> "owner until (ms)"
+-- KEYS[1]  leases  hash  name -> "owner until (ms) begun (ms)"
 -- ARGV[1]  name
 -- ARGV[2]  owner
 -- ARGV[3]  ms      0 gives it back
+-- ARGV[4]  rest    for so long (ms) after somebody else began, nobody needs to begin again
 --
--- Returns 1 when the lease is the owner's (or was given back), 0 when somebody else holds it.
-local leases, name, owner, ms = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+-- Returns 1 when the lease is the owner's (or was given back), 0 when somebody else holds it, or began just now.
+local leases, name, owner, ms, rest = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock()
-local held = redis.call('HGET', leases, name)
-if held then
-  local who, till = string.match(held, '^(%S+) (%d+)$')
-  if who ~= owner and tonumber(till) > now then return 0 end
+local begun = now
+local who, till, since = string.match(redis.call('HGET', leases, name) or '', '^(%S+) (%d+) (%d+)$')
+if who then
+  if who ~= owner and (tonumber(till) > now or since + rest > now) then return 0 end
+  if who == owner and tonumber(till) > now then begun = tonumber(since) end
 end
-if ms == 0 then redis.call('HDEL', leases, name) else redis.call('HSET', leases, name, owner .. ' ' .. (now + ms)) end
+if ms > 0 then
+  redis.call('HSET', leases, name, string.format('%s %.0f %.0f', owner, now + ms, begun))
+elseif who then
+  redis.call('HSET', leases, name, string.format('%s 0 %.0f', owner, begun))
+end
 return 1

@@ -1,0 +1,47 @@
+"""Several instances share one Redis: what one of them has found out counts for all."""
+
+import asyncio
+from typing import Any
+
+from planner_sync.sync.service import Service
+from tests.sync.world import World
+
+
+async def drain(service: Service) -> None:
+    """Look at what is due, without a sweep and without a pass."""
+    await (await service._opened()).workers.drain(20)
+
+
+async def test_a_renamed_label_reaches_an_instance_that_did_not_pass(world: World) -> None:
+    worker, passing = world.service(), world.service()
+    await world.set("t", title="Task", labels=["Blocked"])
+    for _ in range(2):
+        await world.settle(worker)
+    (card,) = world.cards().values()
+    (slot,) = card["appliedCategories"]
+    world.human.rename_label(plan_id=world.emulator.plan_id, category=slot, name="Waiting")
+    await world.poll(passing)
+    await drain(worker)
+    assert (await world.document("t"))["labels"] == ["Waiting"]
+
+
+async def test_a_plan_is_passed_over_by_one_instance_in_an_interval(world: World) -> None:
+    """Whoever passes keeps its turn; the other one finds that it is not its turn."""
+    one, two = [(await world.service()._opened()).rounds for _ in range(2)]
+    listings = f"/planner/plans/{world.emulator.plan_id}/tasks"
+    told = []
+    for rounds in (one, two, two, one):
+        await rounds.poll(rest_ms=60_000)
+        told.append(len([call for call in world.emulator.requests() if call["path"].startswith(listings)]))
+    assert told == [1, 1, 1, 2]
+
+
+async def test_when_the_passing_instance_is_gone_another_passes(make_world: Any) -> None:
+    world: World = await make_world(POLL_SECONDS="1")
+    first = asyncio.create_task(world.service().run())
+    await world.write("t", "created", title="Task")
+    await world.until_uploaded("t")
+    await world.start()
+    first.cancel()
+    card = world.human.create(title="From a human")
+    await world.until(lambda: world.find(f"planner-{card['id']}"))

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from bench import backlog, client_writes, old_way, quiet_pass, reaction
+from bench import backlog, client_writes, old_way, quiet_pass, reaction, scale
 from bench.figures import Figure, table
 
 PARTS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "backlog": backlog.measure,
     "old-way": old_way.measure,
     "quiet": quiet_pass.measure,
+    "scale": scale.measure,
 }
 
 

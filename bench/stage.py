@@ -43,23 +43,36 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(*, graph: Callable[[Emulator], str] | None = None, **switches: object) -> AsyncIterator[Stage]:
-    """Redis, emulator and a service that has made its first pass; `graph` gives another address of Graph to it."""
+async def stage(
+    *, graph: Callable[[Emulator], str] | None = None, instances: int = 1, poll: str = SELDOM, **switches: object
+) -> AsyncIterator[Stage]:
+    """Redis, emulator and instances of the service that have made their first pass.
+
+    `graph` gives them another address of Graph, `poll` are the seconds between two passes.
+    """
     with redis_process() as url, emulator_process(**switches) as emulator:
         environment = {
             "REDIS_URL": url,
             "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,
             "PLANNER_SYNC_GRAPH_URL": graph(emulator) if graph else emulator.url,
             "PLANNER_SYNC_GRAPH_TOKEN": emulator.token,
-            "PLANNER_SYNC_POLL_SECONDS": SELDOM,
+            "PLANNER_SYNC_POLL_SECONDS": poll,
             "PLANNER_SYNC_LOG_LEVEL": "WARNING",
         }
         async with (
-            _service(environment),
+            _services(environment, instances),
             AgentClient.connect(url) as tasks,
             redis.asyncio.Redis.from_url(url) as client,
         ):
             yield Stage(url, client, tasks, emulator)
+
+
+@contextlib.asynccontextmanager
+async def _services(settings: dict[str, str], instances: int) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(instances):
+            await stack.enter_async_context(_service(settings))
+        yield
 
 
 @contextlib.asynccontextmanager

@@ -65,7 +65,7 @@ class Download:
     _expand: bool = True
 
     async def run(self, plan_id: str, rest_ms: int = 0) -> bool:
-        """One pass. False when the plan could not be read, or another instance is at it or was less than `rest_ms` ago."""
+        """One pass. False: the plan could not be read, or another instance is at it or began within `rest_ms`."""
         if not await self.plans.take_lease(plan_id, rest_ms=rest_ms):
             return False
         renewing = asyncio.create_task(self._renew(plan_id))

@@ -24,7 +24,9 @@ def learnt(belief: Belief, result: Merged, rev: int) -> Belief:
     """The belief once everything was sent and settled: `rev` is what the document is stamped with."""
     for conflict in result.conflicts:
         if conflict.winner == "planner":
-            belief = belief.tell(conflict.atom, 0, conflict.lost)
+            attributes = conflict.attributes if conflict.lost else {}
+            for atom, lost in {conflict.atom: conflict.lost, **attributes}.items():
+                belief = belief.tell(atom, 0, lost)
     belief = belief.agree(result.send).agree({atom: result.want.get(atom) for atom in result.human})
     return replace(belief.see_human(result.human, rev), rev=rev)
 

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo run test lint types browser simulate soak kill ablate bench lock
+.PHONY: help setup demo run test cluster lint types browser simulate soak kill ablate bench lock
 
 help:      ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ run: $(READY)  ## the service, with the settings of the environment
 # Two processes; what shares a server in its file stays in one of them.
 test: $(READY)  ## all tests but those in a browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+cluster: $(READY)  ## the tests of store and sync on a Redis Cluster of three servers
+	$(BIN)/python -m pytest -n 2 --dist loadfile --redis=cluster tests/store tests/sync tests/agents/test_client.py $(ARGS)
 
 lint: $(READY)  ## ruff: rules and layout
 	$(BIN)/ruff check .

@@ -14,16 +14,17 @@ def redis_process(**config: str) -> Iterator[str]:
     """Run a server for the length of the block; yields its URL. `config` are lines of valkey.conf, `_` for `-`."""
     # Left to itself the wheel takes the first free port from 16379 up, and so do two test runs at the same time.
     port = free_port()
-    with ValkeyServer(port=port, config={name.replace("_", "-"): value for name, value in config.items()}):
+    with ValkeyServer(port=port, config=_lines(config)):
         yield f"redis://127.0.0.1:{port}/0"
 
 
 class RestartableRedis:
     """A server that can be stopped and started again on the same port, with or without its data; it starts at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **config: str) -> None:
         self.port = free_port()
         self._folder = folder
+        self._config = {"appendonly": "yes", "appendfsync": "always", **_lines(config)}
         self._server: ValkeyServer | None = None
         self.start()
 
@@ -32,8 +33,7 @@ class RestartableRedis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        config = {"appendonly": "yes", "appendfsync": "always"}
-        self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=config)
+        self._server = ValkeyServer(port=self.port, data_dir=self._folder, persist=True, config=self._config)
         self._server.start()
 
     def stop(self, *, keep: bool) -> None:
@@ -41,6 +41,10 @@ class RestartableRedis:
         self._server.stop()
         if not keep:
             shutil.rmtree(self._folder)
+
+
+def _lines(config: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in config.items()}
 
 
 def free_port() -> int:

@@ -26,14 +26,14 @@ async def plain(redis_url: str) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def tasks(redis_url: str, namespace: str) -> AsyncIterator[AgentClient]:
-    async with AgentClient.connect(redis_url, namespace, agent="writer-agent") as client:
+async def tasks(away_url: str, namespace: str) -> AsyncIterator[AgentClient]:
+    async with AgentClient.connect(away_url, namespace, agent="writer-agent") as client:
         yield client
 
 
 @pytest.fixture
-async def other(redis_url: str, namespace: str) -> AsyncIterator[AgentClient]:
-    async with AgentClient.connect(redis_url, namespace, agent="other-agent") as client:
+async def other(away_url: str, namespace: str) -> AsyncIterator[AgentClient]:
+    async with AgentClient.connect(away_url, namespace, agent="other-agent") as client:
         yield client
 
 

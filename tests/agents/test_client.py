@@ -119,6 +119,7 @@ async def test_a_change_that_fails_writes_nothing(tasks, plain, keys):
     assert await stored(plain, keys, "t1") == {"id": "t1", "title": "A"}
 
 
+@pytest.mark.cluster
 async def test_racing_updaters_lose_nothing(tasks, other):
     await tasks.create({"title": "A", "count": 0, "writers": []}, "t1")
 

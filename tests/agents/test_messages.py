@@ -103,6 +103,7 @@ async def test_a_half_open_subscription_is_noticed(proxy, namespace):
             assert await anext(messages) == Subscribed()
 
 
+@pytest.mark.cluster
 @pytest.mark.contract("§6 Agent creates or updates")
 async def test_an_agent_hears_that_its_task_has_reached_planner(world: World):
     await world.start()

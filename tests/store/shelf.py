@@ -17,11 +17,15 @@ LIMIT = 1000
 
 @dataclass
 class Shelf:
-    """`redis` is the client, `scripts` the store's own if none are given; the instance is called "one"."""
+    """`redis` is the client, `scripts` the store's own if none are given; the instance is called "one".
+
+    `pubsub` subscribes on one server: what is published on any of a cluster is heard on all.
+    """
 
     redis: Any
     namespace: str
     scripts: Any = None
+    pubsub: Any = None
     keys: Keys = field(init=False)
 
     def __post_init__(self) -> None:

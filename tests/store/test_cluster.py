@@ -1,95 +1,77 @@
-"""The store on a real cluster of three servers: one namespace lives in one slot, every key of a script is declared.
+"""What only a cluster does: refuse a namespace without a tag, spread keys, move slots, lose one server of three.
 
-The client is given a server that does not have the slot.
+Everything else of the store runs on a cluster too: `@pytest.mark.cluster`, and `make cluster`.
 """
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
+from contextlib import ExitStack, suppress
+from itertools import count
+from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from redis.asyncio import Redis
+from redis import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
-from planner_sync.store.connection import connect, for_namespace
-from planner_sync.store.sweep import Sweep
+from planner_sync.store.connection import connect, for_namespace, may_evict
 from planner_sync.store.vitals import Vitals
-from tests.store.cluster_process import cluster_process, hosting
-from tests.store.shelf import LIMIT, Shelf
-from tests.sync.world import world_of
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def urls() -> AsyncIterator[list[str]]:
-    async with cluster_process() as urls:
-        yield urls
+from tests.redis_process import free_port, redis_process
+from tests.store.cluster_process import SERVERS, cluster_config, hosting, join, move_slot, restartable_cluster
+from tests.store.shelf import Shelf
+from tests.sync.world import World, world_of
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def namespace(urls: list[str]) -> str:
-    return f"{{test-{uuid.uuid4().hex[:12]}}}"
+@pytest.fixture
+def redis_kind() -> str:
+    return "cluster"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def home(urls: list[str], namespace: str) -> str:
-    """The server that has the namespace."""
-    async with Redis.from_url(urls[0]) as redis:
-        return hosting(urls, await redis.execute_command("CLUSTER KEYSLOT", namespace))
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def away(urls: list[str], home: str) -> str:
-    return next(url for url in urls if url != home)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def shelf(away: str, namespace: str) -> AsyncIterator[Shelf]:
-    single = connect(away)
-    redis = await for_namespace(single, away, namespace)
-    yield Shelf(redis, namespace)
-    await redis.aclose()
-    await single.aclose()
-
-
-async def test_a_namespace_without_a_hash_tag_is_a_wrong_setting(away: str) -> None:
-    redis = connect(away)
+async def test_a_namespace_without_a_hash_tag_is_a_wrong_setting(away_url: str) -> None:
+    redis = connect(away_url)
     with pytest.raises(SettingsError, match=r"needs a hash tag, such as \{annika\}"):
-        await for_namespace(redis, away, "annika")
+        await for_namespace(redis, away_url, "annika")
     await redis.aclose()
 
 
-async def test_a_task_goes_through_all_scripts(shelf: Shelf) -> None:
-    assert await shelf.save("", "A", word="created") == [1]
-    await shelf.know_plan()
-    claim = await shelf.claim()
-    assert await shelf.note(claim, "create", "n1") == "noted"
-    assert [note.nonce for note in (await shelf.repository.read("t1")).notes] == ["n1"]
-    order = {"planner_id": "card-1", "etags": "e d", "state": "{}", "notes_done": ["n1"], "creating_done": True}
-    assert await shelf.settle(claim, **order, expected=b"A", write="set", new=b"B") == "settled"
-    assert await shelf.get() == b"B"
-    assert await shelf.mapper.public_task_id("card-1") == "t1"
-    assert await shelf.mapper.all_task_ids() == {"t1"}
+async def test_the_first_commands_may_come_all_at_once(shelf: Shelf) -> None:
+    """They go to the right server, and wait where there are more than a server may have connections."""
+    await asyncio.gather(*(shelf.set(f"t{n}", b"A") for n in range(300)))
+    stored = await asyncio.gather(*(shelf.repository.read(f"t{n}") for n in range(300)))
+    assert [document.text for document in stored] == [b"A"] * 300
 
 
-async def test_many_documents_are_read_and_swept(shelf: Shelf) -> None:
-    for n in range(20):
-        await shelf.set(f"t{n}", b"A")
-    swept = await Sweep(shelf.redis, shelf.keys, LIMIT, lambda: 0.0).run({"gone"}, 5)
-    assert (len(swept.changed), swept.missing, swept.complete) == (20, ("gone",), True)
-    assert len(await shelf.repository.read_documents(sorted(swept.present))) == 20
-    assert await shelf.repository.count_missing(["t1", "gone"]) == 1
+async def test_a_command_whose_connection_is_cut_ends_with_an_error_of_redis(shelf: Shelf, redis_url: str) -> None:
+    """Whatever else is raised would end the service; redis-py closes connections that others are about to use."""
+    cut = asyncio.Event()
+
+    async def ask() -> None:
+        while not cut.is_set():
+            with suppress(RedisError):
+                await shelf.get()
+                await shelf.repository.read("t1")
+
+    asking = [asyncio.create_task(ask()) for _ in range(60)]
+    with Redis.from_url(redis_url) as server:
+        for _ in range(20):
+            await asyncio.sleep(0.02)
+            server.client_kill_filter(_type="normal", skipme=True)
+    cut.set()
+    await asyncio.gather(*asking)
 
 
-async def test_plans_pauses_and_signs_of_life_are_kept(shelf: Shelf) -> None:
-    assert await shelf.plans.take_lease("plan-1")
-    await shelf.plans.set_young("plan-1", {"card": 1})
-    await shelf.plans.prune()
-    assert await shelf.mapper.buried(["card"]) == frozenset()
+async def test_a_server_that_may_evict_is_found_wherever_it_is(shelf: Shelf, redis_urls: list[str]) -> None:
+    assert not await may_evict(shelf.redis)
+    for url in redis_urls:
+        with Redis.from_url(url) as server:
+            server.config_set("maxmemory", "500mb", "maxmemory-policy", "allkeys-lru")
+            try:
+                assert await may_evict(shelf.redis)
+            finally:
+                server.config_set("maxmemory", "0", "maxmemory-policy", "noeviction")
+
+
+async def test_pauses_and_signs_of_life_are_kept(shelf: Shelf) -> None:
     vitals = Vitals(shelf.redis, shelf.scripts, shelf.keys)
     await vitals.poll_done()
     await vitals.lag("upload", 5)
@@ -99,52 +81,93 @@ async def test_plans_pauses_and_signs_of_life_are_kept(shelf: Shelf) -> None:
     assert (await shelf.pending.claim(1)).pause_ms > 0
 
 
-@pytest.mark.contract("§6 Agent creates or updates")
-@pytest.mark.contract("§6 Human creates a card")
-async def test_both_journeys_work_on_a_cluster(home: str, away: str, namespace: str) -> None:
-    async with world_of(home, namespace, {"REDIS_URL": away}) as world, asyncio.TaskGroup() as group:
-        running = group.create_task(world.service().run())
-        await world.write("report-7", title="Write the report")
-        await world.until_uploaded("report-7")
-        card = world.human.create(title="From a human")
-        await world.until(lambda: world.find(f"planner-{card['id']}"))
-        await world.delete("report-7")
-        await world.until(lambda: len(world.cards()) == 1)
-        await world.until(lambda: world.said("deleted", "report-7"))
-        running.cancel()
+@pytest.mark.contract("§6 Redis restarts or fails over")
+async def test_a_slot_that_moves_is_followed(
+    world: World, redis_urls: list[str], redis_url: str, away_url: str, namespace: str
+) -> None:
+    """Key by key, as a cluster is rebalanced, while agents write and the service works."""
+    await world.start()
+    async with RedisCluster.from_url(away_url) as world.redis:
+        enough = asyncio.Event()
+        writing = asyncio.create_task(_write_on(world, enough))
+        await world.until(lambda: len(world.cards()) >= 20)
+        await asyncio.to_thread(move_slot, redis_urls, redis_url, away_url, namespace)
+        try:
+            seen = len(world.cards())
+            await world.until(lambda: len(world.cards()) >= seen + 20, "tasks on the other server")
+            enough.set()
+            written = await writing
+            await world.until(lambda: len(world.cards()) == written)
+            assert len({card["title"] for card in world.cards().values()}) == written
+        finally:
+            await world.stop()
+            await asyncio.to_thread(move_slot, redis_urls, away_url, redis_url, namespace)
 
 
 @pytest.mark.contract("§6 Redis restarts or fails over")
-async def test_a_slot_that_moves_is_followed(home: str, away: str, urls: list[str], namespace: str) -> None:
-    async with world_of(home, namespace, {"REDIS_URL": away}) as world, asyncio.TaskGroup() as group:
-        running = group.create_task(world.service().run())
-        await world.write("before", "created", title="Before")
-        planner_id = await world.until_uploaded("before")
-        await move_slot(home, away, urls, namespace)
-        async with connect(away) as world.redis:
-            await world.write("after", "created", title="After")
-            await world.until_uploaded("after")
-            world.human.complete(planner_id)
+@pytest.mark.parametrize("how_many", [1, 3], ids=["the one with the slot", "all of them"])
+async def test_servers_of_a_cluster_restart(tmp_path: Path, namespace: str, how_many: int) -> None:
+    with restartable_cluster(tmp_path) as servers:
+        urls = [server.url for server in servers]
+        home = hosting(urls, namespace)
+        away = next(url for url in urls if url != home)
+        async with world_of(home, namespace, {"REDIS_URL": away}) as world:
+            await world.start()
+            for n in range(50):
+                await world.write(f"before{n}", "created", title=f"Before {n}")
+            await world.until(lambda: _is_quiet(world))  # the claims of what was under way would have to run out
+            gone = sorted(servers, key=lambda server: server.url != home)[:how_many]
+            for server in gone:
+                server.stop(keep=True)
+            for server in gone:
+                server.start()
+            await world.until(lambda: _answers(world))
+            for n in range(50):
+                await world.write(f"after{n}", "created", title=f"After {n}")
+            titles = {f"{when} {n}" for when in ("Before", "After") for n in range(50)}
+            await world.until(lambda: {card["title"] for card in world.cards().values()} == titles)
+            assert len(world.cards()) == 100
 
-            async def completed() -> bool:
-                return (await world.document("before")).get("percentComplete") == 100
 
-            await world.until(completed)
-            assert len(world.cards()) == 2
+@pytest.mark.contract("§6 Redis restarts or fails over")
+async def test_a_cluster_that_has_no_slots_yet_is_waited_for(namespace: str) -> None:
+    with ExitStack() as stack:
+        buses = [free_port() for _ in range(SERVERS)]
+        urls = [stack.enter_context(redis_process(**cluster_config(bus))) for bus in buses]
+        async with world_of(hosting(urls, namespace), namespace, {}) as world:
+            running = asyncio.create_task(world.service().run())
+            await world.until(lambda: _has_asked(urls), "the service to ask for the slots")
+            await asyncio.to_thread(join, urls, buses)
+            await world.write("t", "created", title="Task")
+            await world.until_uploaded("t")
             running.cancel()
 
 
-async def move_slot(home: str, away: str, urls: list[str], namespace: str) -> None:
-    """As a cluster is rebalanced: key by key, while others read and write."""
-    async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Redis.from_url(url)) for url in urls]
-        giving, taking = clients[urls.index(home)], clients[urls.index(away)]
-        slot = await giving.execute_command("CLUSTER KEYSLOT", namespace)
-        giver, taker = [(await client.execute_command("CLUSTER", "MYID")).decode() for client in (giving, taking)]
-        await taking.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", giver)
-        await giving.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", taker)
-        where = urlsplit(away)
-        while keys := await giving.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 5):
-            await giving.execute_command("MIGRATE", where.hostname, where.port, "", 0, 5000, "KEYS", *keys)
-        for client in (taking, giving, *clients):
-            await client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", taker)
+async def _write_on(world: World, enough: asyncio.Event) -> int:
+    """One task after another until it is enough; how many."""
+    for n in count():
+        if enough.is_set():
+            return n
+        await world.write(f"t{n}", "created", title=f"Task {n}")
+        await asyncio.sleep(0.01)
+    raise AssertionError
+
+
+async def _is_quiet(world: World) -> bool:
+    return not await world.redis.zcard(world.keys.private("pending"))
+
+
+async def _answers(world: World) -> bool:
+    try:
+        await world.redis.get(world.keys.document("t"))
+    except RedisError:
+        return False
+    return True
+
+
+def _has_asked(urls: list[str]) -> bool:
+    for url in urls:
+        with Redis.from_url(url) as server:
+            if "cmdstat_cluster|slots" in server.info("commandstats"):
+                return True
+    return False

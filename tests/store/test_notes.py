@@ -6,6 +6,8 @@ from planner_sync.store.pending import SEND_MS
 from planner_sync.store.plans import Epoch
 from tests.store.shelf import PLAN, Shelf
 
+pytestmark = pytest.mark.cluster
+
 
 async def test_a_note_is_kept_until_a_settle_names_it(shelf: Shelf) -> None:
     claim = await shelf.marked()

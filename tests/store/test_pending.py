@@ -5,6 +5,8 @@ import pytest
 from planner_sync.store.pending import CLAIM_MS, MAX_ATTEMPTS, PARK_MS, Pending
 from tests.store.shelf import Shelf
 
+pytestmark = pytest.mark.cluster
+
 
 async def test_many_marks_of_one_task_are_one_piece_of_work(shelf: Shelf) -> None:
     for _ in range(5):

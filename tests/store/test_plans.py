@@ -1,7 +1,11 @@
 """Leases, holds, names and the other small things that are known of a plan."""
 
+import pytest
+
 from planner_sync.store.plans import Plans
 from tests.store.shelf import PLAN, Shelf
+
+pytestmark = pytest.mark.cluster
 
 
 def other(shelf: Shelf) -> Plans:

@@ -14,6 +14,8 @@ from planner_sync.store.scripts import Scripts, script_names
 from planner_sync.store.vitals import Vitals
 from tests.store.shelf import PLAN, Shelf
 
+pytestmark = pytest.mark.cluster
+
 Case = Callable[[Shelf], Awaitable[Any]]
 CASES: list[Any] = []
 VARIES = re.compile(r"[0-9a-f]{32}|\b1[0-9]{12}(\.0)?\b")  # nonces and times
@@ -248,7 +250,7 @@ def test_every_script_has_a_case() -> None:
 async def played(shelf: Shelf, script: str, play: Case, times: int) -> tuple[str, list[str]]:
     """What the namespace holds and what was published, once the case was played; times and nonces aside."""
     here = Shelf(shelf.redis, f"{shelf.namespace}-{times}", Repeating(shelf.scripts, script, times))
-    async with shelf.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+    async with shelf.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(here.keys.sync, here.keys.updates)
         await play(here)
         messages = await _published(here, pubsub)

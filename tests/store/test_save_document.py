@@ -6,9 +6,11 @@ import pytest
 
 from tests.store.shelf import Shelf
 
+pytestmark = pytest.mark.cluster
+
 
 async def test_a_new_document_is_saved_marked_and_said(shelf: Shelf) -> None:
-    async with shelf.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+    async with shelf.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(shelf.keys.updates)
         await pubsub.get_message(timeout=1)
         assert await shelf.save("", "{}", word="created") == [1]

@@ -8,13 +8,15 @@ import pytest
 from planner_sync.store.task_repository import WRONG_TYPE, document_hash
 from tests.store.shelf import LIMIT, PLAN, Shelf
 
+pytestmark = pytest.mark.cluster
+
 A, B, C = b'{"title":"A"}', b'{"title":"B"}', b'{"title":"C"}'
 CARD = {"planner_id": "card-1", "etags": "e d"}
 
 
 async def said_on(shelf: Shelf, claim: Any, **order: Any) -> list[tuple[str, bytes]]:
     """The messages that this settle publishes."""
-    async with shelf.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+    async with shelf.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(shelf.keys.sync, shelf.keys.updates)
         await pubsub.get_message(timeout=1)
         await pubsub.get_message(timeout=1)

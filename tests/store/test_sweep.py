@@ -7,6 +7,8 @@ import pytest
 from planner_sync.store.sweep import SCAN_COUNT, Sweep
 from tests.store.shelf import LIMIT, Shelf
 
+pytestmark = pytest.mark.cluster
+
 
 def sweep(shelf: Shelf) -> Sweep:
     return Sweep(shelf.redis, shelf.keys, LIMIT, time.monotonic)

@@ -4,6 +4,8 @@ import pytest
 
 from tests.sync.world import World
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.mark.contract("§6 Agent creates or updates")
 async def test_a_document_becomes_a_card_and_learns_its_id(world: World) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.redis_process import RestartableRedis, redis_process
 from tests.sync.world import World, world_of
@@ -50,7 +51,8 @@ async def test_forgotten_scripts_are_loaded_again(world: World) -> None:
 async def test_a_dropped_subscription_comes_back_and_nothing_is_missed(make_world: Any) -> None:
     world = await make_world(POLL_SECONDS="60")
     await world.start()
-    await world.redis.client_kill_filter(_type="pubsub")
+    async with Redis.from_url(world.env["REDIS_URL"]) as heard_from:
+        await heard_from.client_kill_filter(_type="pubsub")
     await world.set("t", title="While nobody listened")
     await world.until(lambda: len(world.cards()) == 1)
 

@@ -69,7 +69,9 @@ class World:
             await service.aclose()
 
     async def _listeners(self) -> int:
-        return int((await self.redis.pubsub_numsub(self.keys.updates))[0][1])
+        """Those that have heard themselves; on a cluster no server knows the subscriptions of another."""
+        beats = await self.redis.hkeys(self.keys.private("beats"))
+        return len([part for part in beats if part.startswith(b"listener ")])
 
     async def forget_claims(self) -> None:
         """As if the leases of a killed process had run out."""

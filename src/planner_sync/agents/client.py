@@ -173,6 +173,7 @@ class AgentClient:
 
     async def _listen(self, silence: float) -> AsyncGenerator[Heard, None]:
         canary = self._keys.canary(uuid.uuid4().hex)
+        await self._redis.initialize()  # a cluster's pub/sub does not do it by itself
         pubsub = self._redis.pubsub()
         asked = False
         try:

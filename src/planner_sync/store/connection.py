@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
 from planner_sync.errors import SettingsError
+from planner_sync.store.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,24 @@ async def for_namespace(client: Any, url: str, namespace: str) -> Any:
     if "{" not in namespace:
         name = "PLANNER_SYNC_NAMESPACE"
         raise SettingsError([f"{name}: on a Redis Cluster it needs a hash tag, such as {{{namespace}}}"])
-    return RedisCluster.from_url(url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS)
+    cluster = Cluster.from_url(
+        url,
+        places=CONNECTIONS,
+        socket_timeout=SOCKET_SECONDS,
+        socket_connect_timeout=SOCKET_SECONDS,
+        # Else every fifth MOVED closes all connections, also those that others are using. One slot is all we need.
+        reinitialize_steps=0,
+    )
+    # Commands before it go to any server, and are moved.
+    return await cluster.initialize()
 
 
 async def may_evict(client: Any) -> bool:
-    """May the server take keys away by itself when its memory is full? Then a missing key proves nothing."""
-    info = await client.info("memory")
-    nodes = info.values() if info and all(isinstance(value, dict) for value in info.values()) else [info]
+    """May a server take keys away by itself when its memory is full? Then a missing key proves nothing."""
+    if isinstance(client, RedisCluster):
+        nodes = list((await client.info("memory", target_nodes=RedisCluster.PRIMARIES)).values())
+    else:
+        nodes = [await client.info("memory")]
     return any(int(node.get("maxmemory", 0)) and _takes_all(node) for node in nodes)
 
 

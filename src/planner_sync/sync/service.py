@@ -212,7 +212,7 @@ class Service:
         if self._cluster is not self._redis:
             self.vitals.use(self._cluster, Scripts(self._cluster))
         parts = Parts(settings, self._ports, self._cluster, self._redis, self.vitals, self._instance)
-        parts.rounds.evicting = await may_evict(self._redis)
+        parts.rounds.evicting = await may_evict(self._cluster)
         if parts.rounds.evicting:
             log.warning("maxmemory-policy lets Redis take keys away: no missing document counts as deleted")
         return parts

@@ -17,7 +17,12 @@ async def test_two_ticks_at_the_same_time_do_everything_once(make_world: Any, in
     for n in range(10):
         await world.set(f"t{n}", title=f"Task {n}")
     await asyncio.gather(services[0].tick(), services[-1].tick())
-    await services[0].tick()
+
+    async def uploaded() -> bool:
+        await services[0].tick()
+        return len(world.said("uploaded")) >= 10
+
+    await world.until(uploaded, "what waited in the other instance for the plan to be known")
     assert len(world.cards()) == 11
     assert len(world.said("uploaded")) == 10
     assert [message["taskId"] for message in world.said("created")] == [f"planner-{human['id']}"]

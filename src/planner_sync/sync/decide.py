@@ -55,7 +55,6 @@ from planner_sync.task import (
 )
 
 GRACE_MS = 60_000  # the request's own deadline, and as long again for a listing that lags
-CLOCKS_MS = 300_000  # how far Planner's clock and Redis' may be apart
 IMPORT_ID = "planner-"
 PLANNER_ID_LENGTH = 28
 

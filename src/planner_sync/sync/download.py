@@ -6,9 +6,8 @@ Only a complete listing counts; whatever it lacks is asked for by its id. What a
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from planner_sync.errors import Forbidden, GraphError, NotFound, Rejected, Throttled, Unauthorized
@@ -20,10 +19,11 @@ from planner_sync.store.plans import LEASE_MS, Epoch, Plans
 from planner_sync.store.vitals import Vitals
 from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.brake import Brake
-from planner_sync.sync.decide import CLOCKS_MS, IMPORT_ID
+from planner_sync.sync.decide import IMPORT_ID
+from planner_sync.sync.lost_creates import by_place, found_for
 from planner_sync.sync.names import PlanNames, dump
 from planner_sync.sync.reconcile import Observed
-from planner_sync.sync.seen import GONE, Found
+from planner_sync.sync.seen import GONE
 
 log = logging.getLogger(__name__)
 
@@ -235,12 +235,12 @@ class Download:
         application = await self.plans.application()
         for last in (False, True):
             creating = await self.plans.creating(listing.plan_id)
-            oldest = sorted(creating, key=lambda task_id: (creating[task_id], task_id))
-            found = {task_id: _found(listing, cards.values(), application, creating[task_id]) for task_id in oldest}
-            places = _places(oldest, found) if last else {}
-            for task_id in oldest:
-                left = [card for card in found[task_id].candidates if card.id in cards]
-                mine = replace(found[task_id], candidates=left, last=last, own=places.get(task_id))
+            found = {t: found_for(cards.values(), application, at, listing.began) for t, at in creating.items()}
+            seen = {card.id: card for each in found.values() for card in each.candidates}
+            places = by_place(creating, seen.values()) if last else {}
+            for task_id, each in found.items():
+                left = [card for card in each.candidates if card.id in cards]
+                mine = replace(each, candidates=left, last=last, own=places.get(task_id))
                 await self._looks({task_id: Observed(found=mine, began=listing.began)})
                 for planner_id in await self.mapper.task_ids(list(cards)):
                     cards.pop(planner_id, None)
@@ -309,32 +309,3 @@ def _differs(task: Mapping[str, Any], etags: str) -> bool:
     if task.get("@odata.etag") != etag:
         return True
     return details is not None and details.get("@odata.etag") != details_etag
-
-
-def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
-    if application is not None and card.created_by_app != application:
-        return False
-    return _milliseconds(card.created_at) >= noted_at - CLOCKS_MS
-
-
-def _found(listing: Listing, cards: Iterable[Card], application: str | None, noted_at: int) -> Found:
-    """What the listing shows for a create note of this time."""
-    candidates = [card for card in cards if _may_be_ours(card, application, noted_at)]
-    if application is not None:
-        return Found(candidates, listing.began, sure=True)
-    # Until a 201 has told which application we are, whatever no person has made is ours.
-    impersonal = [card for card in candidates if card.created_by_user is None]
-    return Found(impersonal or candidates, listing.began, sure=bool(impersonal))
-
-
-def _places(notes: Sequence[str], found: Mapping[str, Found]) -> Mapping[str, Card]:
-    """Each note's card by its place in time, when all see the same cards and there are as many of them as notes."""
-    seen = {frozenset(card.id for card in each.candidates) for each in found.values()}
-    if len(seen) != 1 or len(next(iter(seen))) != len(notes):
-        return {}
-    cards = sorted(found[notes[0]].candidates, key=lambda card: (card.created_at, card.id))
-    return dict(zip(notes, cards, strict=True))
-
-
-def _milliseconds(instant: str) -> int:
-    return round(datetime.fromisoformat(instant).timestamp() * 1000) if instant else 0

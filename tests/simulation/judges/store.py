@@ -17,6 +17,9 @@ async def judge_store(world: World, script: Script) -> list[str]:
     gone = bool(script.times("delete plan"))
     codes = {task: json.loads(text)["code"] for task, text in (await world.hash("refusals")).items()}
     waiting = {task for task, code in codes.items() if code in HOURLY or (gone and code == "unauthorized")}
+    if gone:
+        owners, cards = await world.hash("owners"), await world.hash("cards", world.plan_ids[1])
+        waiting |= {owners[planner_id] for planner_id in cards if planner_id in owners}
     found = []
     pending = await world.redis.zrange(world.keys.private("pending"), 0, -1)
     if left := [task.decode() for task in pending if task.decode() not in waiting]:

@@ -1,0 +1,62 @@
+"""Creates whose answer was lost: which of the cards that nobody has may be theirs. Pure.
+
+What a card says tells most of them apart, and `decide.py` looks at that. Where people have changed every title, only
+the time is left: cards were made in the order of their notes, shortly after them, by two clocks that may differ.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from planner_sync.graph.cards import Card
+from planner_sync.sync.seen import Found
+
+CLOCKS_MS = 300_000  # how far Planner's clock and Redis' may be apart
+SENDING_MS = 45_000  # from the note until the request has ended, at the latest
+
+
+def found_for(cards: Iterable[Card], application: str | None, noted_at: int, began: int) -> Found:
+    """What a listing that began at `began` shows for a create note of this time (server's times, ms)."""
+    candidates = [card for card in cards if _may_be_ours(card, application, noted_at)]
+    if application is not None:
+        return Found(candidates, began, sure=True)
+    # Until a 201 has told which application we are, whatever no person has made is ours.
+    impersonal = [card for card in candidates if card.created_by_user is None]
+    return Found(impersonal or candidates, began, sure=bool(impersonal))
+
+
+def by_place(notes: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]:
+    """The card of each note (task id -> its time, ms) by its place in time: both in order, as near as possible.
+
+    A card that is too far from its note to be its is left out, and so are notes and cards that are left over.
+    """
+    tasks = sorted(notes, key=lambda task_id: (notes[task_id], task_id))
+    made = sorted(cards, key=lambda card: (_made_at(card), card.id))
+    pairs = _nearest([notes[task_id] for task_id in tasks], [_made_at(card) for card in made])
+    return {tasks[note]: made[card] for note, card in pairs if _is_near(notes[tasks[note]], _made_at(made[card]))}
+
+
+def _nearest(notes: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]]:
+    """As many pairs as there can be, each list in its order, with the least sum of distances."""
+    Best = tuple[int, list[tuple[int, int]]]
+    before: list[Best] = [(0, [])] * (len(cards) + 1)
+    for n, note in enumerate(notes):
+        row: list[Best] = [(0, [])]
+        for c, card in enumerate(cards):
+            together = (before[c][0] + abs(card - note), [*before[c][1], (n, c)])
+            row.append(min(together, before[c + 1], row[c], key=lambda best: (-len(best[1]), best[0])))
+        before = row
+    return before[-1][1]
+
+
+def _is_near(noted_at: int, made_at: int) -> bool:
+    return -CLOCKS_MS <= made_at - noted_at <= CLOCKS_MS + SENDING_MS
+
+
+def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
+    if application is not None and card.created_by_app != application:
+        return False
+    return _made_at(card) >= noted_at - CLOCKS_MS
+
+
+def _made_at(card: Card) -> int:
+    return round(datetime.fromisoformat(card.created_at).timestamp() * 1000) if card.created_at else 0

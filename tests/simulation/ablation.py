@@ -155,7 +155,7 @@ def no_leases() -> AbstractContextManager[None]:
         "return due ~= false and tonumber(due) > now": "return false",
         "if claim ~= o.token then": "if false then",
         "if redis.call('HGET', claims, id) ~= token then return 'overtaken' end": "",
-        "if who ~= owner and tonumber(till) > now then return 0 end": "",
+        "if who ~= owner and (tonumber(till) > now or since + rest > now) then return 0 end": "",
     }
 
     def lenient(scripts: Scripts, redis: Any) -> None:

@@ -152,7 +152,10 @@ class Reconciler:
                     rounds += 1
                     seen = _to_read_again(seen)
                     continue
-                return await self._give_back(seen, error, trouble.creating)
+                order = await self._give_back(seen, error, trouble.creating)
+                # Nothing was made, and no earlier note is open: imports into the plan need not wait for this task.
+                order.creating_done = not (trouble.creating or _may_have_created(seen))
+                return order
         return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
 
     # -- trouble -----------------------------------------------------------------------------------------------------
@@ -212,6 +215,10 @@ def _usable(card: Card | str, belief: Belief, observed: Observed) -> bool:
     if newer(belief.etag, card.etag):
         return False
     return not (card.details_etag and newer(belief.details_etag, card.details_etag))
+
+
+def _may_have_created(seen: Seen) -> bool:
+    return any(note.kind == "create" and note.nonce not in seen.done_notes for note in seen.notes)
 
 
 def _to_read_again(seen: Seen) -> Seen:

@@ -13,7 +13,8 @@
     {ns}:sync:attempts                   hash    task id -> claims without a settle
     {ns}:sync:said                       hash    task id -> "deleted" or "created", as the last message said
     {ns}:sync:look                       hash    task id -> "read": the next look reads the card;
-                                                 "missing": two passes found no document
+                                                 "missing": two passes found no document;
+                                                 "restore": an operator wants back what is missing
     {ns}:sync:token                      string  the last token given
     {ns}:sync:batches                    hash    worker -> its last claim, so that a claim repeated gives the same
     {ns}:sync:pause                      string  time until which nobody calls Graph (ms)

@@ -7,7 +7,7 @@ and carries a token that grows; only the holder of the newest token can settle. 
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from planner_sync.store.keys import Keys
@@ -19,7 +19,7 @@ MAX_ATTEMPTS = 5
 PARK_MS = 3_600_000
 
 Word = Literal["", "created", "deleted"]
-Look = Literal["", "read", "missing"]
+Look = Literal["", "read", "missing", "restore"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Claim:
     look: Look
     now: int
     due: int
+
+    def to_read(self) -> "Claim":
+        """The same claim for a look that reads the card; what an operator wants restored stays so."""
+        return self if self.look == "restore" else replace(self, look="read")
 
 
 @dataclass(frozen=True)

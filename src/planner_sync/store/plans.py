@@ -139,6 +139,11 @@ class Plans:
         value = await self._redis.hget(self._keys.private("holds"), plan_id)
         return None if value is None else dict(json.loads(value))
 
+    async def holds(self) -> dict[str, dict[str, Any]]:
+        """Plan -> why its deletes are held."""
+        holds = _strings(await self._redis.hgetall(self._keys.private("holds")))
+        return {plan_id: json.loads(hold) for plan_id, hold in sorted(holds.items())}
+
     async def set_hold(self, plan_id: str, hold: Mapping[str, Any]) -> bool:
         """Hold deletes of the plan; False when they are held already."""
         return bool(await self._redis.hsetnx(self._keys.private("holds"), plan_id, json.dumps(hold)))

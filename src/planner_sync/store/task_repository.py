@@ -76,6 +76,8 @@ class Order:
     new: bytes = b""
     due_ms: int = -1
     keep_said: bool = False
+    keep_look: bool = False
+    uncounted: bool = False
     refusal: str | None = ""
     messages: list[tuple[Channel, str]] = field(default_factory=list)
     document_messages: list[tuple[Channel, str]] = field(default_factory=list)
@@ -129,7 +131,8 @@ class TaskRepository:
         private = self._keys.private
         keys = [private("pending"), private("claims"), self._keys.task(claim.task_id), private("epochs")]
         answer = await self._scripts["write_note"](
-            [*keys, private("creating", plan_id)], [claim.task_id, claim.token, SEND_MS, nonce, body, plan_id, kind]
+            [*keys, private("creating", plan_id), private("look")],
+            [claim.task_id, claim.token, SEND_MS, nonce, body, plan_id, kind]
         )
         return str(answer.decode())
 
@@ -160,7 +163,10 @@ class TaskRepository:
             "wrong_type": order.wrong_type,
             "size": order.size,
             "due": order.due_ms,
+            "look": claim.look,
             "keep_said": order.keep_said,
+            "keep_look": order.keep_look,
+            "uncounted": order.uncounted,
             "refusal": order.refusal,
             "messages": self._addressed(order.messages),
             "document_messages": self._addressed(order.document_messages),

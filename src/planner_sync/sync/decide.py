@@ -68,7 +68,9 @@ def decide(seen: Seen) -> Step:
         if not seen.fresh:
             return ReadCard(seen.belief.planner_id)
         if seen.card == GONE and any(note.kind == "delete" for note in seen.notes):
-            return Finish(outcome.deleted_unanswered(judge_notes(seen), seen.belief))
+            if seen.names is None:
+                return ReadNames()
+            return Finish(outcome.deleted_unanswered(judge_notes(seen), seen.belief, seen.names))
         seen = judge_notes(seen)
     if seen.document is None and seen.refusal is None:
         return _decide_missing(seen)
@@ -236,7 +238,7 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
         return _decide_gone(seen, belief, seen.names)
     if isinstance(seen.card, Card) and seen.card.plan_id != belief.plan_id:
         return _follow(seen, belief, seen.card)
-    if seen.claim.look == "read" and not seen.fresh:
+    if seen.claim.look in ("read", "restore") and not seen.fresh:
         return ReadCard(belief.planner_id)
     document = _accepted(seen)
     plan_id = document.fields.get("planId")
@@ -291,15 +293,15 @@ def _follow(seen: Seen, belief: Belief, card: Card) -> Step:
 
 def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:
     if seen.restoring:
-        return Finish(outcome.made_anew(seen, belief, conflict=False))
+        return Finish(outcome.made_anew(seen, belief, names, conflict=False))
     document = seen.document
     if document is None:
-        return BuryCard(outcome.buried(seen, belief, "planner"))
+        return BuryCard(outcome.buried(seen, belief, names, "planner"))
     reading, merged = _merge(replace(seen, card=None), belief, document, names)
     edited = bool(merged.meant or reading.strangers)
     if edited and seen.policy.winner == "agents":
-        return Finish(outcome.made_anew(seen, belief, conflict=True))
-    return BuryCard(outcome.buried(seen, belief, "planner", edited=edited))
+        return Finish(outcome.made_anew(seen, belief, names, conflict=True))
+    return BuryCard(outcome.buried(seen, belief, names, "planner", edited=edited))
 
 
 # -- no document -----------------------------------------------------------------------------------------------------
@@ -313,7 +315,9 @@ def _decide_missing(seen: Seen) -> Step:
         return Finish(outcome.imported(seen, seen.card, seen.names))
     if seen.card == GONE:
         by: Literal["agent", "planner"] = "agent" if seen.claim.said == "deleted" else "planner"
-        return Finish(outcome.buried(seen, belief, by))
+        if seen.names is None:
+            return ReadNames()
+        return Finish(outcome.buried(seen, belief, seen.names, by))
     said = seen.claim.said == "deleted" or seen.claim.look == "missing"
     if not (said or seen.recovering or seen.restoring):
         return Finish(outcome.waiting(seen))

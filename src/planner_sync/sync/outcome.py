@@ -16,6 +16,7 @@ from planner_sync.store.task_repository import Channel, Order, document_hash
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Conflict, Merged
+from planner_sync.sync.renewal import renewed
 from planner_sync.sync.rendering import Wanted, fields_of, render, show_atom, shown_fields
 from planner_sync.sync.seen import Seen
 from planner_sync.task import PRIORITY_DEFAULT, Document, Value
@@ -155,6 +156,7 @@ def refused(seen: Seen, refusal: Refusal) -> Order:
 def later(seen: Seen, due_ms: int, code: Code | None = None, reason: str = "", *, say_after: int = 1) -> Order:
     """Not now: look again after `due_ms`. With a code the trouble is kept, and said once when it has lasted a while."""
     order = _left(seen, due_ms=due_ms)
+    order.keep_said = order.keep_look = True
     if code is None:
         order.refusal = None
         return order
@@ -180,7 +182,9 @@ def waiting(seen: Seen) -> Order:
     return replace(_left(seen, due_ms=-1), refusal=None)
 
 
-def buried(seen: Seen, belief: Belief, by: Literal["agent", "planner"], *, edited: bool = False) -> Order:
+def buried(
+    seen: Seen, belief: Belief, names: Names, by: Literal["agent", "planner"], *, edited: bool = False
+) -> Order:
     """The card is gone: document and card go to the trash, the mapping ends, the card is known to be deleted."""
     last = seen.stored.text if seen.stored.text is not None else seen.stored.last
     entry = {
@@ -189,6 +193,7 @@ def buried(seen: Seen, belief: Belief, by: Literal["agent", "planner"], *, edite
         "planId": belief.plan_id,
         "document": (last or b"").decode("utf-8", "replace"),
         "card": dict(belief.base),
+        "renewed": renewed(seen, belief, names),
         "by": by,
         "at": seen.claim.now,
     }
@@ -214,20 +219,23 @@ def buried(seen: Seen, belief: Belief, by: Literal["agent", "planner"], *, edite
     return order
 
 
-def deleted_unanswered(seen: Seen, belief: Belief) -> Order:
+def deleted_unanswered(seen: Seen, belief: Belief, names: Names) -> Order:
     """Our own delete, whose answer was lost, was carried out; a document that is there by now gets a new card."""
-    order = buried(seen, belief, "agent")
+    order = buried(seen, belief, names, "agent")
     if seen.stored.text is not None:
         order.trash = None
         order.write, order.due_ms = "leave", 0
     return order
 
 
-def made_anew(seen: Seen, belief: Belief, *, conflict: bool) -> Order:
+def made_anew(seen: Seen, belief: Belief, names: Names, *, conflict: bool) -> Order:
     """A human deleted the card, and an agent that was editing wins, or an operator: the document gets a new card."""
-    order = buried(seen, belief, "agent")
+    order = buried(seen, belief, names, "agent")
     order.trash = None
+    order.uncounted = True
     order.write, order.due_ms = "leave", 0
+    if seen.document is not None:
+        order.write, order.new = "set", renewed(seen, belief, names).encode()
     order.messages = [_deleted_conflict(seen, kept=False, lost=True, winner="agents")] if conflict else []
     return order
 

@@ -49,8 +49,7 @@ class Observed:
     """What whoever wakes the reconciler knows already.
 
     A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
-    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now; whether
-    an operator wants back what is missing.
+    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now.
     """
 
     card: Card | str | None = None
@@ -58,7 +57,6 @@ class Observed:
     found: Found | None = None
     twin: Card | None = None
     recovering: bool = False
-    restoring: bool = False
     may_bury: bool = False
     was_listed: bool = False
 
@@ -102,11 +100,9 @@ class Reconciler:
         belief = Belief.load(stored.state) if stored.state else None
         last = dialects.parse(stored.last) if stored.last else None
         document, refusal = _parse(stored, belief)
-        if observed.restoring:
-            claim = replace(claim, look="read")
         card: Any = observed.card
         if card and belief and not _usable(card, belief, observed):
-            card, claim = None, replace(claim, look="read")
+            card, claim = None, claim.to_read()
         return Seen(
             claim=claim,
             policy=self.policy,
@@ -122,7 +118,6 @@ class Reconciler:
             found=observed.found,
             twin=observed.twin,
             recovering=observed.recovering,
-            restoring=observed.restoring,
         )
 
     # -- decide, act -------------------------------------------------------------------------------------------------
@@ -130,7 +125,7 @@ class Reconciler:
         rounds = 0
         for _ in range(MAX_STEPS):
             try:
-                if seen.belief and seen.notes and seen.fresh and seen.names:
+                if seen.belief and seen.notes and seen.fresh and seen.names and seen.card != GONE:
                     seen = judge_notes(seen)  # once, before the next write changes the card that tells
                 step = decide(seen)
                 if isinstance(step, steps.Finish):
@@ -226,4 +221,4 @@ def _to_read_again(seen: Seen) -> Seen:
     seen = replace(seen, names_fresh=False)
     if seen.belief is None:
         return seen
-    return replace(seen, card=None, fresh=False, claim=replace(seen.claim, look="read"))
+    return replace(seen, card=None, fresh=False, claim=seen.claim.to_read())

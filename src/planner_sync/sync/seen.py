@@ -97,13 +97,17 @@ class Seen:
     twin: Card | None = None
     owner: Owner | None = None
     recovering: bool = False
-    restoring: bool = False
     done_notes: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
 
     @property
     def task_id(self) -> str:
         return self.claim.task_id
+
+    @property
+    def restoring(self) -> bool:
+        """Does an operator want back what is missing?"""
+        return self.claim.look == "restore"
 
     @property
     def grave(self) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from planner_sync.graph.gate import Gate
 from planner_sync.graph.planner import Planner
 from planner_sync.settings import Settings
 from planner_sync.store.connection import connect, end_if_cancelled, for_namespace, may_evict
+from planner_sync.store.holds import Holds
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
@@ -32,7 +33,6 @@ from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.bad_ids import BadIds
 from planner_sync.sync.brake import Brake
 from planner_sync.sync.download import Download
-from planner_sync.sync.holds import Holds
 from planner_sync.sync.names import PlanNames
 from planner_sync.sync.people import People
 from planner_sync.sync.reconcile import Reconciler
@@ -104,7 +104,7 @@ class Parts:
             interval=settings.poll_seconds,
             on_marked=self.workers.wake,
         )
-        self.holds = Holds(plans, mapper, repository, self.pending, self.workers.look)
+        self.holds = Holds(plans, mapper, repository, self.pending)
         self.listener = Listener(
             subscribe=pubsub.pubsub,  # type: ignore[attr-defined]
             publish=pubsub.publish,  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@
 -- KEYS[3]  claims    hash    task id -> claim
 -- KEYS[4]  attempts  hash    task id -> claims without a settle
 -- KEYS[5]  said      hash    task id -> "deleted" or "created"
--- KEYS[6]  look      hash    task id -> "read" or "missing"
+-- KEYS[6]  look      hash    task id -> "read", "missing" or "restore"
 -- KEYS[7]  token     string  the last token given
 -- KEYS[8]  batches   hash    worker -> nonce and answer of its last call
 -- KEYS[9]  pause     string  time until which nobody calls Graph (ms)

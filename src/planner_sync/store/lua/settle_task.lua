@@ -8,7 +8,7 @@
 -- KEYS[3]  claims         hash    task id -> claim
 -- KEYS[4]  attempts       hash    task id -> claims without a settle
 -- KEYS[5]  said           hash    task id -> "deleted" or "created"
--- KEYS[6]  look           hash    task id -> "read" or "missing"
+-- KEYS[6]  look           hash    task id -> "read", "missing" or "restore"
 -- KEYS[7]  task           hash    "state", "last", "note <nonce>"…
 -- KEYS[8]  document       string  the document
 -- KEYS[9]  planner id     string  public mapping, task id -> planner id
@@ -30,13 +30,14 @@
 --   "posted": JSON, "state": JSON, "state_moved": JSON, "forget": bool, "bury": bool, "grave": JSON,
 --   "creating_done": bool, "only_same": bool, "trash": [entry, JSON], "release": bool,
 --   "write": "keep"|"leave"|"set"|"delete", "hash": text, "size": bytes,
---   "wrong_type": bool, "due": ms or -1, "keep_said": bool,
+--   "wrong_type": bool, "due": ms or -1, "look": text, "keep_said": bool, "keep_look": bool, "uncounted": bool,
 --   "refusal": JSON or "" to clear, "messages": [[channel, text]], "document_messages": [[channel, text]]}
 -- ARGV[2]  expected  "=" and the bytes that were merged ("size": the first bytes of a document of that length), or ""
 --          when there was no document
 -- ARGV[3]  new       the bytes to write
 --
--- "only_same" gives up the whole order when the document is not the one that was merged; the next look reads the card.
+-- "only_same" gives up the whole order when the document is not the one that was merged, or when an operator has asked
+-- for a restore since the claim ("look" is how the claim was to look); the next look reads the card.
 --
 -- Returns "settled"; "moved" when the document or a mark came in between (it stays due now); "overtaken" when the claim
 -- is lost (the task is marked again); "taken" when the card belongs to another task, or is known to be deleted.
@@ -66,7 +67,8 @@ local current = false
 if redis.call('TYPE', document).ok == 'string' then current = redis.call('GET', document) end
 local same = (current and '=' .. current or '') == ARGV[2]
 if o.size and current then same = #current == o.size and '=' .. string.sub(current, 1, #ARGV[2] - 1) == ARGV[2] end
-if o.only_same and not same then
+local called_back = o.look ~= 'restore' and redis.call('HGET', look, id) == 'restore'
+if o.only_same and (not same or called_back) then
   redis.call('HSETNX', look, id, 'read')
   redis.call('ZADD', pending, now, id)
   redis.call('HDEL', attempts, id)
@@ -110,7 +112,7 @@ if o.bury then
   redis.call('HDEL', old_cards, o.planner_id)
   redis.call('HDEL', orphans, o.planner_id)
   redis.call('DEL', planner_key, redis_key)
-  redis.call('ZADD', deletes, now, id)
+  if not o.uncounted then redis.call('ZADD', deletes, now, id) end
   if o.grave then redis.call('HSET', graves, id, o.grave) end
 end
 if o.forget then
@@ -157,7 +159,7 @@ else
 end
 redis.call('HDEL', attempts, id)
 if not moved then
-  redis.call('HDEL', look, id)
+  if not o.keep_look then redis.call('HDEL', look, id) end
   if not o.keep_said then redis.call('HDEL', said, id) end
 end
 if current then

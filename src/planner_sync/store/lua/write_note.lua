@@ -5,6 +5,7 @@
 -- KEYS[3]  task      hash  what we believe of the task; the note becomes its field "note <nonce>"
 -- KEYS[4]  epochs    hash  plan -> "run id beat"
 -- KEYS[5]  creating  hash  task id -> time of its open create note (ms)
+-- KEYS[6]  look      hash  task id -> "read", "missing" or "restore"
 -- ARGV[1]  id
 -- ARGV[2]  token
 -- ARGV[3]  lease     ms
@@ -13,10 +14,12 @@
 -- ARGV[6]  plan
 -- ARGV[7]  kind      "create", "update" or "delete"; create and delete need the plan's epoch
 --
--- Returns "noted"; "overtaken" when the claim is lost; "recovering" when this Redis does not know the plan.
-local pending, claims, task, epochs, creating = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+-- Returns "noted"; "overtaken" when the claim is lost, or an operator has asked to restore what was to be deleted;
+-- "recovering" when this Redis does not know the plan.
+local pending, claims, task, epochs, creating, look = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local id, token, nonce, plan, kind = ARGV[1], ARGV[2], ARGV[4], ARGV[6], ARGV[7]
 if redis.call('HGET', claims, id) ~= token then return 'overtaken' end
+if kind == 'delete' and redis.call('HGET', look, id) == 'restore' then return 'overtaken' end
 if kind ~= 'update' then
   local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
   local epoch = redis.call('HGET', epochs, plan)

@@ -75,7 +75,7 @@ async def test_deletes_are_counted_within_the_window_only(shelf: Shelf) -> None:
         await shelf.map(f"t{n}", f"card-{n}")
         await shelf.settle(await shelf.marked(f"t{n}"), planner_id=f"card-{n}", bury=True, forget=True)
     await shelf.redis.zadd(shelf.keys.private("deletes", PLAN), {"t1": 1})
-    assert await shelf.plans.recent_deletes(PLAN, 60_000) == 1
+    assert await shelf.plans.recent_deletes(PLAN, 60_000) == {"t2"}
 
 
 async def test_a_name_that_was_sent_is_remembered_for_a_while(shelf: Shelf) -> None:

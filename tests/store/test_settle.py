@@ -237,7 +237,7 @@ async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf:
     assert await shelf.mapper.buried(["card-1", "card-2"]) == {"card-1"}
     assert (await shelf.repository.read("t1")).grave == grave
     assert await shelf.redis.hgetall(shelf.keys.private("trash", "entries")) == {b"t1 card-1": b"{}"}
-    assert await shelf.plans.recent_deletes(PLAN, 60_000) == 1
+    assert await shelf.plans.recent_deletes(PLAN, 60_000) == {"t1"}
     gone = [shelf.keys.task("t1"), shelf.keys.planner_id("t1"), shelf.keys.redis_id("card-1")]
     assert await shelf.redis.exists(*gone) == 0
     assert (await shelf.mapper.all_task_ids(), await shelf.plans.cards(PLAN)) == (frozenset(), {})

@@ -150,7 +150,7 @@ def test_a_humans_delete_takes_the_document_to_the_trash(members: dict[str, Any]
 def test_where_agents_win_a_document_that_was_edited_gets_a_new_card() -> None:
     policy = replace(POLICY, winner="agents")
     order = order_of(decide(known({"title": "Edited"}, card=GONE, fresh=True, policy=policy)))
-    assert (order.bury, order.write, order.due_ms) == (True, "leave", 0)
+    assert (order.bury, order.write, order.due_ms) == (True, "set", 0)
 
 
 # -- the document is missing -----------------------------------------------------------------------------------------

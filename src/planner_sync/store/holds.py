@@ -36,10 +36,10 @@ class Holds:
         if await self.plans.hold(plan_id) is None:
             return None
         tasks = await self._refused(await self._mapped(plan_id))
-        there = await self.repository.read_documents(tasks)
+        missing = await self.repository.missing(tasks)
         await self.plans.end_hold(plan_id, LET_THROUGH_MS)
-        await self.pending.mark([task_id for task_id in tasks if task_id not in there], look="missing")
-        await self.pending.mark(there, look="read")
+        await self.pending.mark(sorted(missing), look="missing")
+        await self.pending.mark([task_id for task_id in tasks if task_id not in missing], look="read")
         return len(tasks)
 
     async def restore(self, plan_id: str) -> int | None:
@@ -50,8 +50,7 @@ class Holds:
         if await self.plans.hold(plan_id) is None:
             return None
         mapped = await self._mapped(plan_id)
-        there = await self.repository.read_documents(mapped)
-        tasks = sorted({*await self._refused(mapped), *(task_id for task_id in mapped if task_id not in there)})
+        tasks = sorted({*await self._refused(mapped), *await self.repository.missing(mapped)})
         await self.pending.mark(tasks, look="restore")
         await self.plans.end_hold(plan_id, 0)
         return len(tasks)

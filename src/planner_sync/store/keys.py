@@ -28,7 +28,7 @@
     {ns}:sync:graves                     hash    task id -> planner id, title and time of the card that was deleted
     {ns}:sync:trash                      zset    trash entry -> time (ms)
     {ns}:sync:trash:entries              hash    trash entry -> document and card as they were
-    {ns}:sync:deletes:{plan}             zset    task id -> time of a delete that was carried out (ms)
+    {ns}:sync:deletes:{plan}             zset    task id -> time of a delete, carried out or about to be (ms)
     {ns}:sync:holds                      hash    plan -> why it is held
     {ns}:sync:releases                   hash    plan -> time until which an operator lets its deletes through (ms)
     {ns}:sync:epochs                     hash    plan -> "run id<space>beat"

@@ -128,11 +128,17 @@ class Plans:
         at = await self._redis.hget(self._keys.private("makers", plan_id), name)
         return at is not None and int(at) > (await self.moment()).now - window_ms
 
-    async def recent_deletes(self, plan_id: str, window_ms: int) -> int:
-        """How many deletes were carried out in the plan within the window."""
+    async def recent_deletes(self, plan_id: str, window_ms: int) -> set[str]:
+        """The tasks of the plan that were deleted within the window, or are about to be."""
         key, moment = self._keys.private("deletes", plan_id), await self.moment()
         await self._redis.zremrangebyscore(key, "-inf", moment.now - window_ms)
-        return int(await self._redis.zcard(key))
+        return {task_id.decode() for task_id in await self._redis.zrange(key, 0, -1)}
+
+    async def note_deletes(self, plan_id: str, task_ids: Iterable[str]) -> None:
+        """These tasks are about to be deleted."""
+        now = (await self.moment()).now
+        if scores := dict.fromkeys(task_ids, now):
+            await self._redis.zadd(self._keys.private("deletes", plan_id), scores)
 
     async def hold(self, plan_id: str) -> dict[str, Any] | None:
         """Why deletes of the plan are held, None when they are not."""

@@ -233,16 +233,26 @@ class TaskRepository:
             found.update((task_id, text) for task_id, text in zip(ids, texts, strict=True) if text is not None)
         return found
 
-    async def count_missing(self, task_ids: Sequence[str]) -> int:
-        """How many of these ids have no document now."""
-        return len(task_ids) - await self._count_existing(task_ids)
+    async def to_restore(self, task_ids: Sequence[str]) -> set[str]:
+        """Those of these tasks that an operator wants back."""
+        if not task_ids:
+            return set()
+        looks = await self._redis.hmget(self._keys.private("look"), list(task_ids))
+        return {task_id for task_id, look in zip(task_ids, looks, strict=True) if look == b"restore"}
 
-    async def _count_existing(self, task_ids: Sequence[str]) -> int:
-        existing = 0
+    async def missing(self, task_ids: Sequence[str]) -> set[str]:
+        """Those of these ids that have no document now, whatever its type."""
+        found: set[str] = set()
         for start in range(0, len(task_ids), READ_IN_ONE):
             ids = task_ids[start : start + READ_IN_ONE]
-            existing += await self._redis.exists(*(self._keys.document(task_id) for task_id in ids))
-        return existing
+            if len(ids) == await self._redis.exists(*(self._keys.document(task_id) for task_id in ids)):
+                continue
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for task_id in ids:
+                    pipe.exists(self._keys.document(task_id))
+                answers = await pipe.execute()
+            found.update(task_id for task_id, exists in zip(ids, answers, strict=True) if not exists)
+        return found
 
 
 def _notes(beliefs: Mapping[bytes, bytes]) -> Iterable[Note]:

@@ -252,9 +252,9 @@ class Actor:
         now = (await self.plans.moment()).now
         await asyncio.gather(self.vitals.count(name), self.vitals.lag("upload", now - seen.claim.due))
 
-    async def ask_brake(self, seen: Seen, side: Side, vanished: int | None = None) -> None:
+    async def ask_brake(self, seen: Seen, side: Side) -> None:
         """Raises Refusal (held) when deletes of the plan are held."""
-        if await self.brake.stops(seen.plan_id, side, vanished):
+        if await self.brake.stops(seen.plan_id, side, [seen.task_id] if side == "planner" else ()):
             raise Refusal("held", f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once")
 
 

@@ -294,8 +294,8 @@ class Download:
 
     async def _bury(self, listing: Listing, gone: Sequence[str]) -> None:
         await self.planner.read_plan(listing.plan_id, interactive=False)
-        held = await self.brake.stops(listing.plan_id, "planner", len(gone))
         owners = await self.mapper.task_ids(gone)
+        held = await self.brake.stops(listing.plan_id, "planner", list(owners.values()))
         before = self._listed.get(listing.plan_id, frozenset())
         observed = Observed(card=GONE, began=listing.began, may_bury=not held)
         for start in range(0, len(gone), CHUNK):

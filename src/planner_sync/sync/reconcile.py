@@ -132,7 +132,7 @@ class Reconciler:
                     return step.order
                 if isinstance(step, steps.BuryCard):
                     if not observed.may_bury:
-                        await self.actor.ask_brake(seen, "planner", 1)
+                        await self.actor.ask_brake(seen, "planner")
                     return step.order
                 seen = await self.actor.act(seen, step)
             except Refusal as refusal:

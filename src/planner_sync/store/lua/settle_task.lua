@@ -21,7 +21,7 @@
 -- KEYS[16] graves         hash    task id -> the card that was deleted
 -- KEYS[17] trash          zset    trash entry -> time (ms)
 -- KEYS[18] trash entries  hash    trash entry -> document and card as they were
--- KEYS[19] deletes        zset    task id -> time of a delete that was carried out (ms), of the plan
+-- KEYS[19] deletes        zset    task id -> time of a delete (ms), of the plan
 -- KEYS[20] refusals       hash    task id -> refusal
 -- KEYS[21] hashes         hash    task id -> hash of the document last looked at
 -- KEYS[22] missing        hash    task id -> time since which its document is missing (ms)

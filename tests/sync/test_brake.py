@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from planner_sync.sync.brake import Brake
 from tests.store.shelf import PLAN, Shelf
 from tests.sync.test_holds import held
-from tests.sync.world import World
+from tests.sync.world import PATIENCE, World
 
 pytestmark = pytest.mark.contract("§6 More than `MAX_DELETE_RATIO` … vanish at once")
 TASKS = 10
@@ -80,6 +80,13 @@ async def test_deletes_that_come_one_by_one_count_together(shelf: Shelf) -> None
     assert await brake(shelf).stops(PLAN, "agents")
 
 
+async def test_the_share_is_of_the_tasks_that_there_were_before(shelf: Shelf) -> None:
+    for n in range(2):
+        await bury(shelf, n)
+    await shelf.redis.delete(shelf.keys.document("t2"))
+    assert not await brake(shelf, 0.3, 2).stops(PLAN, "agents")
+
+
 async def test_cards_that_are_found_gone_one_by_one_count_together(shelf: Shelf) -> None:
     stopped = [await brake(shelf).stops(PLAN, "planner", [f"t{n}"]) for n in range(5)]
     assert stopped == [False, False, False, True, True]
@@ -147,21 +154,18 @@ async def test_documents_that_vanish_without_a_message_are_held(make_world: Any)
 async def test_edits_of_many_deleted_cards_do_not_slip_past_the_brake(make_world: Any) -> None:
     """Each look finds its own card gone, long before a pass could count them."""
     world = await make_world(MAX_DELETE_COUNT="3", POLL_SECONDS="3600")
-    service = await world.start()
+    service = world.service()
     for n in range(12):
-        await world.write(f"t{n}", "created", title=f"Task {n}")
-    ids = [await world.until_uploaded(f"t{n}") for n in range(12)]
-    for planner_id in ids:
+        await world.set(f"t{n}", title=f"Task {n}")
+    await world.settle(service)
+    for planner_id in world.cards():
         world.human.delete(planner_id)
     for n in range(12):
         await world.change(f"t{n}", percentComplete=50)
-
-    async def held_plan() -> bool:
-        return len((await service.vitals.snapshot()).holds) == 1 and not await world.redis.zcount(
-            world.keys.private("pending"), 0, "+inf"
-        )
-
-    await world.until(held_plan, "the hold")
+    parts = await service._opened()
+    await parts.rounds.sweep_once()
+    await parts.workers.drain(PATIENCE)
+    assert len((await service.vitals.snapshot()).holds) == 1
     assert len([n for n in range(12) if await world.find(f"t{n}")]) >= 9
 
 

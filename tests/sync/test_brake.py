@@ -155,18 +155,16 @@ async def test_edits_of_many_deleted_cards_do_not_slip_past_the_brake(make_world
     """Each look finds its own card gone, long before a pass could count them."""
     world = await make_world(MAX_DELETE_COUNT="3", POLL_SECONDS="3600")
     service = world.service()
-    for n in range(12):
-        await world.set(f"t{n}", title=f"Task {n}")
+    ids = [world.human.create(title=f"Task {n}")["id"] for n in range(12)]
     await world.settle(service)
-    for planner_id in world.cards():
+    for planner_id in ids:
         world.human.delete(planner_id)
-    for n in range(12):
-        await world.change(f"t{n}", percentComplete=50)
+        await world.change(f"planner-{planner_id}", percentComplete=50)
     parts = await service._opened()
     await parts.rounds.sweep_once()
     await parts.workers.drain(PATIENCE)
     assert len((await service.vitals.snapshot()).holds) == 1
-    assert len([n for n in range(12) if await world.find(f"t{n}")]) >= 9
+    assert len([planner_id for planner_id in ids if await world.find(f"planner-{planner_id}")]) >= 9
 
 
 async def test_edits_go_on_while_deletes_are_held(make_world: Any) -> None:

@@ -1,5 +1,7 @@
 """Pending and claims: work that is neither lost nor done by two at once."""
 
+from typing import Any
+
 import pytest
 
 from planner_sync.store.pending import CLAIM_MS, MAX_ATTEMPTS, PARK_MS, Pending
@@ -211,3 +213,19 @@ async def test_a_key_that_is_there_takes_back_that_it_was_deleted(shelf: Shelf) 
     await shelf.pending.mark(["t1"], word="deleted")
     await shelf.settle(await shelf.claim(), expected=b"{}", keep_said=True)
     assert (await shelf.marked()).said == ""
+
+
+@pytest.mark.parametrize(
+    ("looks", "stands"),
+    [
+        (("read", "missing"), "missing"),
+        (("missing", "read"), "missing"),
+        (("missing", "restore"), "restore"),
+        (("restore", "missing"), "restore"),
+        (("restore", "read", ""), "restore"),
+    ],
+)
+async def test_of_several_looks_the_strongest_stands(shelf: Shelf, looks: tuple[Any, ...], stands: str) -> None:
+    for look in looks:
+        await shelf.pending.mark(["t1"], look=look)
+    assert (await shelf.claim()).look == stands

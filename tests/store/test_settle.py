@@ -225,6 +225,31 @@ async def test_an_orphan_that_finds_its_task_is_none_any_more(shelf: Shelf) -> N
     assert await shelf.plans.orphans(PLAN) == {}
 
 
+@pytest.mark.parametrize("keep", [True, False])
+async def test_how_to_look_is_kept_until_a_look_comes_to_an_end(shelf: Shelf, keep: bool) -> None:
+    await shelf.pending.mark(["t1"], look="restore")
+    await shelf.settle(await shelf.claim(), due_ms=0, keep_look=keep)
+    assert await shelf.private("look", "t1") == ("restore" if keep else None)
+
+
+async def test_a_burial_that_was_decided_before_a_restore_does_not_happen(shelf: Shelf) -> None:
+    await shelf.set("t1", A)
+    await shelf.map("t1", "card-1")
+    claim = await shelf.marked()
+    await shelf.pending.mark(["t1"], look="restore")
+    order = {**CARD, "bury": True, "forget": True, "only_same": True, "expected": A, "write": "delete"}
+    assert await shelf.settle(claim, **order) == "moved"
+    assert await shelf.get() == A
+    assert (await shelf.claim()).look == "restore"
+
+
+async def test_a_delete_that_was_decided_before_a_restore_is_not_sent(shelf: Shelf) -> None:
+    await shelf.know_plan()
+    claim = await shelf.marked()
+    await shelf.pending.mark(["t1"], look="restore")
+    assert (await shelf.note(claim, "delete"), await shelf.note(claim)) == ("overtaken", "noted")
+
+
 # -- the end of a task -----------------------------------------------------------------------------------------------
 @pytest.mark.contract("§6 Human deletes the card")
 async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf: Shelf) -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from planner_sync.store.holds import Holds
 from planner_sync.sync.service import Service
+from tests.store.shelf import Shelf
 from tests.sync.world import World
 
 TASKS, DELETED = 8, 6
@@ -26,6 +28,18 @@ async def held(make_world: Any, side: str) -> tuple[World, Service]:
             await world.publish("deleted", f"t{n}")
     await world.until(lambda: [m["code"] for m in world.said("failed")] == ["held"] * DELETED, "the hold")
     return world, service
+
+
+def holds(world: World) -> Holds:
+    """What an operator has, in a process that knows Redis alone."""
+    shelf = Shelf(world.redis, world.keys.namespace)
+    return Holds(shelf.plans, shelf.mapper, shelf.repository, shelf.pending)
+
+
+async def all_is_back(world: World) -> bool:
+    cards = world.cards()
+    found = [await world.find(f"t{n}") for n in range(TASKS)]
+    return len(cards) == TASKS and all(document and document.get("plannerId") in cards for document in found)
 
 
 async def documents(world: World) -> int:
@@ -66,3 +80,66 @@ async def test_where_nothing_is_held_there_is_nothing_to_end(world: World) -> No
     service = world.service()
     assert await service.release(world.emulator.plan_id) is None
     assert await service.restore(world.emulator.plan_id) is None
+
+
+@pytest.mark.contract("§6 The process is killed at any instant")
+@pytest.mark.parametrize("side", ["agents", "planner"])
+async def test_a_restore_needs_no_service_and_the_next_one_carries_it_out(make_world: Any, side: str) -> None:
+    world, _ = await held(make_world, side)
+    await world.stop()
+    assert await holds(world).restore(world.emulator.plan_id) == DELETED
+    await world.forget_claims()
+    await world.start()
+    await world.until(lambda: all_is_back(world), "documents and cards")
+
+
+@pytest.mark.contract("§6 The process is killed at any instant")
+@pytest.mark.parametrize("side", ["agents", "planner"])
+async def test_a_restore_that_is_killed_in_the_middle_is_finished_by_the_next_process(
+    make_world: Any, side: str
+) -> None:
+    world, _ = await held(make_world, side)
+    await world.stop()
+    await holds(world).restore(world.emulator.plan_id)
+    await Shelf(world.redis, world.keys.namespace).pending.claim(DELETED)  # by a process that ends with it
+    await world.forget_claims()
+    await world.start()
+    await world.until(lambda: all_is_back(world), "documents and cards")
+    assert world.said("deleted") == []
+
+
+@pytest.mark.parametrize("side", ["agents", "planner"])
+async def test_a_restore_waits_for_a_plan_that_cannot_be_read(make_world: Any, side: str) -> None:
+    world, service = await held(make_world, side)
+    world.human.unreadable(plan_id=world.emulator.plan_id)
+    await service.restore(world.emulator.plan_id)
+
+    async def looked() -> bool:
+        refusals = await Shelf(world.redis, world.keys.namespace).repository.refusals()
+        return len([text for text in refusals.values() if '"held"' not in text]) == DELETED
+
+    await world.until(looked, "a look at each")
+    world.human.readable(plan_id=world.emulator.plan_id)
+    await Shelf(world.redis, world.keys.namespace).pending.mark([f"t{n}" for n in range(DELETED)])
+    await world.until(lambda: all_is_back(world), "documents and cards")
+
+
+async def test_a_restore_brings_back_what_no_look_has_found_missing_yet(make_world: Any) -> None:
+    world, _ = await held(make_world, "agents")
+    await world.stop()
+    await world.redis.delete(world.keys.document("t7"))
+    assert await holds(world).restore(world.emulator.plan_id) == DELETED + 1
+
+
+async def test_a_restored_card_comes_back_in_its_bucket_when_that_is_gone_too(make_world: Any) -> None:
+    world = await make_world(MAX_DELETE_COUNT="0", MAX_DELETE_RATIO="0", bucket_delete="delete_tasks")
+    service = await world.start()
+    bucket = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Ideas")["id"]
+    await world.set("t0", title="Task 0", bucketId=bucket)
+    await world.publish("created", "t0")
+    await world.until_uploaded("t0")
+    world.human.delete_bucket(bucket_id=bucket)
+    await world.until(lambda: world.said("failed", "t0"), "the hold")
+    await service.restore(world.emulator.plan_id)
+    await world.until(lambda: world.cards(), "the card")
+    assert world.card("Task 0")["bucketId"] == world.emulator.bucket_ids()["Ideas"]

@@ -64,16 +64,10 @@ async def test_a_release_carries_the_deletes_out(make_world: Any, side: str) -> 
 async def test_a_restore_brings_back_what_is_missing(make_world: Any, side: str) -> None:
     world, service = await held(make_world, side)
     assert await service.restore(world.emulator.plan_id) == DELETED
-
-    async def back() -> bool:
-        return await documents(world) == len(world.cards()) == TASKS
-
-    await world.until(back, "documents and cards")
+    await world.until(lambda: all_is_back(world), "documents and cards")
     titles = sorted(card["title"] for card in world.cards().values())
     assert titles == [f"Task {n}" for n in range(TASKS)]
-    for n in range(TASKS):
-        document = await world.document(f"t{n}")
-        assert (document["private"], document["plannerId"] in world.cards()) == (n, True)
+    assert [(await world.document(f"t{n}"))["private"] for n in range(TASKS)] == list(range(TASKS))
 
 
 async def test_where_nothing_is_held_there_is_nothing_to_end(world: World) -> None:

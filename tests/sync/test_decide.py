@@ -13,10 +13,12 @@ from planner_sync.sync.seen import GONE
 from planner_sync.sync.steps import (
     BuryCard,
     DeleteCard,
+    Finish,
     PatchDetails,
     PatchTask,
     ReadCard,
     ReadDetails,
+    ReadNames,
     TakeCard,
 )
 from planner_sync.task import Value
@@ -163,6 +165,13 @@ def test_a_card_of_nobody_gets_its_document() -> None:
     order = order_of(decide(seen(None, card=card(), names=NAMES, claim={"task_id": IMPORT_ID})))
     text = json.loads(order.new)
     assert (order.write, text["id"], text["title"], text["plannerId"]) == ("set", IMPORT_ID, "T", "card")
+
+
+def test_a_card_in_a_bucket_that_nobody_knows_has_the_names_read_again() -> None:
+    there = card(atoms={**ATOMS, "bucketId": "new"})
+    imported = {"card": there, "names": NAMES, "claim": {"task_id": IMPORT_ID}}
+    assert decide(seen(None, **imported)) == ReadNames(fresh=True)
+    assert isinstance(decide(seen(None, **imported, names_fresh=True)), Finish)
 
 
 def test_a_document_that_is_missing_without_a_word_is_waited_for() -> None:

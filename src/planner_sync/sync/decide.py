@@ -312,6 +312,8 @@ def _decide_missing(seen: Seen) -> Step:
             return Finish(outcome.forgotten(seen))
         if seen.names is None:
             return ReadNames()
+        if _unknown_ids(seen.card.atoms, seen.names) and not seen.names_fresh:
+            return ReadNames(fresh=True)
         return Finish(outcome.imported(seen, seen.card, seen.names))
     if seen.card == GONE:
         by: Literal["agent", "planner"] = "agent" if seen.claim.said == "deleted" else "planner"

@@ -194,3 +194,26 @@ async def test_garbage_on_the_channel_harms_nobody(make_world: Any, message: byt
     await world.write("t", "created", title="After")
     await world.until(lambda: len(world.cards()) == 1)
     assert (await service.vitals.snapshot()).counters.get("messages ignored", 0) <= 1
+
+
+@pytest.mark.contract("§4 bucket or bucketId")
+async def test_a_bucket_that_a_human_has_just_deleted_is_made_again_by_its_name(world: World, service: Service) -> None:
+    bucket = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Ideas")["id"]
+    await world.set("first", title="First", bucket="Ideas")
+    await world.settle(service)
+    world.human.delete_bucket(bucket_id=bucket)
+    await world.set("second", title="Second", bucket="Ideas")
+    await world.settle(service)
+    assert world.card("Second")["bucketId"] == world.emulator.bucket_ids()["Ideas"]
+
+
+@pytest.mark.contract("§4 rule: refused as a whole")
+async def test_what_planner_refuses_is_asked_and_said_once(world: World, service: Service) -> None:
+    world.emulator.faults.add("status", status=400, method="POST", path="/planner/tasks", times=None)
+    await world.set("bad", title="Bad")
+    await world.settle(service)
+    world.emulator.forget_requests()
+    for _ in range(3):
+        await world.settle(service)
+    assert [call for call in world.emulator.requests() if call["path"] == "/planner/tasks"] == []
+    assert [message["code"] for message in world.said("failed")] == ["refused_by_planner"]

@@ -216,6 +216,7 @@ class Actor:
             done = seen if kind == "create" else _without(seen, nonce)
             raise Trouble(done, error, creating=kind == "create") from error
         except GraphError as error:
+            seen = replace(seen, not_created=seen.not_created or kind == "create")
             raise Trouble(_without(seen, nonce), error) from error
 
     async def _record(

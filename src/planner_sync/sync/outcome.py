@@ -148,7 +148,8 @@ def refused(seen: Seen, refusal: Refusal) -> Order:
     before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
     order = _left(seen, due_ms=HOUR_MS if retrying else -1)
     order.refusal = json.dumps({**kept, "at": seen.claim.now})
-    if any(before.get(name) != value for name, value in kept.items()):
+    same = kept.keys() - ({"reason"} if refusal.code == "refused_by_planner" else set())  # each has a request id
+    if any(before.get(name) != kept[name] for name in same):
         order.messages.append(_failed(seen, refusal.code, refusal.reason, retrying))
     return order
 
@@ -284,6 +285,7 @@ def _left(seen: Seen, due_ms: int) -> Order:
         etags=belief.etags if belief else "",
         state=belief.dump() if belief else None,
         notes_done=seen.done_notes,
+        creating_done=seen.not_created,
         write="leave",
         expected=seen.stored.text,
         size=seen.stored.size,

@@ -122,7 +122,7 @@ class Reconciler:
 
     # -- decide, act -------------------------------------------------------------------------------------------------
     async def _run(self, seen: Seen, observed: Observed) -> Order:
-        rounds = 0
+        rounds, doubted = 0, False
         for _ in range(MAX_STEPS):
             try:
                 if seen.belief and seen.notes and seen.fresh and seen.names and seen.card != GONE:
@@ -146,6 +146,11 @@ class Reconciler:
                 if again and rounds < MAX_ROUNDS:
                     rounds += 1
                     seen = _to_read_again(seen)
+                    continue
+                if isinstance(error, Rejected) and not doubted:
+                    doubted = True  # a bucket that we know by its name may be gone, and the name may be another's
+                    self.actor.names.forget(seen.plan_id)
+                    seen = replace(_to_read_again(seen), names=None)
                     continue
                 order = await self._give_back(seen, error, trouble.creating)
                 # Nothing was made, and no earlier note is open: imports into the plan need not wait for this task.

@@ -77,7 +77,8 @@ class Seen:
 
     `card` is the card (GONE, or None while it was not read), `fresh` says that task and details were read after the
     claim. `twin` is a card without a task that may be the one of this document, after Redis was lost. `done_notes` end
-    with the look, `written` (of what this look has sent) only when the card that came back is merged.
+    with the look, `written` (of what this look has sent) only when the card that came back is merged; `not_created`
+    says that a create of this look has provably made no card.
     """
 
     claim: Claim
@@ -99,6 +100,7 @@ class Seen:
     recovering: bool = False
     done_notes: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
+    not_created: bool = False
 
     @property
     def task_id(self) -> str:

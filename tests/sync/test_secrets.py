@@ -20,7 +20,7 @@ async def test_no_token_is_in_redis_or_the_log(world: World, caplog: pytest.LogC
     await world.change("t", title="Other")
     await world.settle(service)
     dump = await everything(world)
-    assert b"Task" in dump
+    assert b"Other" in dump
     assert world.emulator.token.encode() not in dump
     assert "Bearer" not in dump.decode("utf-8", "replace")
     assert world.emulator.token not in caplog.text

@@ -242,6 +242,10 @@ def refuse(name: str, value: Any, rule: str, code: Code = "bad_field") -> Refusa
 
 def show(value: Any) -> str:
     """A value for people: as JSON, at most 60 characters of it, nothing in it that could act on a terminal."""
-    text = json.dumps(value, ensure_ascii=False)
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:SHOWN_MAX])
-    return shown + "…" if len(text) > SHOWN_MAX else shown
+    return printable(json.dumps(value, ensure_ascii=False), SHOWN_MAX)
+
+
+def printable(text: str, most: int) -> str:
+    """At most so many characters of a text, nothing in it that could act on a terminal."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
+    return shown + "…" if len(text) > most else shown

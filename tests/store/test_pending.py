@@ -1,7 +1,5 @@
 """Pending and claims: work that is neither lost nor done by two at once."""
 
-from typing import Any
-
 import pytest
 
 from planner_sync.store.pending import CLAIM_MS, MAX_ATTEMPTS, PARK_MS, Pending
@@ -179,6 +177,8 @@ async def test_a_claim_says_when_something_is_due_next(shelf: Shelf) -> None:
         pytest.param("read", "missing", "missing", id="missing counts more"),
         pytest.param("missing", "read", "missing", id="read takes nothing back"),
         pytest.param("read", "", "read", id="a plain mark takes nothing back"),
+        pytest.param("missing", "restore", "restore", id="a restore counts most"),
+        pytest.param("restore", "missing", "restore", id="nothing takes a restore back"),
     ],
 )
 async def test_how_to_look_is_kept_until_the_task_settles(shelf: Shelf, first: str, second: str, look: str) -> None:
@@ -215,17 +215,13 @@ async def test_a_key_that_is_there_takes_back_that_it_was_deleted(shelf: Shelf) 
     assert (await shelf.marked()).said == ""
 
 
-@pytest.mark.parametrize(
-    ("looks", "stands"),
-    [
-        (("read", "missing"), "missing"),
-        (("missing", "read"), "missing"),
-        (("missing", "restore"), "restore"),
-        (("restore", "missing"), "restore"),
-        (("restore", "read", ""), "restore"),
-    ],
-)
-async def test_of_several_looks_the_strongest_stands(shelf: Shelf, looks: tuple[Any, ...], stands: str) -> None:
-    for look in looks:
-        await shelf.pending.mark(["t1"], look=look)
-    assert (await shelf.claim()).look == stands
+async def test_a_parked_task_is_freed_with_all_its_attempts_before_it(shelf: Shelf) -> None:
+    await shelf.pending.mark(["t1"])
+    for _ in range(MAX_ATTEMPTS):
+        await shelf.claim()
+        await shelf.expire()
+    assert len((await shelf.pending.claim(1)).parked) == 1
+    await shelf.pending.free(["t1"])
+    for _ in range(MAX_ATTEMPTS):
+        await shelf.claim()
+        await shelf.expire()

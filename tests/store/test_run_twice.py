@@ -72,6 +72,14 @@ async def a_claim_that_is_held_for_longer(shelf: Shelf) -> None:
     assert await shelf.pending.renew(claim)
 
 
+@case("free_tasks")
+async def a_retry(shelf: Shelf) -> None:
+    await shelf.marked()
+    await shelf.expire()
+    shelf.scripts.arm()
+    await shelf.pending.free(["t1"])
+
+
 @case("claim_tasks")
 async def a_claim_of_what_is_due(shelf: Shelf) -> None:
     await shelf.pending.mark([f"t{n}" for n in range(5)])

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from planner_sync.settings import Settings
+from planner_sync.store.report import status
 from planner_sync.store.vitals import PlanVitals, Snapshot
-from planner_sync.web.health import health, status
+from planner_sync.web.health import health
 
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
 ELSEWHERE = "AAAAAAAAAAAAAAAAAAAAAAAAAAA1"
@@ -105,7 +106,7 @@ def test_status_shows_backlog_lags_plans_refusals_and_counters():
             refusals={"t1": {"code": "limit", "reason": "title: too long", "retrying": False}},
             counters={"uploads": 7},
         ),
-        SETTINGS,
+        SETTINGS.plan_ids,
     )
 
     assert (body["backlog"], body["oldestPendingMs"]) == (2, 1500)
@@ -118,7 +119,7 @@ def test_status_shows_backlog_lags_plans_refusals_and_counters():
 
 
 def test_status_names_a_plan_that_had_no_pass_yet_and_no_plan_outside_the_list():
-    body = status(replace(WELL, plans={ELSEWHERE: PlanVitals(cards=1)}), SETTINGS)
+    body = status(replace(WELL, plans={ELSEWHERE: PlanVitals(cards=1)}), SETTINGS.plan_ids)
 
     assert body["plans"] == {
         PLAN: {
@@ -134,4 +135,4 @@ def test_status_names_a_plan_that_had_no_pass_yet_and_no_plan_outside_the_list()
 
 
 def test_what_is_due_in_the_future_is_not_old():
-    assert status(replace(WELL, backlog=1, oldest_due=NOW + 9), SETTINGS)["oldestPendingMs"] == 0
+    assert status(replace(WELL, backlog=1, oldest_due=NOW + 9), SETTINGS.plan_ids)["oldestPendingMs"] == 0

@@ -64,6 +64,7 @@ class Pending:
         self._worker = worker
         private = keys.private
         self._marking = [private("pending"), private("marks"), private("claims"), private("said"), private("look")]
+        self._freeing = [*self._marking[:3], private("attempts")]
         self._claiming = [
             *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
             *(private(name) for name in ("token", "batches", "pause")),
@@ -73,6 +74,11 @@ class Pending:
         """Say that these tasks must be looked at, now."""
         if ids := list(task_ids):
             await self._scripts["mark_tasks"](self._marking, [uuid.uuid4().hex, word, look, *ids])
+
+    async def free(self, task_ids: Iterable[str]) -> None:
+        """Look at these tasks now, as if none had ever been parked."""
+        if ids := list(task_ids):
+            await self._scripts["free_tasks"](self._freeing, [uuid.uuid4().hex, *ids])
 
     async def claim(self, most: int, task_ids: Iterable[str] | None = None) -> Batch:
         """Take up to `most` tasks that are due; or, of the given ones, those that nobody holds."""

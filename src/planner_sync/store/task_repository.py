@@ -132,7 +132,7 @@ class TaskRepository:
         keys = [private("pending"), private("claims"), self._keys.task(claim.task_id), private("epochs")]
         answer = await self._scripts["write_note"](
             [*keys, private("creating", plan_id), private("look")],
-            [claim.task_id, claim.token, SEND_MS, nonce, body, plan_id, kind]
+            [claim.task_id, claim.token, SEND_MS, nonce, body, plan_id, kind],
         )
         return str(answer.decode())
 

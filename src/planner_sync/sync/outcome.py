@@ -16,8 +16,8 @@ from planner_sync.store.task_repository import Channel, Order, document_hash
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Conflict, Merged
-from planner_sync.sync.renewal import renewed
 from planner_sync.sync.rendering import Wanted, fields_of, render, show_atom, shown_fields
+from planner_sync.sync.renewal import renewed
 from planner_sync.sync.seen import Seen
 from planner_sync.task import PRIORITY_DEFAULT, Document, Value
 
@@ -183,9 +183,7 @@ def waiting(seen: Seen) -> Order:
     return replace(_left(seen, due_ms=-1), refusal=None)
 
 
-def buried(
-    seen: Seen, belief: Belief, names: Names, by: Literal["agent", "planner"], *, edited: bool = False
-) -> Order:
+def buried(seen: Seen, belief: Belief, names: Names, by: Literal["agent", "planner"], *, edited: bool = False) -> Order:
     """The card is gone: document and card go to the trash, the mapping ends, the card is known to be deleted."""
     last = seen.stored.text if seen.stored.text is not None else seen.stored.last
     entry = {

@@ -13,7 +13,7 @@ from planner_sync.sync.meaning import Reading
 from planner_sync.sync.merge import NO_OPINION
 from planner_sync.sync.rendering import Wanted, fields_of, render
 from planner_sync.sync.seen import Seen
-from planner_sync.task import Document, priority_word
+from planner_sync.task import Document
 
 NOTHING_READ = Reading(NO_OPINION, (), {})
 
@@ -39,11 +39,7 @@ def _nothing(belief: Belief) -> Document:
 
 def _of_card(belief: Belief, names: Names) -> dict[str, Any]:
     shown = frozenset(fields_of(frozenset(belief.base), names)) - {"bucketId"}
-    fields = render(dialects.new_document(), NOTHING_READ, Wanted(belief.base, (), names, shown, frozenset()))
-    priority = belief.base.get("priority")
-    if "priority" in fields and isinstance(priority, int) and priority_word(priority).write != priority:
-        fields["priority"] = priority  # no word stands for it
-    return fields
+    return render(dialects.new_document(), NOTHING_READ, Wanted(belief.base, (), names, shown, frozenset()))
 
 
 def _bucket_by_name(document: Document, belief: Belief, names: Names) -> dict[str, Any]:

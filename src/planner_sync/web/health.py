@@ -1,11 +1,9 @@
-"""What /api/health and /api/status say of the signs of life. Pure: no Redis, no clock, no HTTP.
+"""What /api/health says of the signs of life. Pure: no Redis, no clock, no HTTP.
 
-Health is for anybody, so it holds words from a short list and nothing else; status is for whoever has the key.
+Health is for anybody, so it holds words from a short list and nothing else.
 """
 
 import math
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from planner_sync.settings import Settings
@@ -40,26 +38,6 @@ def health(snapshot: "Snapshot | None", settings: Settings) -> tuple[int, dict[s
         return 503, {"status": "unhealthy", "checks": checks}
     status = "healthy" if set(checks.values()) == {"ok"} else "degraded"
     return 200, {"status": status, "checks": checks}
-
-
-def status(snapshot: "Snapshot", settings: Settings) -> dict[str, Any]:
-    """The body of /api/status. Names that end in `At` are UTC ISO 8601 or null, those in `Ms` milliseconds."""
-    return {
-        "backlog": snapshot.backlog,
-        "oldestPendingMs": None if snapshot.oldest_due is None else max(0, snapshot.now - snapshot.oldest_due),
-        "lagsMs": {direction: _percentiles(lags) for direction, lags in snapshot.lags.items()},
-        "pollAt": _iso(snapshot.polled_at),
-        "graph": {
-            "okAt": _iso(snapshot.graph_ok_at),
-            "failedAt": _iso(snapshot.graph_failed_at),
-            "code": snapshot.graph_code or None,
-        },
-        "listeners": {instance: _iso(at) for instance, at in sorted(snapshot.listeners.items())},
-        "plans": {plan_id: _plan(snapshot, plan_id) for plan_id in settings.plan_ids},
-        "refused": snapshot.refused,
-        "refusals": [{"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())],
-        "counters": dict(sorted(snapshot.counters.items())),
-    }
 
 
 def _graph(snapshot: "Snapshot", settings: Settings) -> Check:
@@ -102,29 +80,3 @@ def _interval(snapshot: "Snapshot", settings: Settings) -> float:
 
 def _age(snapshot: "Snapshot", at: int | None) -> float:
     return math.inf if at is None else snapshot.now - at
-
-
-def _plan(snapshot: "Snapshot", plan_id: str) -> dict[str, Any]:
-    plan = snapshot.plans.get(plan_id)
-    return {
-        "passAt": _iso(plan.pass_at) if plan else None,
-        "tookMs": plan.took_ms if plan else None,
-        "cards": plan.cards if plan else None,
-        "leftOut": plan.left_out if plan else 0,
-        "error": plan.error if plan else None,
-        "errorAt": _iso(plan.error_at) if plan else None,
-        "hold": snapshot.holds.get(plan_id),
-    }
-
-
-def _percentiles(lags: Sequence[int]) -> dict[str, int | None]:
-    """Nearest rank; null without a value."""
-    ranked = sorted(lags)
-    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
-    return {name: ranked[math.ceil(share * len(ranked)) - 1] if ranked else None for name, share in shares.items()}
-
-
-def _iso(ms: int | None) -> str | None:
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

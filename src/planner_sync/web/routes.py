@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from planner_sync.settings import Settings
-from planner_sync.web.health import health, status
+from planner_sync.store.report import status
+from planner_sync.web.health import health
 
 if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
     from planner_sync.store.vitals import Vitals
@@ -94,7 +95,7 @@ async def answer_status(backing: Backing, request: Request) -> Response:
     snapshot = await backing.vitals.snapshot_within(REDIS_SECONDS)
     if snapshot is None:
         return problem(503, "Service Unavailable", "Redis does not answer.")
-    return json_response(200, status(snapshot, backing.settings))
+    return json_response(200, status(snapshot, backing.settings.plan_ids))
 
 
 async def answer_release(backing: Backing, request: Request) -> Response:

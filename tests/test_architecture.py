@@ -30,6 +30,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
         *("planner_sync.errors", "planner_sync.task", "planner_sync.dialects"),
         *("planner_sync.store", "planner_sync.agents"),
     ),
+    "planner_sync.operators": (
+        *("planner_sync.errors", "planner_sync.task", "planner_sync.urls"),
+        *("planner_sync.store", "planner_sync.operators"),
+    ),
     "planner_sync.web": (
         *("planner_sync.errors", "planner_sync.settings", "planner_sync.urls"),
         *("planner_sync.store", "planner_sync.agents", "planner_sync.web"),
@@ -49,8 +53,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
 # A library, or a part of one -> the modules or rooms that may import it. The longest name that fits counts.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     "redis": ("planner_sync.store", "demo"),
-    "redis.exceptions": ("planner_sync.store", "planner_sync.sync", "planner_sync.agents", "demo"),
+    "redis.exceptions": (
+        *("planner_sync.store", "planner_sync.sync", "planner_sync.agents", "planner_sync.operators"),
+        "demo",
+    ),
     "httpx": ("planner_sync.graph.client", "planner_sync.graph.auth", "demo"),
+    "click": ("planner_sync.operators.command_line",),
     "msal": ("planner_sync.graph.auth",),
     "requests": ("planner_sync.graph.auth",),
     "cryptography": ("planner_sync.graph.auth",),

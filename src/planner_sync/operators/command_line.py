@@ -9,7 +9,7 @@ import functools
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -189,7 +189,10 @@ def _body(entry: Entry) -> dict[str, Any]:
 async def list_failures(desk: Desk) -> Answer:
     """Every task that is not in step, the latest first."""
     snapshot, failures = await desk.vitals.snapshot(details=False), await desk.failures.all()
-    body = [{**asdict(failure), "at": iso(failure.at)} for failure in failures]
+    body = [
+        {"taskId": f.task_id, "code": f.code, "reason": f.reason, "retrying": f.retrying, "at": iso(f.at)}
+        for f in failures
+    ]
     return Answer(body, tables.failures_text(snapshot.now, failures))
 
 

@@ -303,3 +303,11 @@ async def test_a_refusal(shelf: Shelf, refusal: str | None, kept: dict[str, str]
     await shelf.settle(await shelf.marked(), refusal="old")
     await shelf.settle(await shelf.marked(), refusal=refusal)
     assert await shelf.repository.refusals() == kept
+
+
+async def test_a_card_that_is_let_go_can_be_taken_again(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    await shelf.settle(await shelf.marked(), **CARD, bury=True, forget=True, keep_card=True, uncounted=True)
+    assert await shelf.mapper.task_ids(["card-1"]) == {}
+    assert await shelf.mapper.buried(["card-1"]) == frozenset()
+    await shelf.map("t2", "card-1")

@@ -239,3 +239,27 @@ def test_another_id_inside_stays_and_means_nothing() -> None:
     order = order_of(decide(known({"id": "another"}, card=there)))
     assert json.loads(order.new)["id"] == "another"
     assert json.loads(order.document_messages[0][1])["taskId"] == "t1"
+
+
+# -- a plan that is not ours any more --------------------------------------------------------------------------------
+ELSEWHERE = replace(BELIEF, plan_id="plan-9")
+
+
+@pytest.mark.parametrize("notes", [(), (note("update"),)], ids=["plain", "with an open note"])
+def test_a_document_whose_card_is_in_no_plan_of_ours_is_refused_and_nothing_is_read(notes: Any) -> None:
+    with pytest.raises(Refusal, match="the card is in plan plan-9") as refused:
+        decide(known({"title": "New"}, belief=ELSEWHERE, names=None, notes=notes))
+    assert refused.value.code == "unknown_plan"
+
+
+@pytest.mark.parametrize("claim", [SAID, MISSING], ids=["said", "missing"])
+def test_deleting_such_a_document_lets_its_card_go(claim: dict[str, str]) -> None:
+    order = order_of(decide(known(None, belief=ELSEWHERE, names=None, claim=claim)))
+    assert (order.bury, order.keep_card, order.uncounted, order.forget) == (True, True, True, True)
+    assert (order.messages, order.trash, order.grave) == ([], None, None)
+
+
+def test_a_card_that_was_moved_back_to_one_of_ours_is_followed() -> None:
+    step = decide(known({}, belief=ELSEWHERE, names=None, card=card()))
+    assert isinstance(step, TakeCard)
+    assert step.belief.plan_id == "plan"

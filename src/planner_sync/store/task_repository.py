@@ -67,6 +67,7 @@ class Order:
     only_same: bool = False
     forget: bool = False
     bury: bool = False
+    keep_card: bool = False
     grave: str | None = None
     trash: tuple[str, str] | None = None
     write: Literal["keep", "leave", "set", "delete"] = "keep"
@@ -156,6 +157,7 @@ class TaskRepository:
             "only_same": order.only_same,
             "forget": order.forget,
             "bury": order.bury,
+            "keep_card": order.keep_card,
             "grave": order.grave,
             "trash": order.trash,
             "write": order.write,

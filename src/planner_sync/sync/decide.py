@@ -6,6 +6,7 @@
     new           none               names resolved, limits checked, created
     names a card  that nobody has    adopted; a card that a human deleted makes the document a stale copy, refused
     there         there              merged (merge.py): what the card lacks is sent, then the document is settled
+    any           in no plan of ours nothing is sent; a document that is deleted lets its card go
     there         gone               a human's delete: document to the trash; an agent's edit is a conflict over it
     missing       there              said, or twice unseen: deleted, unless a human changed the card since
     missing       gone, none         forgotten
@@ -61,6 +62,8 @@ PLANNER_ID_LENGTH = 28
 
 def decide(seen: Seen) -> Step:
     """The next step. Raises Refusal when the document cannot be done as it stands."""
+    if seen.belief and _is_foreign(seen, seen.belief):
+        return _decide_foreign(seen, seen.belief)
     creating = next((note for note in seen.notes if note.kind == "create"), None)
     if creating and seen.belief is None:
         return _resolve_create(seen, creating)
@@ -232,12 +235,12 @@ def _adopt(seen: Seen, document: Document, card: Card) -> Step:
 
 # -- document and card -----------------------------------------------------------------------------------------------
 def _decide_known(seen: Seen, belief: Belief) -> Step:
+    if isinstance(seen.card, Card) and seen.card.plan_id != belief.plan_id:
+        return _follow(seen, belief, seen.card)
     if seen.names is None:
         return ReadNames()
     if seen.card == GONE:
         return _decide_gone(seen, belief, seen.names)
-    if isinstance(seen.card, Card) and seen.card.plan_id != belief.plan_id:
-        return _follow(seen, belief, seen.card)
     if seen.claim.look in ("read", "restore") and not seen.fresh:
         return ReadCard(belief.planner_id)
     document = _accepted(seen)
@@ -302,6 +305,21 @@ def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:
     if edited and seen.policy.winner == "agents":
         return Finish(outcome.made_anew(seen, belief, names, conflict=True))
     return BuryCard(outcome.buried(seen, belief, names, "planner", edited=edited))
+
+
+# -- a card in a plan that is not ours any more ------------------------------------------------------------------------
+def _is_foreign(seen: Seen, belief: Belief) -> bool:
+    """Is the card in a plan that was taken off the list? It may have been moved back to one of ours."""
+    shown = seen.card.plan_id if isinstance(seen.card, Card) else belief.plan_id
+    return seen.policy.plan_ids.isdisjoint({shown, belief.plan_id})
+
+
+def _decide_foreign(seen: Seen, belief: Belief) -> Step:
+    if seen.document is not None or seen.refusal:
+        reason = f"planId: the card is in plan {belief.plan_id}, which is not one of the plans of this service"
+        raise Refusal("unknown_plan", reason, "planId")
+    said = seen.claim.said == "deleted" or seen.claim.look == "missing"
+    return Finish(outcome.let_go(seen, belief) if said else outcome.waiting(seen))
 
 
 # -- no document -----------------------------------------------------------------------------------------------------

@@ -246,6 +246,19 @@ def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -
     return json.dumps(record), json.dumps({**message, "reason": reason, "code": code, "retrying": retrying})
 
 
+def let_go(seen: Seen, belief: Belief) -> Order:
+    """The document is gone, and its card is in a plan that is not ours: the card stays, and belongs to nobody."""
+    return Order(
+        plan_id=belief.plan_id,
+        planner_id=belief.planner_id,
+        bury=True,
+        keep_card=True,
+        uncounted=True,
+        forget=True,
+        expected=None,
+    )
+
+
 def conflict_message(seen: Seen, conflict: Conflict, atoms: Mapping[str, Value], names: Names) -> dict[str, Any]:
     """The `conflict` message about one atom."""
     *_, field_name = shown_fields(fields_of(frozenset({conflict.atom}), names), _present(seen))

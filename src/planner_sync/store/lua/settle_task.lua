@@ -31,6 +31,7 @@
 --   "creating_done": bool, "only_same": bool, "trash": [entry, JSON], "release": bool,
 --   "write": "keep"|"leave"|"set"|"delete", "hash": text, "size": bytes,
 --   "wrong_type": bool, "due": ms or -1, "look": text, "keep_said": bool, "keep_look": bool, "uncounted": bool,
+--   "keep_card": bool,
 --   "refusal": JSON or "" to clear, "messages": [[channel, text]], "document_messages": [[channel, text]]}
 -- ARGV[2]  expected  "=" and the bytes that were merged ("size": the first bytes of a document of that length), or ""
 --          when there was no document
@@ -106,7 +107,7 @@ if o.trash and redis.call('HSETNX', trash_entries, o.trash[1], o.trash[2]) == 1 
   redis.call('ZADD', trash, now, o.trash[1])
 end
 if o.bury then
-  redis.call('ZADD', tombstones, 'NX', now, o.planner_id)
+  if not o.keep_card then redis.call('ZADD', tombstones, 'NX', now, o.planner_id) end
   redis.call('HDEL', owners, o.planner_id)
   redis.call('HDEL', cards, o.planner_id)
   redis.call('HDEL', old_cards, o.planner_id)

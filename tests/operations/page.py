@@ -29,8 +29,7 @@ class Procedure:
 
     def prints(self) -> bool:
         """Would the next block print what stands there, now? For commands that only look."""
-        (command, shown) = _commands(self._blocks[0])[0]
-        return _equals(self._run(command), shown)
+        return all(_equals(self._run(command), shown) for command, shown in _commands(self._blocks[0]))
 
     def follow(self) -> None:
         """Run the next block."""

@@ -61,9 +61,10 @@ class Stage:
         self.redis.set(f"annika:tasks:{task_id}", json.dumps({**self.document(task_id), **fields}))
         self.tell("updated", task_id)
 
-    def delete(self, task_id: str) -> None:
-        self.redis.delete(f"annika:tasks:{task_id}")
-        self.tell("deleted", task_id)
+    def delete(self, *task_ids: str) -> None:
+        self.redis.delete(*(f"annika:tasks:{task_id}" for task_id in task_ids))
+        for task_id in task_ids:
+            self.tell("deleted", task_id)
 
     def tell(self, action: str, task_id: str) -> None:
         self.redis.publish("annika:tasks:updates", json.dumps({"action": action, "taskId": task_id}))
@@ -98,6 +99,15 @@ class Stage:
         """Has each document its card, and each card its document?"""
         known = sorted(document.get("plannerId", "") for document in self.documents().values())
         return known == sorted(self.emulator.cards())
+
+    def until_listed(self, cards: int) -> None:
+        """Wait until a pass that has seen so many cards is complete."""
+
+        def listed() -> bool:
+            plans: Any = json.loads(self.console("planner-sync status --json").out or "{}").get("plans", {})
+            return any(plan["cards"] == cards for plan in plans.values())
+
+        self.until(listed)
 
     def until(self, look: Callable[[], Any]) -> Any:
         return eventually(look, PATIENCE)

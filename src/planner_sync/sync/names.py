@@ -50,10 +50,6 @@ class PlanNames:
             task.add_done_callback(lambda _: self._reading.pop(plan_id, None))
         return await asyncio.shield(self._reading[plan_id])
 
-    def forget(self, plan_id: str) -> None:
-        """What is remembered of the plan may be no longer true."""
-        self._known.pop(plan_id, None)
-
     async def make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
         """Make a bucket, or name a free label; the names afterwards. Raises Refusal when no label is free."""
         async with self._making:

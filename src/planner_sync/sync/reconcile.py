@@ -34,6 +34,7 @@ from planner_sync.sync import outcome, steps
 from planner_sync.sync.act import YOUNG_MS, Actor, ClaimLost, Recovering, Trouble
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.decide import GRACE_MS, decide, judge_notes
+from planner_sync.sync.names import dump
 from planner_sync.sync.seen import GONE, Found, OpenNote, Policy, Seen
 from planner_sync.task import DOCUMENT_MAX_BYTES
 
@@ -122,7 +123,7 @@ class Reconciler:
 
     # -- decide, act -------------------------------------------------------------------------------------------------
     async def _run(self, seen: Seen, observed: Observed) -> Order:
-        rounds, doubted = 0, False
+        rounds = 0
         for _ in range(MAX_STEPS):
             try:
                 if seen.belief and seen.notes and seen.fresh and seen.names and seen.card != GONE:
@@ -147,9 +148,7 @@ class Reconciler:
                     rounds += 1
                     seen = _to_read_again(seen)
                     continue
-                if isinstance(error, Rejected) and not doubted:
-                    doubted = True  # a bucket that we know by its name may be gone, and the name may be another's
-                    self.actor.names.forget(seen.plan_id)
+                if isinstance(error, Rejected) and await self._names_moved(seen):
                     seen = replace(_to_read_again(seen), names=None)
                     continue
                 order = await self._give_back(seen, error, trouble.creating)
@@ -183,6 +182,15 @@ class Reconciler:
             case Rejected() | Forbidden() | NotFound():
                 return outcome.refused(seen, Refusal("refused_by_planner", str(error)))
         return outcome.later(seen, AGAIN_MS)
+
+    async def _names_moved(self, seen: Seen) -> bool:
+        """Are bucket and label names others by now? Then Planner may have refused an id that is gone."""
+        if seen.names is None:
+            return False
+        try:
+            return dump(await self.actor.names.get(seen.plan_id, fresh=True)) != dump(seen.names)
+        except GraphError:
+            return False
 
     async def _plan_answers(self, plan_id: str) -> bool:
         try:

@@ -11,7 +11,7 @@ from redis import Redis
 from tests.emulator_process import Emulator, emulator_process
 from tests.host.service_process import Running, eventually, running
 from tests.operators.console import Said, run
-from tests.sync.test_redis_faults import Server
+from tests.redis_process import RestartableRedis
 
 PATIENCE = 30.0
 
@@ -19,7 +19,7 @@ PATIENCE = 30.0
 class Stage:
     """Agents, people and an operator; `start` and `stop` are what the operator does with the service."""
 
-    def __init__(self, server: Server, emulator: Emulator, settings: dict[str, str]) -> None:
+    def __init__(self, server: RestartableRedis, emulator: Emulator, settings: dict[str, str]) -> None:
         self.server = server
         self.emulator = emulator
         self.human = emulator.human
@@ -120,7 +120,7 @@ class Stage:
 @contextmanager
 def staged(folder: Path, settings: dict[str, str], **emulator: Any) -> Iterator[Stage]:
     """A stage for the length of the block; the service is not running yet."""
-    server = Server(folder)
+    server = RestartableRedis(folder)
     try:
         with emulator_process(**emulator) as planner:
             stage = Stage(server, planner, settings)

@@ -15,6 +15,7 @@ from tests.redis_process import free_port
 from tests.store.shelf import PLAN, Shelf
 
 CARD = "c" * 28
+pytestmark = pytest.mark.cluster
 
 
 @dataclass
@@ -34,9 +35,9 @@ class Console:
 
 
 @pytest.fixture
-async def console(redis_url: str, namespace: str) -> AsyncIterator[Console]:
+async def console(redis_url: str, away_url: str, namespace: str) -> AsyncIterator[Console]:
     async with Redis.from_url(redis_url) as redis:
-        yield Console(Shelf(redis, namespace), redis_url)
+        yield Console(Shelf(redis, namespace), away_url)
 
 
 async def throw_away(shelf: Shelf, planner_id: str = CARD, title: str = "Report", at: int = 1) -> None:

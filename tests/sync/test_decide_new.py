@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from planner_sync.errors import Code, Refusal
+from planner_sync.store.task_repository import document_hash
 from planner_sync.sync.decide import GRACE_MS, decide
 from planner_sync.sync.seen import Found, Owner
 from planner_sync.sync.steps import (
     AskOwner,
     CreateCard,
+    DropNote,
     FindPeople,
     MakeName,
     ReadCard,
@@ -67,9 +69,20 @@ def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: st
         assert step.belief.uploaded == ("title",)
 
 
-def test_a_card_that_no_late_listing_shows_is_posted_again() -> None:
+def test_a_create_whose_card_no_late_listing_shows_is_held_for_not_made() -> None:
     step = decide(seen({"title": "T"}, notes=(note(),), found=found(began=NOW + GRACE_MS), names=NAMES))
-    assert isinstance(step, CreateCard)
+    assert step == DropNote("n1", "plan")
+
+
+def test_then_it_is_posted_again() -> None:
+    assert isinstance(decide(seen({"title": "T"}, names=NAMES, dropped=True)), CreateCard)
+
+
+def test_then_nothing_is_posted_that_planner_has_refused() -> None:
+    text = json.dumps({"title": "T"}).encode()
+    refusal = json.dumps({"code": "refused_by_planner", "hash": document_hash(text), "retrying": False})
+    order = order_of(decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal})))
+    assert (order.due_ms, order.write) == (-1, "leave")
 
 
 def test_nothing_is_posted_again_before_the_last_question() -> None:
@@ -78,8 +91,8 @@ def test_nothing_is_posted_again_before_the_last_question() -> None:
 
 
 def test_a_create_note_whose_document_is_gone_is_forgotten_with_it() -> None:
-    order = order_of(decide(seen(None, notes=(note(),), found=found(began=NOW + GRACE_MS))))
-    assert (order.forget, order.notes_done) == (True, ("n1",))
+    assert decide(seen(None, notes=(note(),), found=found(began=NOW + GRACE_MS))) == DropNote("n1", "plan")
+    assert order_of(decide(seen(None, dropped=True))).forget
 
 
 # -- a new document --------------------------------------------------------------------------------------------------

@@ -84,6 +84,8 @@ class Actor:
                 case steps.ReadDetails(planner_id):
                     details = await self._read_details(planner_id)
                     return replace(seen, card=_with_details(seen, details))
+                case steps.DropNote(nonce, plan_id):
+                    return await self._drop(seen, nonce, plan_id)
                 case steps.TakeCard(belief):
                     return await self._take(seen, belief)
                 case steps.CreateCard():
@@ -112,6 +114,14 @@ class Actor:
             return await self.planner.read_details(planner_id)
         except NotFound as error:
             raise NotYet(f"the details of card {planner_id} do not show yet") from error
+
+    async def _drop(self, seen: Seen, nonce: str, plan_id: str) -> Seen:
+        """At once, and in the note's own plan: what comes next may be about another one."""
+        order = Order(plan_id=plan_id, notes_done=[nonce], creating_done=True, release=False)
+        if await self.repository.settle(seen.claim, order) != "settled":
+            raise ClaimLost
+        left = tuple(note for note in seen.notes if note.nonce != nonce)
+        return replace(seen, notes=left, found=None, dropped=True)
 
     async def _take(self, seen: Seen, belief: Belief) -> Seen:
         """A card that exists becomes this task's own, or is followed into another plan."""

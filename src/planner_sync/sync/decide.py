@@ -34,6 +34,7 @@ from planner_sync.sync.steps import (
     BuryCard,
     CreateCard,
     DeleteCard,
+    DropNote,
     FindPeople,
     Finish,
     MakeName,
@@ -67,6 +68,8 @@ def decide(seen: Seen) -> Step:
     creating = next((note for note in seen.notes if note.kind == "create"), None)
     if creating and seen.belief is None:
         return _resolve_create(seen, creating)
+    if seen.dropped and _stays_refused(seen):
+        return Finish(outcome.later(seen, -1))
     if seen.belief and seen.notes:
         if not seen.fresh:
             return ReadCard(seen.belief.planner_id)
@@ -123,11 +126,14 @@ def _resolve_create(seen: Seen, note: OpenNote) -> Step:
         return Finish(outcome.later(seen, GRACE_MS))
     if found.began < note.at + GRACE_MS:
         return Finish(outcome.later(seen, note.at + GRACE_MS - found.began))
-    gone = replace(seen, notes=(), found=None, done_notes=(*seen.done_notes, note.nonce))
+    return DropNote(note.nonce, note.plan_id)
+
+
+def _stays_refused(seen: Seen) -> bool:
+    """Has Planner said no to this very document, as it seems now without a card?"""
     before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
-    if before.get("hash") and before["hash"] == document_hash(seen.stored.text or b"") and not before["retrying"]:
-        return Finish(replace(outcome.later(gone, -1), creating_done=True))  # Planner has said no; it stays so
-    return decide(gone)
+    same = before.get("hash") and before["hash"] == document_hash(seen.stored.text or b"")
+    return bool(same and not before["retrying"])
 
 
 def _made_by(note: OpenNote, seen: Seen) -> Card | None:

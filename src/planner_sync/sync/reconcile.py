@@ -151,10 +151,7 @@ class Reconciler:
                 if isinstance(error, Rejected) and await self._names_moved(seen):
                     seen = replace(_to_read_again(seen), names=None)
                     continue
-                order = await self._give_back(seen, error, trouble.creating)
-                # Nothing was made, and no earlier note is open: imports into the plan need not wait for this task.
-                order.creating_done = not (trouble.creating or _may_have_created(seen))
-                return order
+                return await self._give_back(seen, error, trouble.creating)
         return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
 
     # -- trouble -----------------------------------------------------------------------------------------------------
@@ -223,10 +220,6 @@ def _usable(card: Card | str, belief: Belief, observed: Observed) -> bool:
     if newer(belief.etag, card.etag):
         return False
     return not (card.details_etag and newer(belief.details_etag, card.details_etag))
-
-
-def _may_have_created(seen: Seen) -> bool:
-    return any(note.kind == "create" and note.nonce not in seen.done_notes for note in seen.notes)
 
 
 def _to_read_again(seen: Seen) -> Seen:

@@ -78,7 +78,7 @@ class Seen:
     `card` is the card (GONE, or None while it was not read), `fresh` says that task and details were read after the
     claim. `twin` is a card without a task that may be the one of this document, after Redis was lost. `done_notes` end
     with the look, `written` (of what this look has sent) only when the card that came back is merged; `not_created`
-    says that a create of this look has provably made no card.
+    says that a create of this look has provably made no card, `dropped` that an older one turned out to have made none.
     """
 
     claim: Claim
@@ -101,6 +101,7 @@ class Seen:
     done_notes: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     not_created: bool = False
+    dropped: bool = False
 
     @property
     def task_id(self) -> str:

@@ -64,6 +64,14 @@ class CreateCard:
 
 
 @dataclass(frozen=True)
+class DropNote:
+    """The create of this note has made no card: let nothing wait for it any more."""
+
+    nonce: str
+    plan_id: str
+
+
+@dataclass(frozen=True)
 class TakeCard:
     """Make a card that exists this task's own, with this belief."""
 
@@ -115,6 +123,7 @@ Step = (
     | FindPeople
     | MakeName
     | CreateCard
+    | DropNote
     | TakeCard
     | PatchTask
     | PatchDetails

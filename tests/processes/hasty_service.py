@@ -27,7 +27,7 @@ SHORTER = {
     "planner_sync.graph.client": ("CONNECT_LIMIT",),
     "planner_sync.graph.gate": ("BOARDING", "BEFORE_LIMIT", "DEADLINE", "FIRST_BACKOFF", "PATIENCE"),
     "planner_sync.sync.act": ("YOUNG_MS",),
-    "planner_sync.sync.decide": ("GRACE_MS",),
+    "planner_sync.sync.decide_new": ("GRACE_MS",),
     "planner_sync.sync.names": ("LAG_MS", "MAKER_LEASE_MS"),
     "planner_sync.sync.reconcile": ("AGAIN_MS", "RECOVERING_MS", "RETRY_MS", "UNAUTHORIZED_MS"),
     "planner_sync.sync.rounds": ("SWEEP_LEASE_MS",),

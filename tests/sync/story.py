@@ -15,8 +15,9 @@ from planner_sync.store.pending import Claim
 from planner_sync.store.task_repository import Note, Order, Stored
 from planner_sync.sync import outcome
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.decide import card_atoms, decide, uploaded
+from planner_sync.sync.decide import card_atoms, decide
 from planner_sync.sync.merge import Winner
+from planner_sync.sync.needs import uploaded
 from planner_sync.sync.seen import OpenNote, Policy, Seen
 from planner_sync.sync.steps import Finish, PatchDetails, PatchTask, ReadCard, ReadDetails, ReadNames
 from planner_sync.task import Value

@@ -8,7 +8,8 @@ import pytest
 
 from planner_sync.errors import Code, Refusal
 from planner_sync.store.task_repository import document_hash
-from planner_sync.sync.decide import GRACE_MS, decide
+from planner_sync.sync.decide import decide
+from planner_sync.sync.decide_new import GRACE_MS
 from planner_sync.sync.seen import Found, Owner
 from planner_sync.sync.steps import (
     AskOwner,

@@ -21,8 +21,10 @@ from planner_sync.store.vitals import Vitals
 from planner_sync.sync import steps
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.brake import Brake, Side
-from planner_sync.sync.decide import card_atoms, created_belief, uploaded
+from planner_sync.sync.decide import card_atoms
+from planner_sync.sync.decide_new import created_belief
 from planner_sync.sync.names import PlanNames
+from planner_sync.sync.needs import uploaded
 from planner_sync.sync.people import People
 from planner_sync.sync.seen import GONE, Owner, Seen
 from planner_sync.task import Value

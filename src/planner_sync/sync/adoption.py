@@ -16,7 +16,7 @@ from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.sync.decide import IMPORT_ID
+from planner_sync.sync.decide_new import IMPORT_ID
 from planner_sync.sync.reconcile import Observed
 from planner_sync.task import TASK_ID
 

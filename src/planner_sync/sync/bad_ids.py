@@ -6,7 +6,7 @@ from collections.abc import Collection
 from planner_sync.errors import Refusal
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.sync.outcome import failure
+from planner_sync.sync.telling import failure
 
 
 class BadIds:

@@ -15,29 +15,23 @@
 A refusal is raised as `Refusal` and ends the look. No I/O, no clock, no randomness in here.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
 from planner_sync.errors import Refusal
 from planner_sync.graph.cards import Card, Names, is_of_details
-from planner_sync.store.task_repository import document_hash
-from planner_sync.sync import outcome
+from planner_sync.sync import outcome, telling
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.meaning import PERCENT_DEFAULT, UNKNOWN, Context, Reading, read_meaning, unknown_name
-from planner_sync.sync.merge import Merged, adopt, agree, merge
-from planner_sync.sync.rendering import fields_of
-from planner_sync.sync.seen import GONE, OpenNote, Seen
+from planner_sync.sync.decide_new import decide_new, resolve_create, stays_refused
+from planner_sync.sync.meaning import Reading
+from planner_sync.sync.merge import Merged, merge
+from planner_sync.sync.needs import accepted, check, read, resolve, uploaded
+from planner_sync.sync.seen import GONE, Seen
 from planner_sync.sync.steps import (
-    AskOwner,
     BuryCard,
-    CreateCard,
     DeleteCard,
-    DropNote,
-    FindPeople,
     Finish,
-    MakeName,
     PatchDetails,
     PatchTask,
     ReadCard,
@@ -47,18 +41,9 @@ from planner_sync.sync.steps import (
     TakeCard,
 )
 from planner_sync.task import (
-    ASSIGNEES_MAX,
-    CHECKLIST_MAX,
-    PRIORITY_DEFAULT,
-    REFERENCES_MAX,
     Document,
     Value,
-    check_dates,
 )
-
-GRACE_MS = 60_000  # the request's own deadline, and as long again for a listing that lags
-IMPORT_ID = "planner-"
-PLANNER_ID_LENGTH = 28
 
 
 def decide(seen: Seen) -> Step:
@@ -67,8 +52,8 @@ def decide(seen: Seen) -> Step:
         return _decide_foreign(seen, seen.belief)
     creating = next((note for note in seen.notes if note.kind == "create"), None)
     if creating and seen.belief is None:
-        return _resolve_create(seen, creating)
-    if seen.dropped and _stays_refused(seen):
+        return resolve_create(seen, creating)
+    if seen.dropped and stays_refused(seen):
         return Finish(outcome.later(seen, -1))
     if seen.belief and seen.notes:
         if not seen.fresh:
@@ -81,7 +66,7 @@ def decide(seen: Seen) -> Step:
     if seen.document is None and seen.refusal is None:
         return _decide_missing(seen)
     if seen.belief is None:
-        return _decide_new(seen)
+        return decide_new(seen)
     return _decide_known(seen, seen.belief)
 
 
@@ -99,146 +84,6 @@ def judge_notes(seen: Seen) -> Seen:
     return replace(seen, belief=belief, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes)))
 
 
-def uploaded(seen: Seen, belief: Belief, atoms: Mapping[str, Value | None]) -> Belief:
-    """These atoms have reached Planner: the agents will be told of their fields, and the document is to show them,
-    also when its writer has left them out since."""
-    fields = fields_of(frozenset(atoms), seen.names) if seen.names else []
-    ways = {"bucket", "bucketId"} & {*belief.shown, *(seen.document.fields if seen.document else ())} or {"bucket"}
-    shown = {way for name in fields for way in (ways if name == "bucketId" else {name})}
-    return replace(
-        belief,
-        uploaded=tuple(dict.fromkeys((*belief.uploaded, *fields))),
-        shown=tuple(sorted({*belief.shown, *shown})),
-    )
-
-
-# -- no card yet -----------------------------------------------------------------------------------------------------
-def _resolve_create(seen: Seen, note: OpenNote) -> Step:
-    found = seen.found
-    if found is None:
-        return Finish(outcome.later(seen, GRACE_MS))
-    card = _made_by(note, seen)
-    if card and seen.names is None:
-        return ReadNames()
-    if card:
-        return TakeCard(created_belief(seen, card, note.atoms))
-    if not found.last:
-        return Finish(outcome.later(seen, GRACE_MS))
-    if found.began < note.at + GRACE_MS:
-        return Finish(outcome.later(seen, note.at + GRACE_MS - found.began))
-    return DropNote(note.nonce, note.plan_id)
-
-
-def _stays_refused(seen: Seen) -> bool:
-    """Has Planner said no to this very document, as it seems now without a card?"""
-    before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
-    same = before.get("hash") and before["hash"] == document_hash(seen.stored.text or b"")
-    return bool(same and not before["retrying"])
-
-
-def _made_by(note: OpenNote, seen: Seen) -> Card | None:
-    """The card that the lost request made: one that equals it, that has its title, or that has its place in time."""
-    found = seen.found
-    if found is None:
-        return None
-    posted = {atom: value for atom, value in note.atoms.items() if value is not None}
-    equal = [card for card in found.candidates if all(card.atoms.get(atom) == value for atom, value in posted.items())]
-    same_title = [card for card in found.candidates if card.atoms.get("title") == posted.get("title")]
-    if not equal and found.sure and len(same_title) == 1:
-        return same_title[0]  # edited since, but not beyond recognition
-    return min(equal, key=lambda card: (card.created_at, card.id), default=found.own if found.sure else None)
-
-
-def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -> Belief:
-    """What we believe of a card that we made: its base is what was posted, not what it says by now."""
-    defaults: dict[str, Value] = {"percentComplete": PERCENT_DEFAULT, "priority": PRIORITY_DEFAULT}
-    base = {**defaults, **{atom: value for atom, value in posted.items() if value is not None}}
-    named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
-    meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
-    return uploaded(seen, Belief(card.id, card.plan_id, card.etag, "", base=base, created=True), meant)
-
-
-def _decide_new(seen: Seen) -> Step:
-    document = _accepted(seen)
-    if isinstance(seen.card, Card) and seen.owner is None:
-        return _adopt(seen, document, seen.card)  # a pass has found out that they belong together
-    named = document.planner_id or _named_by_id(seen.task_id)
-    if named and (seen.owner is None or seen.owner.planner_id != named):
-        return AskOwner(named)
-    owner = seen.owner
-    if owner and owner.task_id in (None, seen.task_id):
-        if owner.buried and document.planner_id and _grave_of_human(seen, owner.planner_id):
-            raise _stale(f"plannerId: the card {owner.planner_id} was deleted in Planner")
-        if not owner.buried:
-            if seen.card is None:
-                return ReadCard(owner.planner_id)
-            if isinstance(seen.card, Card) and seen.card.plan_id in seen.policy.plan_ids:
-                return _adopt(seen, document, seen.card)
-            if document.planner_id:
-                raise _stale(f"plannerId: our plans have no card {owner.planner_id}")
-    _check_grave(seen, document)
-    plan_id = document.fields.get("planId") or seen.policy.default_plan_id
-    if plan_id not in seen.policy.plan_ids:
-        raise Refusal("unknown_plan", f"planId: {plan_id} is not one of the plans of this service", "planId")
-    if seen.names is None:
-        return ReadNames()
-    reading = _read(seen, document, seen.names, planner_id="", atoms={})
-    if seen.twin and not reading.strangers and _equals(reading, seen.twin):
-        return _adopt(seen, document, seen.twin)
-    first = [bucket for bucket, _ in seen.names.buckets[:1]]
-    merged = merge(Belief("", str(plan_id), ""), reading.meaning, 0, {}, seen.policy.winner)
-    atoms = {"bucketId": first[0], **merged.want} if first else dict(merged.want)
-    if step := _resolve(seen, reading, merged, atoms):
-        return step
-    _check(atoms)
-    return CreateCard(str(plan_id), {atom: value for atom, value in atoms.items() if not is_of_details(atom)})
-
-
-def _equals(reading: Reading, card: Card) -> bool:
-    """Is everything that the document says on the card?"""
-    return all(agree(mine, card.atoms.get(atom)) for atom, mine in reading.meaning.atoms.items())
-
-
-def _named_by_id(task_id: str) -> str | None:
-    planner_id = task_id.removeprefix(IMPORT_ID)
-    return planner_id if task_id.startswith(IMPORT_ID) and len(planner_id) == PLANNER_ID_LENGTH else None
-
-
-def _grave_of_human(seen: Seen, planner_id: str) -> bool:
-    grave = seen.grave
-    return grave is None or grave["planner_id"] != planner_id or grave["by"] == "planner"
-
-
-def _check_grave(seen: Seen, document: Document) -> None:
-    """An object of an agent's own that says again what a human has deleted is no new task."""
-    grave = seen.grave
-    if grave is None or grave["by"] != "planner" or seen.claim.said == "created" or document.planner_id:
-        return
-    if grave["title"] == document.fields["title"]:
-        raise _stale("title: the card of this task was deleted in Planner")
-
-
-def _stale(reason: str) -> Refusal:
-    return Refusal("stale_copy", f"{reason}; to make it anew leave plannerId out and publish action created", None)
-
-
-def _adopt(seen: Seen, document: Document, card: Card) -> Step:
-    if seen.names is None:
-        return ReadNames()
-    if card.details_etag is None:
-        return ReadDetails(card.id)
-    belief = Belief(card.id, card.plan_id, card.etag, card.details_etag, base=dict(card.atoms))
-    reading = _read(seen, document, seen.names, planner_id=card.id, atoms=card.atoms)
-    if reading.strangers:
-        return _find_people(seen, reading)
-    belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner)
-    here = replace(seen, belief=belief)
-    unsaid = tuple(outcome.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts)
-    by_name = "bucket" in document.fields and "bucketId" not in document.fields
-    shown = [name for name in fields_of(frozenset(card.atoms), seen.names) if not (by_name and name == "bucketId")]
-    return TakeCard(replace(belief, unsaid=unsaid, shown=tuple(shown)))
-
-
 # -- document and card -----------------------------------------------------------------------------------------------
 def _decide_known(seen: Seen, belief: Belief) -> Step:
     if isinstance(seen.card, Card) and seen.card.plan_id != belief.plan_id:
@@ -249,23 +94,23 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
         return _decide_gone(seen, belief, seen.names)
     if seen.claim.look in ("read", "restore") and not seen.fresh:
         return ReadCard(belief.planner_id)
-    document = _accepted(seen)
+    document = accepted(seen)
     plan_id = document.fields.get("planId")
     if plan_id not in (None, belief.plan_id) and not (seen.last and seen.last.fields.get("planId") == plan_id):
         raise Refusal(
             "plan_changed", f"planId: the card is in plan {belief.plan_id}; it cannot move to {plan_id}", "planId"
         )
     reading, merged = _merge(seen, belief, document, seen.names)
-    if step := _resolve(seen, reading, merged, merged.send):
+    if step := resolve(seen, reading, merged, merged.send):
         return step
     details = {atom: value for atom, value in merged.send.items() if is_of_details(atom)}
     task = {atom: value for atom, value in merged.send.items() if atom not in details}
     if merged.send:
-        _check(merged.want)
+        check(merged.want)
     if details and not _details_known(seen, belief):
         return ReadDetails(belief.planner_id) if isinstance(seen.card, Card) else ReadCard(belief.planner_id)
     unsaid = tuple(
-        (conflict.atom, outcome.conflict_message(seen, conflict, merged.want, seen.names))
+        (conflict.atom, telling.conflict_message(seen, conflict, merged.want, seen.names))
         for conflict in merged.conflicts
         if conflict.atom in merged.send
     )
@@ -280,7 +125,7 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
 
 def _merge(seen: Seen, belief: Belief, document: Document, names: Names) -> tuple[Reading, Merged]:
     card = card_atoms(seen, belief)
-    reading = _read(seen, document, names, planner_id=belief.planner_id, atoms={**belief.base, **card})
+    reading = read(seen, document, names, planner_id=belief.planner_id, atoms={**belief.base, **card})
     return reading, merge(belief, reading.meaning, seen.rev, card, seen.policy.winner)
 
 
@@ -357,60 +202,12 @@ def _decide_missing(seen: Seen) -> Step:
     if not merged.human and not brought_back:
         return DeleteCard(belief.planner_id)
     restored = replace(seen, document=last)
-    reading = _read(restored, last, seen.names, planner_id=belief.planner_id, atoms=belief.base)
+    reading = read(restored, last, seen.names, planner_id=belief.planner_id, atoms=belief.base)
     return Finish(outcome.restored(restored, belief, merged, reading, seen.names, conflict=bool(merged.human)))
 
 
 def _blank(belief: Belief) -> Document:
     return Document({}, "snake_case" if belief.dialect == "snake_case" else "camelCase", {})
-
-
-# -- what a document needs before anything is sent -------------------------------------------------------------------
-def _accepted(seen: Seen) -> Document:
-    if seen.refusal:
-        raise seen.refusal
-    if seen.document is None:
-        raise ValueError(f"task {seen.task_id}: there is no document")
-    return seen.document
-
-
-def _read(seen: Seen, document: Document, names: Names, *, planner_id: str, atoms: Mapping[str, Value]) -> Reading:
-    return read_meaning(document, Context(names, seen.people, seen.belief, seen.last, planner_id, atoms))
-
-
-def _find_people(seen: Seen, reading: Reading) -> Step:
-    return FindPeople(tuple(dict.fromkeys(reading.strangers)))
-
-
-def _resolve(seen: Seen, reading: Reading, merged: Merged, sent: Mapping[str, Value | None]) -> Step | None:
-    """People to look up, buckets and labels to make, ids to check: whatever must be known before anything is sent."""
-    if reading.strangers:
-        return _find_people(seen, reading)
-    names = seen.names
-    bucket = sent.get("bucketId")
-    wanted = [atom for atom, value in sent.items() if atom.startswith(f"labels {UNKNOWN}") and value]
-    unknown = isinstance(bucket, str) and bucket not in dict(names.buckets if names else ())
-    if (wanted or unknown) and not seen.names_fresh:
-        return ReadNames(fresh=True)
-    if isinstance(bucket, str) and bucket.startswith(UNKNOWN):
-        return MakeName("bucket", bucket.removeprefix(UNKNOWN))
-    if unknown:
-        raise Refusal("unknown_bucket", f"bucketId: the plan has no bucket {bucket}", "bucketId")
-    return MakeName("label", unknown_name(wanted[0])) if wanted else None
-
-
-def _check(want: Mapping[str, Value]) -> None:
-    """Planner's limits, which what is on the card already counts towards."""
-    check_dates(_text(want, "startDate"), _text(want, "dueDate"))
-    for name, most in (("assignedTo", ASSIGNEES_MAX), ("checklist", CHECKLIST_MAX), ("references", REFERENCES_MAX)):
-        count = sum(atom.startswith(f"{name} ") and atom.count(" ") == 1 for atom in want)
-        if count > most:
-            raise Refusal("limit", f"{name}: {count} with what the card has; Planner takes {most}", name)
-
-
-def _text(want: Mapping[str, Value], atom: str) -> str | None:
-    value = want.get(atom)
-    return None if value is None else str(value)
 
 
 def _unknown_ids(want: Mapping[str, Value], names: Names) -> bool:

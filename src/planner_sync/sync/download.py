@@ -19,7 +19,7 @@ from planner_sync.store.plans import LEASE_MS, Epoch, Plans
 from planner_sync.store.vitals import Vitals
 from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.brake import Brake
-from planner_sync.sync.decide import IMPORT_ID
+from planner_sync.sync.decide_new import IMPORT_ID
 from planner_sync.sync.lost_creates import by_place, found_for
 from planner_sync.sync.names import PlanNames, dump
 from planner_sync.sync.reconcile import Observed

@@ -1,31 +1,37 @@
-"""How a look ends: one function for each ending, each giving the order that the store carries out. Pure.
-
-Messages are the contract's (§5); what they hold of a task's content is decided here and nowhere else.
-"""
+"""How a look ends: one function for each ending, each giving the order that the store carries out. Pure."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from planner_sync import dialects
 from planner_sync.errors import Code, Refusal
 from planner_sync.graph.cards import Card, Names
-from planner_sync.store.task_repository import Channel, Order, document_hash
+from planner_sync.store.task_repository import Order, document_hash
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading, remember_meant
-from planner_sync.sync.merge import NO_OPINION, Conflict, Merged
-from planner_sync.sync.rendering import Wanted, fields_of, render, show_atom, shown_fields
+from planner_sync.sync.merge import NO_OPINION, Merged
+from planner_sync.sync.rendering import Wanted, fields_of, render, shown_fields
 from planner_sync.sync.renewal import renewed
 from planner_sync.sync.seen import Seen
+from planner_sync.sync.telling import (
+    UPDATES,
+    conflicts,
+    delete_conflict,
+    failed,
+    on_sync,
+    renamed_fields,
+    stamp,
+    unsaid,
+    updated,
+    uploads,
+)
 from planner_sync.task import PRIORITY_DEFAULT, Document, Value
 
 HOUR_MS = 3_600_000
 # A refusal that its surroundings caused may pass by itself.
 HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person", "unknown_bucket"})
-SYNC: Channel = "sync"
-UPDATES: Channel = "updates"
 
 
 def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names) -> Order:
@@ -34,7 +40,7 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
     if document is None:
         raise ValueError(f"task {seen.task_id}: nothing to settle")
     human = frozenset(fields_of(merged.human, names))
-    renamed = frozenset(_renamed(reading, belief, names))
+    renamed = frozenset(renamed_fields(reading, belief, names))
     shown = _shown(document, belief, human)
     wanted = Wanted(merged.want, _item_order(seen), names, shown, human)
     changes = render(document, reading, wanted)
@@ -55,7 +61,7 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
         notes_done=(*seen.done_notes, *seen.written),
         creating_done=True,
         expected=seen.stored.text,
-        messages=[*_uploaded(seen, belief), *_conflicts(seen, merged, names), *_unsaid(belief)],
+        messages=[*uploads(seen, belief), *conflicts(seen, merged, names), *unsaid(belief)],
     )
     if changes or not stamped:
         text = dialects.write(document, {**changes, "plannerId": belief.planner_id, "_rev": rev})
@@ -63,7 +69,7 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
     if told:
         text = order.new.decode() if order.write == "set" else (seen.stored.text or b"").decode()
         changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
-        order.document_messages = [_updated(seen, "updated", text, changed)]
+        order.document_messages = [updated(seen, "updated", text, changed)]
     return order
 
 
@@ -114,7 +120,7 @@ def imported(seen: Seen, card: Card, names: Names) -> Order:
         expected=None,
         write="set",
         new=text.encode(),
-        document_messages=[_updated(seen, "created", text, sorted(human))],
+        document_messages=[updated(seen, "created", text, sorted(human))],
     )
 
 
@@ -128,8 +134,8 @@ def restored(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names
     if order.write != "set":
         order.write, order.new = "set", seen.stored.last or b""
     if conflict:
-        order.messages.append(_deleted_conflict(seen, kept=False, lost=True, winner="planner"))
-    order.document_messages = [_updated(seen, "updated", order.new.decode(), fields_of(merged.human, names))]
+        order.messages.append(delete_conflict(seen, kept=False, lost=True, winner="planner"))
+    order.document_messages = [updated(seen, "updated", order.new.decode(), fields_of(merged.human, names))]
     return order
 
 
@@ -150,7 +156,7 @@ def refused(seen: Seen, refusal: Refusal) -> Order:
     order.refusal = json.dumps({**kept, "at": seen.claim.now})
     same = kept.keys() - ({"reason"} if refusal.code == "refused_by_planner" else set())  # each has a request id
     if any(before.get(name) != kept[name] for name in same):
-        order.messages.append(_failed(seen, refusal.code, refusal.reason, retrying))
+        order.messages.append(failed(seen, refusal.code, refusal.reason, retrying))
     return order
 
 
@@ -169,7 +175,7 @@ def later(seen: Seen, due_ms: int, code: Code | None = None, reason: str = "", *
     kept = {"code": code, "reason": reason, "field": None, "retrying": True, "tries": tries, "said": said or say}
     order.refusal = json.dumps({**kept, "at": seen.claim.now})
     if say:
-        order.messages.append(_failed(seen, code, reason, retrying=True))
+        order.messages.append(failed(seen, code, reason, retrying=True))
     return order
 
 
@@ -197,9 +203,9 @@ def buried(seen: Seen, belief: Belief, names: Names, by: Literal["agent", "plann
         "at": seen.claim.now,
     }
     grave = {"planner_id": belief.planner_id, "title": belief.base.get("title"), "at": seen.claim.now, "by": by}
-    messages = [_sync(seen, "deleted", belief.planner_id, by=by)]
+    messages = [on_sync(seen, "deleted", belief.planner_id, by=by)]
     if edited:
-        messages.append(_deleted_conflict(seen, kept=True, lost=False, winner="planner"))
+        messages.append(delete_conflict(seen, kept=True, lost=False, winner="planner"))
     order = Order(
         plan_id=belief.plan_id,
         planner_id=belief.planner_id,
@@ -235,15 +241,8 @@ def made_anew(seen: Seen, belief: Belief, names: Names, *, conflict: bool) -> Or
     order.write, order.due_ms = "leave", 0
     if seen.document is not None:
         order.write, order.new = "set", renewed(seen, belief, names).encode()
-    order.messages = [_deleted_conflict(seen, kept=False, lost=True, winner="agents")] if conflict else []
+    order.messages = [delete_conflict(seen, kept=False, lost=True, winner="agents")] if conflict else []
     return order
-
-
-def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -> tuple[str, str]:
-    """A refusal that no look has found: the record to keep, and the message to publish."""
-    record = {"code": code, "reason": reason, "field": None, "retrying": retrying, "at": at}
-    message = {"action": "failed", "redisId": task_id, "plannerId": None, "timestamp": stamp(at)}
-    return json.dumps(record), json.dumps({**message, "reason": reason, "code": code, "retrying": retrying})
 
 
 def let_go(seen: Seen, belief: Belief) -> Order:
@@ -259,35 +258,10 @@ def let_go(seen: Seen, belief: Belief) -> Order:
     )
 
 
-def conflict_message(seen: Seen, conflict: Conflict, atoms: Mapping[str, Value], names: Names) -> dict[str, Any]:
-    """The `conflict` message about one atom."""
-    *_, field_name = shown_fields(fields_of(frozenset({conflict.atom}), names), _present(seen))
-    shown = {**atoms, **conflict.attributes}
-    values = (conflict.kept, conflict.lost)
-    kept, lost = (show_atom(conflict.atom, value, shown, names, seen.document) for value in values)
-    planner_id = seen.belief.planner_id if seen.belief else ""
-    return _body(seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner)
-
-
-def deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> dict[str, Any]:
-    """The `conflict` message about a delete."""
-    planner_id = seen.belief.planner_id if seen.belief else ""
-    return _body(seen, "conflict", planner_id, field="deleted", kept=kept, lost=lost, winner=winner)
-
-
-def stamp(ms: int) -> str:
-    """The server's time as messages carry it: UTC ISO 8601 with Z."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _present(seen: Seen) -> Collection[str]:
-    return seen.document.fields if seen.document else ()
-
-
 def _left(seen: Seen, due_ms: int) -> Order:
     """The document stays as it is; what has reached Planner nevertheless is said."""
     belief = seen.belief
-    messages = [*_uploaded(seen, belief), *_unsaid(belief)] if belief else []
+    messages = [*uploads(seen, belief), *unsaid(belief)] if belief else []
     if belief:
         belief = replace(belief, created=False, uploaded=(), unsaid=())
     return Order(
@@ -326,66 +300,3 @@ def _is_default(name: str, atoms: Mapping[str, Value]) -> bool:
 
 def _item_order(seen: Seen) -> list[str]:
     return list(seen.card.order) if isinstance(seen.card, Card) else []
-
-
-def _renamed(reading: Reading, belief: Belief, names: Names) -> Iterable[str]:
-    """Fields whose text a human changed by renaming a bucket or a label."""
-    buckets = dict(names.buckets)
-    for key, identity in reading.meant.items():
-        kind, _, text = key.partition(" ")
-        if key not in belief.meant:
-            continue
-        if kind == "bucket" and buckets.get(identity, text) != text:
-            yield "bucket"
-        elif kind == "label" and names.labels.get(identity) not in (text, None):
-            yield from fields_of(frozenset({f"labels {identity}"}), names)
-
-
-def _uploaded(seen: Seen, belief: Belief) -> list[tuple[Channel, str]]:
-    if not belief.uploaded and not belief.created:
-        return []
-    fields = shown_fields(belief.uploaded, _present(seen))
-    return [_sync(seen, "uploaded", belief.planner_id, created=belief.created, fields=fields)]
-
-
-def _conflicts(seen: Seen, merged: Merged, names: Names) -> list[tuple[Channel, str]]:
-    return [(SYNC, json.dumps(conflict_message(seen, conflict, merged.want, names))) for conflict in merged.conflicts]
-
-
-def _unsaid(belief: Belief) -> list[tuple[Channel, str]]:
-    return [(SYNC, json.dumps(message)) for message in belief.unsaid]
-
-
-def _deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> tuple[Channel, str]:
-    return SYNC, json.dumps(deleted_conflict(seen, kept=kept, lost=lost, winner=winner))
-
-
-def _failed(seen: Seen, code: Code, reason: str, retrying: bool) -> tuple[Channel, str]:
-    planner_id = seen.belief.planner_id if seen.belief else None
-    return _sync(seen, "failed", planner_id, reason=reason, code=code, retrying=retrying)
-
-
-def _updated(seen: Seen, action: str, text: str, changed: Iterable[str]) -> tuple[Channel, str]:
-    body = {
-        "action": action,
-        "taskId": seen.task_id,
-        "task": json.loads(text),
-        "changed": list(changed),
-        "source": "planner",
-        "timestamp": stamp(seen.claim.now),
-    }
-    return UPDATES, json.dumps(body)
-
-
-def _sync(seen: Seen, action: str, planner_id: str | None, **more: Any) -> tuple[Channel, str]:
-    return SYNC, json.dumps(_body(seen, action, planner_id, **more))
-
-
-def _body(seen: Seen, action: str, planner_id: str | None, **more: Any) -> dict[str, Any]:
-    return {
-        "action": action,
-        "redisId": seen.task_id,
-        "plannerId": planner_id,
-        "timestamp": stamp(seen.claim.now),
-        **more,
-    }

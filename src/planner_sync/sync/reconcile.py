@@ -30,10 +30,11 @@ from planner_sync.store.pending import Claim
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import Order, Result, Stored, TaskRepository
 from planner_sync.store.vitals import Vitals
-from planner_sync.sync import outcome, steps
+from planner_sync.sync import outcome, steps, telling
 from planner_sync.sync.act import YOUNG_MS, Actor, ClaimLost, Recovering, Trouble
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.decide import GRACE_MS, decide, judge_notes
+from planner_sync.sync.decide import decide, judge_notes
+from planner_sync.sync.decide_new import GRACE_MS
 from planner_sync.sync.names import dump
 from planner_sync.sync.seen import GONE, Found, OpenNote, Policy, Seen
 from planner_sync.task import DOCUMENT_MAX_BYTES
@@ -91,7 +92,7 @@ class Reconciler:
         """A task whose looks have never come to an end: something in it may kill the process."""
         digest = await self.repository.digest(claim.task_id) or ""
         reason = "no look at this task has come to an end; it is tried again once an hour"
-        record, message = outcome.failure(claim.task_id, claim.now, "internal", reason, retrying=True)
+        record, message = telling.failure(claim.task_id, claim.now, "internal", reason, retrying=True)
         log.error("task %s: %s", claim.task_id, reason)
         await self.repository.report(claim.task_id, record, digest, message)
 

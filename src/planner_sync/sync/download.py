@@ -102,13 +102,12 @@ class Download:
         known, lost = await self._known(plan_id)
         listing = Listing(plan_id, tasks, moment.now, recovering=not trusted or lost)
         await self._look_at_changed(listing, known)
-        left_out = await self._look_at_missing(listing, known)
-        complete = await self._look_at_unmapped(listing, known, left_out)
+        left_out, whole = await self._look_at_missing(listing, known)
+        complete = await self._look_at_unmapped(listing, known, whole=whole)
         if listing.recovering:
             await self.adoption.restore(plan_id, self._looks)
         if complete:
             await self._trust(plan_id, moment.run_id, epoch)
-        self._listed[plan_id] = frozenset(tasks)
         took = round((time.monotonic() - started) * 1000)
         await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
 
@@ -206,7 +205,7 @@ class Download:
         await self._look_at_cards(listing, moved)
 
     # -- cards that have none ----------------------------------------------------------------------------------------
-    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], left_out: int) -> bool:
+    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], *, whole: bool) -> bool:
         """False: while adopting, some cards could not be brought to their documents yet."""
         ids = [pid for pid in listing.tasks if pid not in known]
         owners = await self.mapper.task_ids(ids)
@@ -215,8 +214,7 @@ class Download:
             await self._look_at_cards(listing, await self._with_details(moved))
         buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
         alone = {pid: listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried}
-        # A listing that is empty where there were cards, or lacks some that still answer, proves nothing.
-        if not left_out and (listing.tasks or not known):
+        if whole:  # a listing that lacks cards which still answer proves nothing
             # A create sends no details, so none are needed to know what it made; they may not show yet.
             unclaimed = {pid: read_card(task) for pid, task in alone.items()}
             await self._resolve_creates(listing, unclaimed)
@@ -266,21 +264,23 @@ class Download:
             await self._looks({task: ready[task] for task in tasks[start : start + CHUNK]})
 
     # -- cards that the listing lacks --------------------------------------------------------------------------------
-    async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> int:
-        """Ask for each by its id. The number of those that still answer."""
-        missing = [pid for pid in known if pid not in listing.tasks]
-        if not missing:
-            return 0
-        answers = await asyncio.gather(*(self._ask(pid) for pid in missing))
-        gone = [pid for pid, answer in zip(missing, answers, strict=True) if answer == GONE]
-        there = [answer for answer in answers if isinstance(answer, Card)]
+    async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> tuple[int, bool]:
+        """Ask for each by its id, known or only listed before. How many still answer; are all others surely gone?"""
+        before = self._listed.get(listing.plan_id, frozenset())
+        missing = [pid for pid in (*known, *sorted(before - known.keys())) if pid not in listing.tasks]
+        answers = dict(zip(missing, await asyncio.gather(*(self._ask(pid) for pid in missing)), strict=True))
+        there = [answer for answer in answers.values() if isinstance(answer, Card)]
         await self._look_at_cards(listing, [card for card in there if card.plan_id != listing.plan_id])
+        gone = [pid for pid, answer in answers.items() if answer == GONE and pid in known]
         if gone and not listing.recovering:
             await self._bury(listing, gone)
-        left_out = sum(card.plan_id == listing.plan_id for card in there)
+        moved = {card.id for card in there if card.plan_id != listing.plan_id}
+        left = [pid for pid, answer in answers.items() if answer != GONE and pid not in moved]
+        self._listed[listing.plan_id] = frozenset({*listing.tasks, *left})
+        left_out = len(there) - len(moved)
         if left_out:
             log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
-        return left_out
+        return left_out, not left
 
     async def _ask(self, planner_id: str) -> Card | str | None:
         try:

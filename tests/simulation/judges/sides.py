@@ -39,8 +39,15 @@ def alive_or_gone(scene: Scene) -> Iterator[str]:
         at, by = deletes[-1]
         others = [write for write in scene.history.writes if write.task == birth and write.at > at - TOGETHER]
         others_items = [item for item in scene.history.items if item[1] == birth and item[0] > at - TOGETHER]
+        if by == "human" and scene.history.born[birth] == "agent" and not _was_told(scene, birth, at):
+            continue  # the card of a create that had no answer yet: nobody could know that there had been one
         if alive and not others and not others_items and len(deletes) == 1 and scene.sure:
             yield f"I5 {birth}: the {by} deleted it at {at:.1f}, and it is back"
+
+
+def _was_told(scene: Scene, birth: str, at: float) -> bool:
+    told = scene.world.said("uploaded")
+    return any(message["redisId"] == birth and message["created"] and message["at"] <= at for message in told)
 
 
 def equal(scene: Scene) -> Iterator[str]:

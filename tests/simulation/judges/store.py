@@ -20,6 +20,7 @@ async def judge_store(world: World, script: Script) -> list[str]:
     if gone:
         owners, cards = await world.hash("owners"), await world.hash("cards", world.plan_ids[1])
         waiting |= {owners[planner_id] for planner_id in cards if planner_id in owners}
+        waiting |= (await world.hash("creating", world.plan_ids[1])).keys()
     found = []
     pending = await world.redis.zrange(world.keys.private("pending"), 0, -1)
     if left := [task.decode() for task in pending if task.decode() not in waiting]:

@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+AZURITE := azurite@3.35.0
 
-.PHONY: help setup demo run test cluster lint types browser simulate soak kill ablate bench lock
+.PHONY: help setup demo run azurite smoke test cluster lint types browser simulate soak kill ablate bench lock
 
 help:      ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +18,13 @@ demo: $(READY)  ## the service on an embedded server and a local Planner, with a
 
 run: $(READY)  ## the service, with the settings of the environment
 	$(BIN)/python src/planner_sync_service.py
+
+# 3.35.0 is the newest for Node 20. Without --disableTelemetry it reports its use.
+azurite:  ## the storage that the timer needs below `func start` (npm)
+	npx --yes $(AZURITE) --silent --location .azurite --skipApiVersionCheck --disableTelemetry
+
+smoke: $(READY)  ## one card through `func start` (needs Azure Functions Core Tools)
+	$(BIN)/python -m demo.smoke
 
 # Two processes; what shares a server in its file stays in one of them.
 test: $(READY)  ## all tests but those in a browser

@@ -103,7 +103,7 @@ class Processes:
     ) -> int:
         """Start on the preferred port or on a free one; where somebody was faster to take it, on another one."""
         for left in reversed(range(TRIES)):
-            port = preferred if _is_free(preferred) else _free_port()
+            port = free_port(preferred)
             process, ready = await start(port)
             if await _became_ready(name, process, ready):
                 break
@@ -140,6 +140,12 @@ def find_server() -> Path | None:
     return Path(found) if found else None
 
 
+def free_port(preferred: int) -> int:
+    """This one where it is free, else any."""
+    with socket.create_server((HOST, preferred if _is_free(preferred) else 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
 def _is_setting(name: str) -> bool:
     return name.upper().startswith(("PLANNER_SYNC_", "AZURE_")) or name.upper() == "REDIS_URL"
 
@@ -150,11 +156,6 @@ def _is_free(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 async def _became_ready(name: str, process: Process, ready: Ready) -> bool:

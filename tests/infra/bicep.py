@@ -1,6 +1,6 @@
 """Reads the Bicep templates as far as they need: what would be deployed for given parameters, as plain values.
 
-The grammar is tree-sitter's; there is no compiler here, so types and the parameters of registry modules are not checked.
+The grammar is tree-sitter's; there is no compiler here, so neither types nor parameters of registry modules are checked.
 What only Azure knows (outputs of registry modules, functions of the surroundings) becomes a text such as
 `<identity.outputs.principalId>`.
 """
@@ -100,7 +100,9 @@ class Deployment:
         self.deployed: list[Deployed] = []
         for name, module in self.template.all("module").items():
             self._deploy(name, module)
-        self.outputs = {name: self.evaluate(_known(output.value), {}) for name, output in self.template.all("output").items()}
+        self.outputs = {
+            name: self.evaluate(_known(output.value), {}) for name, output in self.template.all("output").items()
+        }
 
     def _deploy(self, name: str, module: Declaration) -> None:
         body = _known(module.value)

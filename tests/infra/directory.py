@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import jmespath
 
 
 def main(arguments: list[str]) -> int:
-    options = {name: value for name, value in zip(arguments, arguments[1:], strict=False) if name.startswith("--")}
+    options = {name: value for name, value in pairwise(arguments) if name.startswith("--")}
     if arguments[:2] == ["cloud", "show"]:
         answer: Any = {"endpoints": {"microsoftGraphResourceId": "https://graph.example/"}}
     elif arguments[0] == "rest":

@@ -46,8 +46,8 @@ param plannerDefaultPlanId string = ''
 @description('PLANNER_SYNC_NAMESPACE: first part of every key and channel in Redis.')
 param redisNamespace string = 'annika'
 
-@description('PLANNER_SYNC_POLL_SCHEDULE: when the timer ticks, six fields, second first.')
-param pollSchedule string = '*/30 * * * * *'
+@description('PLANNER_SYNC_POLL_SCHEDULE: when the timer ticks, six fields, second first. Empty: every 30 seconds.')
+param pollSchedule string = ''
 
 @description('PLANNER_SYNC_CONFLICT_WINNER: whose value stays when people and agents changed one field.')
 @allowed([
@@ -56,8 +56,8 @@ param pollSchedule string = '*/30 * * * * *'
 ])
 param conflictWinner string = 'planner'
 
-@description('PLANNER_SYNC_GRAPH_URL: Microsoft Graph; national clouds have another one.')
-param graphUrl string = 'https://graph.microsoft.com/v1.0'
+@description('PLANNER_SYNC_GRAPH_URL: Microsoft Graph of a national cloud. Empty: the one of the public cloud.')
+param graphUrl string = ''
 
 @description('Python of the Function App. All of the list pass the tests.')
 @allowed([
@@ -230,14 +230,14 @@ module app 'modules/app.bicep' = {
         PLANNER_SYNC_REDIS_AUTH: 'entra'
         PLANNER_SYNC_PLAN_IDS: plannerPlanIds
         PLANNER_SYNC_NAMESPACE: redisNamespace
-        PLANNER_SYNC_POLL_SCHEDULE: pollSchedule
         PLANNER_SYNC_CONFLICT_WINNER: conflictWinner
-        PLANNER_SYNC_GRAPH_URL: graphUrl
         PLANNER_SYNC_LISTENER: hostingPlan == 'flex-drain' ? 'off' : 'on'
         AZURE_CLIENT_ID: identity.outputs.clientId
         AZURE_AUTHORITY_HOST: environment().authentication.loginEndpoint
       },
-      empty(plannerDefaultPlanId) ? {} : { PLANNER_SYNC_DEFAULT_PLAN_ID: plannerDefaultPlanId }
+      empty(plannerDefaultPlanId) ? {} : { PLANNER_SYNC_DEFAULT_PLAN_ID: plannerDefaultPlanId },
+      empty(pollSchedule) ? {} : { PLANNER_SYNC_POLL_SCHEDULE: pollSchedule },
+      empty(graphUrl) ? {} : { PLANNER_SYNC_GRAPH_URL: graphUrl }
     )
   }
 }

@@ -1,6 +1,6 @@
 """Reads the Bicep templates as far as they need: what would be deployed for given parameters, as plain values.
 
-The grammar is tree-sitter's; there is no compiler here, so neither types nor parameters of registry modules are checked.
+The grammar is tree-sitter's. There is no compiler here: neither types nor parameters of registry modules are checked.
 What only Azure knows (outputs of registry modules, functions of the surroundings) becomes a text such as
 `<identity.outputs.principalId>`.
 """

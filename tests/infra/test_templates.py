@@ -312,6 +312,18 @@ def test_the_service_accepts_every_setting_that_the_template_gives(plan):
     assert settings.plan_ids == (PLAN_ID, PLAN_ID[::-1])
     assert settings.default_plan_id == PLAN_ID
     assert settings.listener == (plan != "flex-drain")
+    assert settings.poll_schedule == "*/30 * * * * *"
+
+
+def test_what_is_left_empty_is_left_to_the_service():
+    optional = {
+        "plannerDefaultPlanId": ("PLANNER_SYNC_DEFAULT_PLAN_ID", PLAN_ID),
+        "pollSchedule": ("PLANNER_SYNC_POLL_SCHEDULE", "0 * * * * *"),
+        "graphUrl": ("PLANNER_SYNC_GRAPH_URL", "https://graph.microsoft.us/v1.0"),
+    }
+    empty, full = app_settings("flex"), app_settings("flex", **{name: value for name, (_, value) in optional.items()})
+
+    assert {name: full[name] for name in full.keys() - empty.keys()} == dict(optional.values())
 
 
 @pytest.mark.parametrize("plan", PLANS)

@@ -66,7 +66,9 @@ def test_a_wrong_setting_stops_azd_with_one_line(env, name):
     assert result.stderr.startswith(name)
 
 
-@pytest.mark.parametrize("plan_ids", [PLAN_ID, f"{PLAN_ID},{PLAN_ID}", "short", PLAN_ID + "x", "", f"{PLAN_ID[:-1]}!"])
+@pytest.mark.parametrize(
+    "plan_ids", [PLAN_ID, f"{PLAN_ID},{PLAN_ID}", "short", PLAN_ID + "x", PLAN_ID[1:], "", f"{PLAN_ID[:-1]}!"]
+)
 def test_azd_stops_at_the_plan_ids_that_the_service_would_refuse(plan_ids):
     try:
         Settings.from_env({"PLANNER_SYNC_PLAN_IDS": plan_ids, "PLANNER_SYNC_GRAPH_TOKEN": "t"})

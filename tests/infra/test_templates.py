@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from planner_sync.settings import Settings
-from tests.infra.bicep import Deployed, Deployment, Template, mistakes_in, text_of, walk
+from tests.infra.bicep import Deployed, Deployment, Template, text_of, walk
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
@@ -55,16 +55,6 @@ EVERYTHING: list[Deployed] = [
 
 
 # -- form ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
-def test_a_template_has_no_syntax_error(file):
-    assert mistakes_in(file.read_bytes()) == []
-
-
-def test_a_syntax_error_would_be_seen():
-    assert mistakes_in(b"param a string\nmodule x 'y' = {\n  name: 'x'\n") != []
-    assert mistakes_in(b"param a string = = 'b'\n") != []
-
-
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
 def test_every_parameter_and_output_is_described(file):
     template = Template(file)

@@ -1,6 +1,7 @@
 """Does `make azurite` give the storage that local.settings.json.example names? Run by .ci/run; needs npm."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ PATIENCE = 150.0  # npm fetches it first
 
 
 def main() -> int:
+    storage = ROOT / ".azurite"
+    was_there = storage.exists()
     process = subprocess.Popen(["make", "azurite"], cwd=ROOT, start_new_session=True)
     try:
         until = time.monotonic() + PATIENCE
@@ -30,6 +33,9 @@ def main() -> int:
         return 1
     finally:
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if not was_there:
+            shutil.rmtree(storage, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ async def judge_store(world: World, script: Script) -> list[str]:
         owners, cards = await world.hash("owners"), await world.hash("cards", world.plan_ids[1])
         waiting |= {owners[planner_id] for planner_id in cards if planner_id in owners}
         waiting |= (await world.hash("creating", world.plan_ids[1])).keys()
+        documents = {task: json.loads(text) for task, text in (await world.documents()).items()}
+        waiting |= {task for task, body in documents.items() if body.get("planId") == world.plan_ids[1]}
     found = []
     pending = await world.redis.zrange(world.keys.private("pending"), 0, -1)
     if left := [task.decode() for task in pending if task.decode() not in waiting]:

@@ -1,7 +1,8 @@
 """The standalone sync service: settings in, one event loop with everything on it, a clean end on SIGINT or SIGTERM.
 
-    python src/planner_sync_service.py            what the README's settings say
-    python src/planner_sync_service.py --demo     an embedded Redis, the Planner emulator, agents and people at work
+    python src/planner_sync_service.py                 what the README's settings say
+    python src/planner_sync_service.py --device-code   the same, signed in by a person, for a first try
+    python src/planner_sync_service.py --demo          an embedded Redis, the Planner emulator, agents and people
 
 Decides nothing about tasks; what it starts is built in planner_sync.sync.service.
 """
@@ -37,12 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in SIGNALS:
         # Explicitly, because a parent may have told us to ignore them. Until the loop runs there is nothing to tidy up.
         signal.signal(number, lambda _number, _frame: sys.exit(0))
-    if _parse(arguments).demo:
+    wishes = _parse(arguments)
+    if wishes.demo:
         sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
         from demo.run import main as run_demo
 
         return run_demo()
-    return _run_with_settings()
+    return _run_with_settings(device_code=wishes.device_code)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -52,12 +54,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog="Settings are environment variables, listed in the README. SIGINT and SIGTERM end it cleanly.",
     )
     parser.add_argument("--demo", action="store_true", help="run on an embedded server and a local Planner, no account")
+    parser.add_argument(
+        "--device-code",
+        action="store_true",
+        help="a person signs in, for as long as this process lives; for a first try",
+    )
     return parser.parse_args(arguments)
 
 
-def _run_with_settings() -> int:
+def _run_with_settings(*, device_code: bool) -> int:
     try:
-        settings = Settings.from_env(os.environ)
+        settings = Settings.from_env(os.environ, device_code=device_code)
         # Late, because they bring Redis', Graph's and the web server's libraries: a mistake is told at once.
         from planner_sync.sync.service import build
         from planner_sync.web.standalone import bind

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module, or a room with all its modules -> what of ours it may import. The longest name that fits counts.
 ARROWS: dict[str, tuple[str, ...]] = {
     "planner_sync": (),
+    "planner_sync.causes": (),
     "planner_sync.errors": (),
     "planner_sync.logs": (),
     "planner_sync.schedule": (),
@@ -20,11 +21,11 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "planner_sync.task": ("planner_sync.errors",),
     "planner_sync.fields": ("planner_sync.errors", "planner_sync.task"),
     "planner_sync.dialects": ("planner_sync.errors", "planner_sync.fields", "planner_sync.task"),
-    "planner_sync.store": ("planner_sync.errors", "planner_sync.store"),
-    "planner_sync.graph": ("planner_sync.errors", "planner_sync.graph", "planner_sync.task"),
+    "planner_sync.store": ("planner_sync.causes", "planner_sync.errors", "planner_sync.store"),
+    "planner_sync.graph": ("planner_sync.causes", "planner_sync.errors", "planner_sync.graph", "planner_sync.task"),
     "planner_sync.sync": (
-        *("planner_sync.errors", "planner_sync.settings", "planner_sync.task", "planner_sync.dialects"),
-        *("planner_sync.store", "planner_sync.graph", "planner_sync.sync"),
+        *("planner_sync.causes", "planner_sync.errors", "planner_sync.settings", "planner_sync.task"),
+        *("planner_sync.dialects", "planner_sync.store", "planner_sync.graph", "planner_sync.sync"),
     ),
     "planner_sync.agents": (
         *("planner_sync.errors", "planner_sync.task", "planner_sync.dialects"),
@@ -57,11 +58,13 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         *("planner_sync.store", "planner_sync.sync", "planner_sync.agents", "planner_sync.operators"),
         "demo",
     ),
-    "httpx": ("planner_sync.graph.client", "planner_sync.graph.auth", "demo"),
+    "httpx": (
+        *("planner_sync.graph.client", "planner_sync.graph.auth", "planner_sync.graph.sign_in"),
+        *("planner_sync.graph.msal_http", "demo"),
+    ),
     "click": ("planner_sync.operators.command_line",),
-    "msal": ("planner_sync.graph.auth",),
-    "requests": ("planner_sync.graph.auth",),
-    "cryptography": ("planner_sync.graph.auth",),
+    "msal": ("planner_sync.graph.sign_in",),
+    "cryptography": ("planner_sync.graph.sign_in",),
     "azure": ("function_app",),
     "starlette": ("planner_sync.web.standalone", "planner_emulator"),
     "uvicorn": ("planner_sync.web.standalone", "planner_emulator"),

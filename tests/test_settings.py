@@ -208,6 +208,91 @@ SECRETS = {
 }
 
 
+CLOUDS = [
+    ("https://login.microsoftonline.com", "https://graph.microsoft.com/v1.0", None),
+    ("login.windows.net", "https://graph.microsoft.com/v1.0", None),
+    ("https://login.microsoftonline.us", "https://graph.microsoft.us/v1.0", None),
+    ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us/v1.0", None),
+    ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn/v1.0", None),
+    ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn/v1.0", None),
+    ("https://login.microsoftonline.com", "https://graph.microsoft.us/v1.0", "https://login.microsoftonline.us"),
+    ("https://login.microsoftonline.com", "https://dod-graph.microsoft.us/v1.0", "https://login.microsoftonline.us"),
+    ("https://login.microsoftonline.us", "https://graph.microsoft.com/v1.0", "https://login.microsoftonline.com"),
+    ("https://LOGIN.microsoftonline.us", "https://Graph.Microsoft.com", "https://login.microsoftonline.com"),
+    ("https://login.microsoftonline.com", "https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
+    ("https://login.microsoftonline.com", "https://graph.example/v1.0", None),
+    ("https://login.example", "https://graph.microsoft.us/v1.0", None),
+]
+
+
+@pytest.mark.parametrize(("authority", "graph", "wanted"), CLOUDS)
+def test_sign_in_and_graph_of_two_clouds_are_a_mistake_where_both_are_known(authority, graph, wanted):
+    env = {**TENANT, **CLIENT, **SECRET, "PLANNER_SYNC_GRAPH_TOKEN": None}
+    lines = mistakes(AZURE_AUTHORITY_HOST=authority, PLANNER_SYNC_GRAPH_URL=graph, **env)
+
+    assert [line.endswith(f"set {wanted}") and line.startswith("AZURE_AUTHORITY_HOST: ") for line in lines] == (
+        [True] if wanted else []
+    )
+
+
+def test_the_cloud_of_a_sign_in_that_is_not_used_is_no_mistake():
+    assert mistakes(PLANNER_SYNC_GRAPH_URL="https://graph.microsoft.us/v1.0") == []
+    assert (
+        mistakes(PLANNER_SYNC_GRAPH_URL="https://graph.microsoft.us/v1.0", PLANNER_SYNC_GRAPH_TOKEN=None, **CLIENT)
+        == []
+    )
+
+
+TOKENS_FOR_REDIS = [
+    ("rediss://redis.example:10000", None),
+    ("redis://127.0.0.1:6379/0", None),
+    ("unix:///run/redis.sock", None),
+    ("redis://redis.example:6379", "is not encrypted: it must start with rediss://"),
+    ("rediss://:hunter@redis.example", "has a user or a password too: take them out"),
+    ("rediss://sync@redis.example", "has a user or a password too: take them out"),
+    ("rediss://redis.example?password=hunter", "has a user or a password too: take them out"),
+]
+
+
+@pytest.mark.parametrize(("url", "fault"), TOKENS_FOR_REDIS)
+def test_a_token_for_redis_needs_a_connection_that_keeps_it(url, fault):
+    lines = mistakes(PLANNER_SYNC_REDIS_AUTH="entra", REDIS_URL=url, **CLIENT)
+
+    assert lines == ([f"PLANNER_SYNC_REDIS_AUTH: entra sends a token, and REDIS_URL {fault}"] if fault else [])
+    assert "hunter" not in str(lines)
+
+
+def test_with_a_device_code_nothing_else_to_sign_in_with_is_needed():
+    env = {"PLANNER_SYNC_PLAN_IDS": PLAN, **TENANT, **CLIENT}
+
+    assert Settings.from_env(env, device_code=True).sign_in == "device code"
+
+
+@pytest.mark.parametrize("others", [{"PLANNER_SYNC_GRAPH_TOKEN": "a-token"}, {"AZURE_CLIENT_SECRET": "s3cret"}])
+def test_a_device_code_that_was_asked_for_comes_before_all_else(others):
+    env = {"PLANNER_SYNC_PLAN_IDS": PLAN, **TENANT, **CLIENT, **others}
+
+    assert Settings.from_env(env, device_code=True).sign_in == "device code"
+
+
+def test_a_device_code_without_tenant_and_client_is_a_mistake_for_each():
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env({"PLANNER_SYNC_PLAN_IDS": PLAN}, device_code=True)
+
+    assert error.value.lines == [
+        "AZURE_TENANT_ID: is required to sign in with a device code",
+        "AZURE_CLIENT_ID: is required to sign in with a device code",
+    ]
+
+
+def test_a_certificate_comes_before_a_secret(tmp_path):
+    pem = tmp_path / "app.pem"
+    pem.touch()
+    env = {**TENANT, **CLIENT, **SECRET, "AZURE_CLIENT_CERTIFICATE_PATH": str(pem)}
+
+    assert Settings.from_env({"PLANNER_SYNC_PLAN_IDS": PLAN, **env}).sign_in == "certificate"
+
+
 def test_no_message_shows_a_secret():
     text = "\n".join(mistakes(**SECRETS, PLANNER_SYNC_GRAPH_URL="https://u:pa55@graph.example", PLANNER_SYNC_X="abc"))
 

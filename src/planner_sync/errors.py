@@ -86,15 +86,24 @@ class GraphError(PlannerSyncError):
     """Planner did not do what was asked.
 
     `status` is the HTTP status (None: no answer), `code` is Graph's error code (often empty), `request_id` is what
-    Microsoft's support asks for. None of them, nor the message, holds a token.
+    Microsoft's support asks for, `cause` is one of causes.py where it is known. None of them, nor the message, holds a
+    token.
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: str = "", request_id: str = "", retry_after: float = 0.0
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        cause: str = "",
+        request_id: str = "",
+        retry_after: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.cause = cause
         self.request_id = request_id
         self.retry_after = retry_after
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from planner_sync import schedule
 from planner_sync.errors import SettingsError
-from planner_sync.urls import fault_of_redis_url, fault_of_web_url, is_loopback
+from planner_sync.urls import fault_for_tokens, fault_of_clouds, fault_of_redis_url, fault_of_web_url, is_loopback
 
 PREFIX = "PLANNER_SYNC_"
 NAMES = frozenset(
@@ -26,12 +26,12 @@ NAMES = frozenset(
     )
 )
 
+GRAPH_URL = "https://graph.microsoft.com/v1.0"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LOG_LEVELS: tuple[LogLevel, ...] = ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
-SignIn = Literal["token", "secret", "certificate", "managed identity"]
-
+SignIn = Literal["token", "secret", "certificate", "managed identity", "device code"]
+APPLICATIONS = ("secret", "certificate", "device code")  # the ways that need tenant and client
 Choice = TypeVar("Choice", bound=str)
-
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 _PLAN_ID = re.compile(r"[A-Za-z0-9_-]{28}", re.ASCII)
 _NAMESPACE = re.compile(r"(?=.{1,64}$)([A-Za-z0-9._-]*\{[A-Za-z0-9._-]+\}[A-Za-z0-9._-]*|[A-Za-z0-9._-]+)", re.ASCII)
@@ -78,9 +78,9 @@ class Settings:
     log_level: LogLevel
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read the settings; SettingsError has one line for each mistake."""
-        read = _Reader(env)
+    def from_env(cls, env: Mapping[str, str], *, device_code: bool = False) -> Self:
+        """Read the settings; SettingsError has one line for each mistake. With `device_code` a person will sign in."""
+        read = _Reader(env, device_code=device_code)
         read.refuse_unknown_names()
         plan_ids = read.plan_ids()
         api_key = read.secret("PLANNER_SYNC_API_KEY")
@@ -94,7 +94,7 @@ class Settings:
             conflict_winner=read.choice("PLANNER_SYNC_CONFLICT_WINNER", ("planner", "agents")),
             max_delete_ratio=read.number("PLANNER_SYNC_MAX_DELETE_RATIO", 0.3, 0, 1),
             max_delete_count=read.integer("PLANNER_SYNC_MAX_DELETE_COUNT", 10, 0, 1_000_000),
-            graph_url=read.web_url("PLANNER_SYNC_GRAPH_URL", "https://graph.microsoft.com/v1.0"),
+            graph_url=read.web_url("PLANNER_SYNC_GRAPH_URL", GRAPH_URL),
             graph_token=read.secret("PLANNER_SYNC_GRAPH_TOKEN"),
             tenant_id=read.directory_name("AZURE_TENANT_ID"),
             client_id=read.directory_name("AZURE_CLIENT_ID"),
@@ -130,8 +130,9 @@ class Settings:
 class _Reader:
     """Reads one environment and notes every mistake; after a mistake it goes on with a value that fits the type."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], *, device_code: bool = False) -> None:
         self.env = env
+        self.device_code = device_code
         self.mistakes: list[str] = []
 
     def refuse_unknown_names(self) -> None:
@@ -222,8 +223,10 @@ class _Reader:
     def redis_auth(self) -> Literal["url", "entra"]:
         name = "PLANNER_SYNC_REDIS_AUTH"
         auth: Literal["url", "entra"] = self.choice(name, ("url", "entra"))
-        if auth == "entra" and self._identity() is None:
+        if auth == "entra" and self._identity() in (None, "device code"):
             self._mistake(name, "entra needs an identity: AZURE_CLIENT_ID and what goes with it, or IDENTITY_ENDPOINT")
+        if auth == "entra" and (fault := fault_for_tokens(self.optional("REDIS_URL") or "")):
+            self._mistake(name, f"entra sends a token, and REDIS_URL {fault}")
         return auth
 
     def web_url(self, name: str, default: str) -> str:
@@ -238,7 +241,8 @@ class _Reader:
         host = self.optional(name) or "https://login.microsoftonline.com"
         # Azure's own libraries take it without a scheme too.
         url = host if "://" in host else f"https://{host}"
-        if fault := fault_of_web_url(url):
+        graph = self.optional("PLANNER_SYNC_GRAPH_URL") or GRAPH_URL
+        if fault := fault_of_web_url(url) or (fault_of_clouds(url, graph) if self._way() in APPLICATIONS else None):
             self._mistake(name, fault)
         return url.rstrip("/")
 
@@ -249,15 +253,13 @@ class _Reader:
         return value
 
     def sign_in(self) -> SignIn:
-        if self.optional("PLANNER_SYNC_GRAPH_TOKEN"):
-            return "token"
-        way = self._identity()
+        way = self._way()
         if way is None:
             self.mistakes.append(
                 "no way to sign in: set PLANNER_SYNC_GRAPH_TOKEN, or AZURE_TENANT_ID, AZURE_CLIENT_ID and one of "
                 "AZURE_CLIENT_SECRET and AZURE_CLIENT_CERTIFICATE_PATH, or AZURE_CLIENT_ID alone for a managed identity"
             )
-        if way in ("secret", "certificate"):
+        if way in APPLICATIONS:
             for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID"):
                 if not self.optional(name):
                     self._mistake(name, f"is required to sign in with a {way}")
@@ -273,11 +275,14 @@ class _Reader:
             self._mistake(name, f"{_shown(host)} can be reached from other machines: set PLANNER_SYNC_API_KEY too")
         return host
 
+    def _way(self) -> SignIn | None:
+        return "token" if self.optional("PLANNER_SYNC_GRAPH_TOKEN") and not self.device_code else self._identity()
+
     def _identity(self) -> SignIn | None:
-        if self.optional("AZURE_CLIENT_SECRET"):
-            return "secret"
-        if self.optional("AZURE_CLIENT_CERTIFICATE_PATH"):
-            return "certificate"
+        if self.device_code:
+            return "device code"
+        if self.optional("AZURE_CLIENT_CERTIFICATE_PATH") or self.optional("AZURE_CLIENT_SECRET"):
+            return "certificate" if self.optional("AZURE_CLIENT_CERTIFICATE_PATH") else "secret"
         return "managed identity" if self.optional("AZURE_CLIENT_ID") or self.optional("IDENTITY_ENDPOINT") else None
 
     def _mistake(self, name: str, what: str) -> None:

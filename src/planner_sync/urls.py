@@ -6,6 +6,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
+# The authorities of each cloud, and its hosts of Graph.
+# https://learn.microsoft.com/graph/deployments, https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
+_CLOUDS = {
+    ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com"): ("graph.microsoft.com",),
+    ("login.microsoftonline.us",): ("graph.microsoft.us", "dod-graph.microsoft.us"),
+    ("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"): ("microsoftgraph.chinacloudapi.cn",),
+}
+_AUTHORITIES = {authority for authorities in _CLOUDS for authority in authorities}
 # Of a Redis URL's options, those that redis-py turns into numbers when it connects, which would be too late.
 _REDIS_NUMBERS = frozenset(
     {"db", "socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"}
@@ -49,6 +57,35 @@ def fault_of_web_url(url: str) -> str | None:
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         return "must start with https://, or with http:// and a host that is this machine"
     return None
+
+
+def fault_for_tokens(redis_url: str) -> str | None:
+    """Why a Redis URL does not go with a token as password, in words that show nothing of it."""
+    try:
+        parts = urlsplit(redis_url)
+    except ValueError:
+        return None  # which is told already
+    if parts.username or parts.password or {"username", "password"} & {name for name, _ in parse_qsl(parts.query)}:
+        return "has a user or a password too: take them out"
+    if parts.scheme == "redis" and not is_loopback(parts.hostname or "localhost"):
+        return "is not encrypted: it must start with rediss://"
+    return None
+
+
+def fault_of_clouds(authority_url: str, graph_url: str) -> str | None:
+    """Why a token of this authority is no good at this Graph: they are known, and of different clouds."""
+    authority, graph = _host(authority_url), _host(graph_url)
+    wanted = next((known for known, hosts in _CLOUDS.items() if graph in hosts), None)
+    if wanted is None or authority not in _AUTHORITIES or authority in wanted:
+        return None
+    return f"signs in to another cloud than that of {graph}: set https://{wanted[0]}"
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def is_loopback(host: str) -> bool:

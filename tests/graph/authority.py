@@ -1,17 +1,40 @@
 """An authority on this machine that speaks as Entra ID does, for real MSAL."""
 
+import base64
+import datetime
+import inspect
 import itertools
+import json
+import os
 import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from planner_sync.graph.auth import Tokens, build_tokens
 from tests.graph.raw_server import RawServer, Received, reply
 
 GRAPH = "https://graph.microsoft.com"
 SECRET = "the-secret-of-the-application"
+REFRESH = "the-refresh-token-of-a-person"
 LOGIN = "https://login.local"
+DEVICE = {
+    "device_code": "the-device-code-is-a-secret",
+    "user_code": "ABCD-EFGH",
+    "verification_uri": "https://login.example/device",
+    "expires_in": 900,
+    "interval": 1,
+    "message": "not shown",
+}
 
 
 class ToLocal(httpx.BaseTransport):
@@ -27,24 +50,65 @@ class ToLocal(httpx.BaseTransport):
 
 
 class Authority:
-    """Says who is known, as Entra ID does; `answer` may be replaced for a fault."""
+    """Says who is known, as Entra ID does.
 
-    def __init__(self) -> None:
-        self.server = RawServer(self._answer)
+    `token_answer` and `tenant_answer` stand in for its answers to a request for a token, and to the question for a
+    tenant; `grant`, which may be async, makes the tokens, which live `lifetime` seconds. With a `certificate` it is an
+    https server that AZURE_AUTHORITY_HOST can name; without, `tokens()` finds the way to it.
+    """
+
+    def __init__(self, certificate: Path | None = None, port: int = 0) -> None:
+        self.server = RawServer(self._answer, certificate=certificate, port=port)
         self.numbers = itertools.count(1)
         self.token_answer: bytes | None = None
+        self.tenant_answer: bytes | None = None
+        self.grant: Callable[[dict[str, str]], Any] = lambda _: f"token-{next(self.numbers)}"
+        self.lifetime = 3600
+        self.code_answer: bytes | None = None  # to whoever asks what became of a code
+        self.renewal_answer: bytes | None = None  # to whoever shows a refresh token
+        self.entered = False  # has somebody entered the device code?
 
-    def _answer(self, request: Received) -> bytes:
+    @property
+    def login(self) -> str:
+        return self.server.url if self.server.certificate else LOGIN
+
+    async def _answer(self, request: Received) -> bytes:
         if "openid-configuration" in request.path:
-            endpoints = {name: f"{LOGIN}/tenant/{name}" for name in ("authorization_endpoint", "token_endpoint")}
-            return reply(200, endpoints)
+            endpoints = ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
+            known = {name: f"{self.login}/tenant/{name}" for name in endpoints} | {
+                "issuer": f"{self.login}/tenant/v2.0"
+            }
+            return self.tenant_answer or reply(200, known)
+        if request.path.endswith("device_authorization_endpoint"):
+            return self.token_answer or reply(200, DEVICE)
+        asked = sent(request)
         if self.token_answer is not None:
             return self.token_answer
-        return reply(200, {"access_token": f"token-{next(self.numbers)}", "expires_in": 3600, "token_type": "Bearer"})
+        by_code = asked["grant_type"].endswith("device_code")
+        if by_code and self.code_answer is not None:
+            return self.code_answer
+        if asked["grant_type"] == "refresh_token" and self.renewal_answer is not None:
+            return self.renewal_answer
+        if by_code and not self.entered:
+            return reply(400, {"error": "authorization_pending", "error_description": "AADSTS70016: not yet"})
+        return reply(200, await self._granted(asked))
+
+    async def _granted(self, asked: dict[str, str]) -> dict[str, object]:
+        token = self.grant(asked)
+        token = await token if inspect.isawaitable(token) else token
+        granted = {"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer"}
+        if asked["grant_type"] == "client_credentials":
+            return granted
+        person = {"iss": f"{self.login}/tenant/v2.0", "aud": "client", "sub": "p", "oid": "p", "tid": "tenant"}
+        now = int(time.time())
+        person_token = jwt(**person, preferred_username="mira@example.com", iat=now, exp=now + 3600)
+        info = base64.urlsafe_b64encode(b'{"uid":"p","utid":"tenant"}').decode()
+        return {**granted, "refresh_token": REFRESH, "id_token": person_token, "client_info": info}
 
     @property
     def token_requests(self) -> list[Received]:
-        return [request for request in self.server.requests if request.method == "POST"]
+        asked = [request for request in self.server.requests if request.method == "POST"]
+        return [request for request in asked if request.path.endswith("/token_endpoint")]
 
     def tokens(self, **arguments: str) -> Tokens:
         credential = arguments or {"client_secret": SECRET}
@@ -52,11 +116,52 @@ class Authority:
         return build_tokens(
             tenant_id="tenant",
             client_id="client",
-            authority_host=LOGIN,
-            graph_origin=GRAPH,
+            authority_host=self.login,
+            resource=GRAPH,
             http_client=http,
             **credential,
         )
+
+
+def refused(number: str, error: str = "invalid_client", status: int = 401) -> bytes:
+    """A refusal as Entra words it, with a secret where a careless service might show one."""
+    return reply(status, {"error": error, "error_description": f"AADSTS{number}: No, {SECRET}. Trace ID: 1"})
+
+
+def jwt(**claims: object) -> str:
+    """A token with these claims, signed by nobody."""
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
+    texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    return ".".join([*texts, "c2lnbmF0dXJl"])
+
+
+@contextmanager
+def environment(**names: str) -> Iterator[None]:
+    """For the length of the block these are set: MSAL and httpx look for some things only there."""
+    before = dict(os.environ)
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def certificate_of_an_application() -> tuple[bytes, x509.Certificate]:
+    """A PEM with a key and its certificate, and the certificate."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "planner-sync")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ) + made.public_bytes(serialization.Encoding.PEM)
+    return pem, made
 
 
 def sent(request: Received) -> dict[str, str]:

@@ -33,7 +33,7 @@ def numbered_tokens(first: int = 1) -> tuple[Tokens, list[str]]:
     """token-1, token-2, … and a list of those that were asked for."""
     given: list[str] = []
 
-    def acquire() -> dict[str, Any]:
+    async def acquire() -> dict[str, Any]:
         given.append(f"token-{len(given) + first}")
         return {"access_token": given[-1], "expires_in": 3600}
 

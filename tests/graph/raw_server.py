@@ -6,10 +6,12 @@ It keeps what it was asked, and knows nothing of Planner; tests of behaviour use
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,16 +41,25 @@ Answer = Callable[[Received], "bytes | Awaitable[bytes] | AsyncIterator[bytes]"]
 
 @dataclass
 class RawServer:
-    """`answer` gives the bytes for a request, all at once or piece by piece; each answer closes the connection."""
+    """`answer` gives the bytes for a request, all at once or piece by piece; each answer closes the connection.
+
+    With a `certificate` (a PEM file) it speaks TLS; it listens on `port`, or on a free one.
+    """
 
     answer: Answer
     url: str = ""
+    certificate: Path | None = None
+    port: int = 0
     requests: list[Received] = field(default_factory=list)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["RawServer"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if self.certificate else None
+        if context and self.certificate:
+            context.load_cert_chain(self.certificate)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=context)
+        scheme = "https" if context else "http"
+        self.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
             yield self
         finally:

@@ -3,12 +3,10 @@
 import asyncio
 import base64
 import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from planner_sync.errors import NotSent, Unauthorized
 from planner_sync.graph.auth import MsalTokens, build_tokens
-from tests.graph.authority import GRAPH, SECRET, Authority, sent
+from tests.graph.authority import GRAPH, LOGIN, SECRET, Authority, ToLocal, environment, sent
 from tests.graph.raw_server import RawServer, reply
 
 
@@ -75,7 +73,7 @@ async def test_an_unusable_certificate_is_unauthorized(
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(Unauthorized, match="check tenant, client, authority and certificate"):
+    with pytest.raises(Unauthorized, match="sign-in: certificate_unusable: "):
         await authority.tokens(certificate_path=str(path)).token()
 
 
@@ -84,18 +82,6 @@ def unpadded(text: str) -> bytes:
 
 
 # -- managed identity --------------------------------------------------------------------------------------------------
-@contextmanager
-def environment(**names: str) -> Iterator[None]:
-    """MSAL finds the identity's endpoint in the environment."""
-    before = dict(os.environ)
-    os.environ.update(names)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
 @pytest.mark.parametrize(
     ("client_id", "asked"),
     [
@@ -111,7 +97,7 @@ async def test_a_managed_identity_gets_a_token_from_its_endpoint(client_id: str 
         with environment(
             IDENTITY_ENDPOINT=f"{identity.url}/msi/token", IDENTITY_HEADER="knock", HTTP_PROXY="http://x:1"
         ):
-            assert await build_tokens(client_id=client_id, graph_origin=GRAPH).token() == "from-identity"
+            assert await build_tokens(client_id=client_id, resource=GRAPH).token() == "from-identity"
 
     [request] = identity.requests
     assert request.headers["x-identity-header"] == "knock"
@@ -151,7 +137,7 @@ def counting(*answers: object) -> MsalTokens:
     """Tokens from a list of answers; an exception in it is raised."""
     left = iter(answers)
 
-    def acquire() -> dict[str, object]:
+    async def acquire() -> dict[str, object]:
         answer = next(left)
         if isinstance(answer, Exception):
             raise answer
@@ -219,3 +205,61 @@ async def test_only_the_very_token_that_was_refused_is_dropped() -> None:
     tokens.drop(first)
 
     assert await tokens.token() == "second"
+
+
+async def test_a_good_token_waits_a_moment_only_for_its_successor() -> None:
+    """An authority that hangs must not hold up those who have a token that is good."""
+    release = asyncio.Event()
+    given = iter(["first", "second"])
+
+    async def acquire() -> dict[str, object]:
+        token = next(given)
+        if token == "second":
+            await release.wait()
+        return {"access_token": token, "expires_in": 3600}
+
+    tokens = MsalTokens(acquire, Clock())
+    await tokens.token()
+    pass_time(tokens, 3400)
+
+    assert [await tokens.token() for _ in range(50)] == ["first"] * 50
+    release.set()
+    await asyncio.sleep(0.01)
+    assert await tokens.token() == "second"
+
+
+async def test_a_token_that_has_not_expired_outlives_a_refusal() -> None:
+    tokens = counting("first", Unauthorized("expired secret"), Unauthorized("expired secret"))
+    assert await tokens.token() == "first"
+
+    pass_time(tokens, 3400)
+    assert await tokens.token() == "first"
+    pass_time(tokens, 200)
+    with pytest.raises(Unauthorized):
+        await tokens.token()
+
+
+async def test_a_trouble_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    tokens = counting(*[Unauthorized("sign-in: trouble")] * 3, "token")
+    for _ in range(3):
+        with pytest.raises(Unauthorized):
+            await tokens.token()
+        pass_time(tokens, 5)
+    await tokens.token()
+
+    assert caplog.messages == ["sign-in: trouble", "sign-in works again"]
+
+
+# -- clouds ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "graph", ["https://graph.microsoft.com", "https://graph.microsoft.us", "https://dod-graph.microsoft.us"]
+)
+async def test_the_scope_is_that_of_the_cloud(authority: Authority, graph: str) -> None:
+    http = httpx.Client(transport=ToLocal(authority.server.url))
+    tokens = build_tokens(
+        resource=graph, tenant_id="t", client_id="c", client_secret="s", authority_host=LOGIN, http_client=http
+    )
+    await tokens.token()
+
+    assert sent(authority.token_requests[0])["scope"] == f"{graph}/.default"

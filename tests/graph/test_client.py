@@ -213,7 +213,7 @@ async def test_a_401_with_a_ready_token_is_not_repeated() -> None:
 
 @pytest.mark.parametrize("kind", [Unauthorized, NotSent])
 async def test_without_a_token_nothing_is_sent(kind: type[GraphError]) -> None:
-    def acquire() -> dict[str, Any]:
+    async def acquire() -> dict[str, Any]:
         raise kind("sign-in: no")
 
     async with RawServer(reset).running() as server, graph_at(server.url, tokens=MsalTokens(acquire)) as graph:
@@ -226,7 +226,7 @@ async def test_without_a_token_nothing_is_sent(kind: type[GraphError]) -> None:
 async def test_a_token_that_cannot_be_renewed_after_a_401_is_told_as_it_is() -> None:
     answers: list[Any] = [{"access_token": "token-1", "expires_in": 3600}, NotSent("sign-in: unreachable")]
 
-    def acquire() -> dict[str, Any]:
+    async def acquire() -> dict[str, Any]:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

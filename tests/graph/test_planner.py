@@ -294,7 +294,7 @@ async def test_a_slow_answer_is_lost_at_the_deadline() -> None:
 async def test_an_expired_token_is_renewed_in_the_middle_of_a_batch() -> None:
     good = ["emulator-token", "emulator-token-2"]
 
-    def acquire() -> dict[str, Any]:
+    async def acquire() -> dict[str, Any]:
         return {"access_token": good.pop(0), "expires_in": 3600}
 
     async with board_with(tokens=MsalTokens(acquire)) as board:

@@ -50,14 +50,14 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    *, deaf_parent: bool = False, script: Path = SCRIPT, stderr: int | None = None, **env: str
+    *arguments: str, deaf_parent: bool = False, script: Path = SCRIPT, stderr: int | None = None, **env: str
 ) -> Iterator[Running]:
     """Start the service and wait for its first answer. A deaf parent ignores signals, and so would its children.
 
     `stderr` is where its log goes: None, it is kept; else a file descriptor.
     """
     port = free_port()
-    command = [sys.executable, str(script)]
+    command = [sys.executable, str(script), *arguments]
     if deaf_parent:
         command = ["sh", "-c", 'trap "" INT TERM; exec "$@"', "sh", *command]
     with tempfile.TemporaryFile() as log:  # not a pipe: one that nobody reads stops who writes much

@@ -115,7 +115,7 @@ class World:
     def _build(self, process: Process) -> Service:
         ports = Ports(
             clock=self.loop.time,
-            connect=lambda _: redis_double.client(self.server, RedisGate(process, self._name)),
+            connect=lambda _url, _credentials: redis_double.client(self.server, RedisGate(process, self._name)),
             transport=GraphGate(process, self.planner, self.note_births),
         )
         return build(self.settings, ports)

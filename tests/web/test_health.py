@@ -21,6 +21,7 @@ WELL = Snapshot(
     graph_ok_at=NOW - 20 * SECOND,
     graph_failed_at=None,
     graph_code="",
+    graph_cause="",
     plans={PLAN: PlanVitals(pass_at=NOW - 20 * SECOND, took_ms=1000, cards=3)},
     holds={},
     counters={},
@@ -136,3 +137,20 @@ def test_status_names_a_plan_that_had_no_pass_yet_and_no_plan_outside_the_list()
 
 def test_what_is_due_in_the_future_is_not_old():
     assert status(replace(WELL, backlog=1, oldest_due=NOW + 9), SETTINGS.plan_ids)["oldestPendingMs"] == 0
+
+
+def test_status_names_cause_and_advice_while_planner_fails():
+    failing = replace(WELL, graph_failed_at=NOW, graph_code="unauthorized", graph_cause="secret_expired")
+
+    graph = status(failing, SETTINGS.plan_ids)["graph"]
+
+    assert (graph["code"], graph["cause"]) == ("unauthorized", "secret_expired")
+    assert "new secret" in graph["advice"]
+
+
+def test_status_names_no_cause_that_is_over():
+    mended = replace(WELL, graph_failed_at=NOW - 30 * SECOND, graph_code="unauthorized", graph_cause="secret_expired")
+
+    graph = status(mended, SETTINGS.plan_ids)["graph"]
+
+    assert (graph["code"], graph["cause"], graph["advice"]) == ("unauthorized", None, None)

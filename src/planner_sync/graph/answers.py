@@ -37,6 +37,7 @@ from planner_sync.errors import (
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Json = dict[str, Any]
 
+CAUSES = {Unauthorized: "token_refused", AnswerLost: "graph_no_answer"}  # of answers; see causes.py
 LONGEST_MESSAGE = 300  # characters that we repeat of what Graph says
 
 
@@ -99,6 +100,7 @@ class Failure:
     reason: str
     code: str = ""
     request_id: str = ""
+    cause: str = ""
 
 
 Outcome = Answer | Failure
@@ -114,7 +116,9 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
 def translate(request: Request, outcome: Outcome, pause: float = 0.0) -> GraphError | None:
     """The error that this outcome is, or None when the request was done; `pause` is the gate's, in seconds."""
     if isinstance(outcome, Failure):
-        return outcome.kind(f"{request}: {outcome.reason}", code=outcome.code, request_id=outcome.request_id)
+        return outcome.kind(
+            f"{request}: {outcome.reason}", code=outcome.code, cause=outcome.cause, request_id=outcome.request_id
+        )
     if _is_done(request, outcome):
         return None
     kind = _kind(outcome)
@@ -122,6 +126,7 @@ def translate(request: Request, outcome: Outcome, pause: float = 0.0) -> GraphEr
         f"{request}: {_said(outcome)}",
         status=outcome.status,
         code=outcome.code,
+        cause=CAUSES.get(kind, ""),
         request_id=outcome.request_id,
         retry_after=pause,
     )

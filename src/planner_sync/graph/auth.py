@@ -1,33 +1,28 @@
-"""Bearer tokens for Graph: a ready one, or from MSAL by secret, certificate or managed identity.
+"""Bearer tokens: a ready one, or from a sign-in, renewed early; many waiters share one request.
 
 A token lives in the memory of this process and nowhere else: never in Redis, a file, a log line or a message.
-MSAL blocks, so it runs in a thread; many waiters share one request.
 """
 
 import asyncio
-import json
 import logging
-import re
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 
+from planner_sync.causes import told
 from planner_sync.errors import NotSent, Unauthorized
+from planner_sync.graph.sign_in import Acquire, ByApplication, ByIdentity, ByPerson
+from planner_sync.graph.sign_in_answers import claims, missing_right
 
 RENEW_EARLY = 300.0  # seconds before a token expires
+RENEW_POOR = 60.0  # seconds after which a token without the rights that we need is asked for anew
+RENEW_PATIENCE = 1.0  # seconds for which a good token waits for its successor
 REMEMBER_FAILURE = 5.0  # seconds in which a failed sign-in is not tried again
-SIGN_IN_LIMIT = 20.0  # seconds for one answer of the authority
-ANSWER_LIMIT = 1_000_000  # bytes of one answer of the authority
 
-Acquire = Callable[[], dict[str, Any]]  # MSAL's answer: "access_token" and "expires_in" in seconds
-
-# MSAL writes signed assertions into its debug log.
-logging.getLogger("msal").setLevel(logging.WARNING)
+log = logging.getLogger(__name__)
 
 
 class Tokens(Protocol):
@@ -38,6 +33,9 @@ class Tokens(Protocol):
 
     def drop(self, token: str) -> None:
         """Graph refused this very token: do not give it again."""
+
+    def missing_right(self) -> str:
+        """Why Graph will refuse requests with the token at hand, one of causes.py; empty where nothing tells."""
 
 
 class ReadyToken:
@@ -52,42 +50,59 @@ class ReadyToken:
     def drop(self, token: str) -> None:
         """There is no other one."""
 
+    def missing_right(self) -> str:
+        return missing_right(self._token)
+
 
 @dataclass(frozen=True)
 class _Held:
     token: str
     renew_at: float
     expires_at: float
+    missing: str = ""
 
 
 class MsalTokens:
-    """Tokens from `acquire`, a blocking call that gives MSAL's answer; renewed five minutes early.
+    """Tokens from `acquire`, which gives MSAL's answer; renewed five minutes early.
 
-    While the authority cannot be reached, a token that has not expired yet is still given.
+    While they cannot be renewed, a token that has not expired yet is still given. `missing` says which right a token
+    lacks: such a one is renewed every minute, since consent may have been given meanwhile.
     """
 
-    def __init__(self, acquire: Acquire, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        acquire: Acquire,
+        clock: Callable[[], float] = time.monotonic,
+        missing: Callable[[str], str] = lambda _: "",
+    ) -> None:
         self._acquire = acquire
         self._clock = clock
+        self._missing = missing
         self._held: _Held | None = None
         self._renewal: asyncio.Task[_Held] | None = None
         self._failure: Unauthorized | NotSent | None = None
         self._failed_at = 0.0
+        self._said = ""
 
     async def token(self) -> str:
         held = self._held
-        if held and self._clock() < held.renew_at:
-            return held.token
-        try:
+        if held is None or self._clock() >= held.expires_at:
             return (await self._renewed()).token
-        except NotSent:
-            if self._held and self._clock() < self._held.expires_at:
-                return self._held.token
-            raise
+        # While it is renewed, nobody waits for long, and nobody but the first.
+        if self._clock() >= held.renew_at and self._renewal is None:
+            try:
+                async with asyncio.timeout(RENEW_PATIENCE):
+                    return (await self._renewed()).token
+            except (NotSent, Unauthorized, TimeoutError):
+                pass
+        return held.token if self._held is held else await self.token()
 
     def drop(self, token: str) -> None:
         if self._held and self._held.token == token:
             self._held = None
+
+    def missing_right(self) -> str:
+        return self._held.missing if self._held else ""
 
     async def _renewed(self) -> _Held:
         if self._failure and self._clock() < self._failed_at + REMEMBER_FAILURE:
@@ -98,10 +113,11 @@ class MsalTokens:
         return await asyncio.shield(self._renewal)  # one waiter that gives up does not stop the others
 
     async def _renew(self) -> _Held:
-        answer = await asyncio.to_thread(self._acquire)
-        lifetime = float(answer["expires_in"])
-        now = self._clock()
-        return _Held(answer["access_token"], now + lifetime - min(RENEW_EARLY, lifetime / 2), now + lifetime)
+        answer = await self._acquire()
+        token, lifetime, now = answer["access_token"], float(answer["expires_in"]), self._clock()
+        missing = self._missing(token)
+        renew_in = lifetime - min(RENEW_EARLY, lifetime / 2)
+        return _Held(token, now + (min(RENEW_POOR, renew_in) if missing else renew_in), now + lifetime, missing)
 
     def _renewal_ended(self, renewal: asyncio.Task[_Held]) -> None:
         self._renewal = self._failure = None
@@ -110,166 +126,63 @@ class MsalTokens:
         match renewal.exception():
             case None:
                 self._held = renewal.result()
+                self._say(self._held.missing and told(self._held.missing))
             case NotSent() | Unauthorized() as failure:
                 self._failure, self._failed_at = failure, self._clock()
+                self._say(str(failure))
+
+    def _say(self, trouble: str) -> None:
+        """Once for each trouble, and once when it is over."""
+        if trouble == self._said:
+            return
+        self._said = trouble
+        if trouble:
+            log.warning("%s", trouble)
+        else:
+            log.info("sign-in works again")
 
 
 def build_tokens(
     *,
+    resource: str = "https://graph.microsoft.com",
     ready_token: str | None = None,
+    device_code: bool = False,
     tenant_id: str | None = None,
     client_id: str | None = None,
     client_secret: str | None = None,
     certificate_path: str | None = None,
     authority_host: str = "https://login.microsoftonline.com",
-    graph_origin: str = "https://graph.microsoft.com",
     http_client: httpx.Client | None = None,
+    missing: Callable[[str], str] = missing_right,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Tokens:
-    """The tokens that the settings ask for, for the Graph at `graph_origin` (scheme and host).
+    """The tokens that the settings ask for, for the API at `resource` (scheme and host).
 
-    A ready token comes first, then certificate or secret (with tenant and client), else the managed identity:
-    user-assigned with `client_id`, system-assigned without. Nothing is asked for before the first `token()`.
+    A person with a device code comes first where wished, then a ready token, then certificate or secret (with tenant
+    and client), else the managed identity: user-assigned with `client_id`, system-assigned without. Nothing is asked
+    for before the first `token()`.
     """
-    if ready_token:
-        return ReadyToken(ready_token)
-
     authority = f"{authority_host.rstrip('/')}/{tenant_id}"
-
-    def http(*, trust_env: bool) -> AbstractContextManager[httpx.Client]:
-        return nullcontext(http_client) if http_client else httpx.Client(timeout=SIGN_IN_LIMIT, trust_env=trust_env)
-
-    def by_application() -> dict[str, Any]:
-        with http(trust_env=True) as client:
-            credential = _certificate(certificate_path) if certificate_path else client_secret
-            return _ask_authority(client, authority, client_id, credential, graph_origin)
-
-    def by_identity() -> dict[str, Any]:
-        # The identity's endpoint belongs to this machine: no proxy may see it.
-        with http(trust_env=False) as client:
-            return _ask_identity(client, client_id, graph_origin)
-
-    has_credential = tenant_id and client_id and (certificate_path or client_secret)
-    return MsalTokens(_answer_of(by_application if has_credential else by_identity))
+    way: Acquire
+    if device_code and client_id:
+        way = ByPerson(authority, client_id, resource, http_client)
+    elif ready_token:
+        return ReadyToken(ready_token)
+    elif tenant_id and client_id and (certificate_path or client_secret):
+        way = ByApplication(authority, client_id, client_secret, certificate_path, resource, http_client)
+    else:
+        way = ByIdentity(client_id, resource, http_client)
+    return MsalTokens(way, clock, missing)
 
 
-def _answer_of(ask: Acquire) -> Acquire:
-    """`ask`, with all that MSAL says about a failure turned into Unauthorized or NotSent."""
+def redis_credentials(tokens: Tokens) -> Callable[[], Awaitable[tuple[str, str]]]:
+    """User name and password for a Redis that takes Entra tokens: the object id in the token, and the token.
 
-    def acquire() -> dict[str, Any]:
-        try:
-            answer = ask()
-        except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
-            # MSAL puts whole answers into its messages, so none of its text goes on.
-            kind = type(error).__name__
-            raise Unauthorized(f"sign-in: check tenant, client, authority and certificate ({kind})") from None
-        if "access_token" in answer:
-            return answer
-        code = _code(answer)
-        if answer.get("error") in ("temporarily_unavailable", "server_error"):
-            raise NotSent(f"sign-in: the authority is busy ({code})", code=code)
-        raise Unauthorized(f"sign-in was refused: {code}", code=code)
-
-    return acquire
-
-
-# MSAL keeps its tokens and would give a dropped one again, so each renewal has a fresh application.
-def _ask_authority(
-    http: httpx.Client, authority: str, client_id: str | None, credential: object, graph_origin: str
-) -> dict[str, Any]:
-    import msal  # type: ignore[import-untyped]  # slow, so only here
-
-    application = msal.ConfidentialClientApplication(
-        client_id,
-        client_credential=credential,
-        authority=authority,
-        instance_discovery=False,  # the authority is a setting, not something that we were told by a server
-        http_client=_Http(http),
-    )
-    return dict(application.acquire_token_for_client(scopes=[f"{graph_origin}/.default"]))
-
-
-def _ask_identity(http: httpx.Client, client_id: str | None, graph_origin: str) -> dict[str, Any]:
-    import msal
-
-    identity = (
-        msal.UserAssignedManagedIdentity(client_id=client_id) if client_id else msal.SystemAssignedManagedIdentity()
-    )
-    client = msal.ManagedIdentityClient(identity, http_client=_Http(http))
-    return dict(client.acquire_token_for_client(resource=graph_origin))
-
-
-def _certificate(path: str) -> dict[str, str]:
-    """The credential of a PEM file with an RSA key and its certificate; MSAL computes the thumbprint."""
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    pem = Path(path).read_text(encoding="ascii")
-    blocks: dict[str, list[str]] = {kind: [] for kind in ("PRIVATE KEY", "RSA PRIVATE KEY", "CERTIFICATE")}
-    for block in re.finditer(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", pem, re.DOTALL):
-        blocks.setdefault(block[1], []).append(block[0])
-    [key] = blocks["PRIVATE KEY"] + blocks["RSA PRIVATE KEY"]
-    if not isinstance(load_pem_private_key(key.encode(), None), RSAPrivateKey):
-        raise TypeError("Entra takes RSA keys only")
-    return {"private_key": key, "public_certificate": "\n".join(blocks["CERTIFICATE"])}
-
-
-def _code(answer: dict[str, Any]) -> str:
-    """`invalid_client AADSTS7000215`: the two parts of a refusal that are certain to hold no secret."""
-    error = re.match(r"[a-z_]{1,40}\b", str(answer.get("error", "")))
-    number = re.search(r"AADSTS\d+", str(answer.get("error_description", "")))
-    return " ".join(part[0] for part in (error, number) if part) or "no reason given"
-
-
-@dataclass(frozen=True)
-class _Reply:
-    """What MSAL reads of an answer."""
-
-    status_code: int
-    text: str
-    headers: Mapping[str, str]
-
-
-class _Http:
-    """The two calls that MSAL makes, bounded in time and size.
-
-    An answer that is no JSON object, or says that the authority is ill, is NotSent here: MSAL would log its text.
+    https://learn.microsoft.com/azure/redis/entra-for-authentication
     """
 
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
+    async def credentials() -> tuple[str, str]:
+        token = await tokens.token()
+        return str(claims(token).get("oid", "")), token
 
-    def get(self, url: str, **arguments: Any) -> _Reply:
-        return self._send("GET", url, **arguments)
-
-    def post(self, url: str, *, data: Mapping[str, str | bytes], **arguments: Any) -> _Reply:
-        # MSAL has the assertion as bytes, which httpx would send as "b'...'".
-        form = {name: value.decode() if isinstance(value, bytes) else value for name, value in data.items()}
-        return self._send("POST", url, data=form, **arguments)
-
-    def _send(self, method: str, url: str, **arguments: Any) -> _Reply:
-        try:
-            with self._http.stream(method, url, **arguments) as answer:
-                text = _bounded(answer)
-        except (httpx.HTTPError, UnicodeDecodeError) as error:
-            raise NotSent(f"sign-in: the authority cannot be reached ({type(error).__name__})") from None
-        # 410: the identity's endpoint is being renewed.
-        # https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
-        if answer.status_code >= 500 or answer.status_code in (410, 429) or not _is_json_object(text):
-            raise NotSent(f"sign-in: the authority answered {answer.status_code}", status=answer.status_code)
-        return _Reply(answer.status_code, text, answer.headers)
-
-
-def _bounded(answer: httpx.Response) -> str:
-    ends, body = time.monotonic() + SIGN_IN_LIMIT, bytearray()
-    for chunk in answer.iter_bytes():
-        body += chunk
-        if len(body) > ANSWER_LIMIT or time.monotonic() > ends:
-            raise httpx.ReadError("the answer is too long")
-    return body.decode()
-
-
-def _is_json_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+    return credentials

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from planner_sync.causes import told
 from planner_sync.errors import (
     AnswerLost,
     CardChanged,
@@ -69,6 +70,7 @@ class Graph:
         self._gate = gate
         self._plan_ids = plan_ids
         self._body_limit = body_limit
+        self._was_missed = False
         is_remote = self._base.scheme == "https"
         self._http = httpx.AsyncClient(
             transport=transport,
@@ -107,6 +109,10 @@ class Graph:
         except (Throttled, NotSent) as error:  # of the gate, which does not know what it holds back
             raise type(error)(f"{request}: {error}", retry_after=error.retry_after) from None
         refusal = translate(request, outcome, self._gate.paused)
+        if isinstance(refusal, Forbidden) and (missing := self._tokens.missing_right()):
+            # Nothing is wrong with the item: whatever we ask for, we may not.
+            self._was_missed = True
+            raise Unauthorized(f"{refusal}; {told(missing)}", status=403, code=refusal.code, cause=missing)
         if refusal is not None:
             raise refusal
         assert isinstance(outcome, Answer)
@@ -128,6 +134,10 @@ class Graph:
             rows |= {row["id"]: row for row in _rows(page, path)}
             link = self._next_path(page.get("@odata.nextLink"))
         return list(rows.values())
+
+    def missing_right(self) -> str:
+        """The cause why Graph has refused something for a right that our token lacks; empty while it has not."""
+        return self._tokens.missing_right() if self._was_missed else ""
 
     async def aclose(self) -> None:
         await self._gate.aclose()
@@ -215,9 +225,9 @@ class Graph:
             async with asyncio.timeout_at(deadline):
                 return await self._tokens.token()
         except (Unauthorized, NotSent) as error:
-            return Failure(type(error), str(error), error.code)
+            return Failure(type(error), str(error), error.code, cause=error.cause)
         except TimeoutError:
-            return Failure(NotSent, "no token in time")
+            return Failure(NotSent, "no token in time", cause="sign_in_slow")
 
     async def _exchange(self, requests: list[Request], token: str, deadline: float) -> list[Outcome]:
         if len(requests) == 1:
@@ -247,9 +257,11 @@ class Graph:
             ):
                 body = await self._body(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            return Failure(NotSent, f"no connection ({type(error).__name__})", request_id=trace)
+            reason = f"no connection ({type(error).__name__})"
+            return Failure(NotSent, reason, request_id=trace, cause="graph_unreachable")
         except (httpx.HTTPError, TimeoutError) as error:
-            return Failure(AnswerLost, f"no readable answer ({type(error).__name__})", request_id=trace)
+            reason = f"no readable answer ({type(error).__name__})"
+            return Failure(AnswerLost, reason, request_id=trace, cause="graph_no_answer")
         log.debug("%s: %d in %.0f ms", request, response.status_code, 1000 * (loop.time() - began))
         return read_answer(response.status_code, response.headers, body)
 

@@ -21,6 +21,10 @@ class Planner:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
+    def missing_right(self) -> str:
+        """The cause why Graph has refused something for a right that our token lacks; empty while it has not."""
+        return self._graph.missing_right()
+
     # -- reading -----------------------------------------------------------------------------------------------------
     async def list_cards(self, plan_id: str, *, expand: bool = False, interactive: bool = True) -> list[Json]:
         """Every task of the plan, each once, or an error; `expand` asks for `details` inside, which may be ignored."""

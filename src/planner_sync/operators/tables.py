@@ -87,7 +87,8 @@ def _planner(snapshot: Snapshot) -> str:
     answered = f"answered {_ago(snapshot.now, snapshot.graph_ok_at)}" if snapshot.graph_ok_at else "never answered"
     if (snapshot.graph_failed_at or 0) <= (snapshot.graph_ok_at or 0):
         return answered
-    return f"{snapshot.graph_code} {_ago(snapshot.now, snapshot.graph_failed_at)}, {answered}"
+    what = f"{snapshot.graph_code} ({snapshot.graph_cause})" if snapshot.graph_cause else snapshot.graph_code
+    return f"{what} {_ago(snapshot.now, snapshot.graph_failed_at)}, {answered}"
 
 
 def _ago(now: int, at: int | None) -> str:

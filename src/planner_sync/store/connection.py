@@ -11,9 +11,11 @@ import redis.asyncio
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import AuthenticationError
 
 from planner_sync.errors import SettingsError
 from planner_sync.store.cluster import Cluster
+from planner_sync.store.sign_in import Credentials, RenewingPool, RenewingRedis, SignIn
 
 log = logging.getLogger(__name__)
 
@@ -22,23 +24,28 @@ RETRIES = 5  # every script gives the same result when it runs twice
 CONNECTIONS, WAIT_SECONDS = 24, 20.0  # small servers take few connections; a busy moment waits for one
 
 
-def connect(url: str) -> Any:
-    """A client for the server at `url`; nothing is opened before the first command."""
-    pool = redis.asyncio.BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=WAIT_SECONDS,
-        socket_timeout=SOCKET_SECONDS,
-        socket_connect_timeout=SOCKET_SECONDS,
-        health_check_interval=30,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), RETRIES),
-    )
-    return redis.asyncio.Redis.from_pool(pool)
+def connect(url: str, credentials: Credentials | None = None) -> Any:
+    """A client for the server at `url`; nothing is opened before the first command.
+
+    It signs in with user and password of the URL, or with `credentials`, which may change at any time.
+    """
+    options: dict[str, Any] = {
+        "max_connections": CONNECTIONS,
+        "timeout": WAIT_SECONDS,
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_connect_timeout": SOCKET_SECONDS,
+        "health_check_interval": 30,
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), RETRIES),
+    }
+    if credentials is None:
+        return redis.asyncio.Redis.from_pool(redis.asyncio.BlockingConnectionPool.from_url(url, **options))
+    return RenewingRedis.from_pool(RenewingPool.from_url(url, credentials=credentials, **options))
 
 
-async def for_namespace(client: Any, url: str, namespace: str) -> Any:
+async def for_namespace(client: Any, url: str, namespace: str, credentials: Credentials | None = None) -> Any:
     """The client to use for this namespace: the same, or one for the cluster that the server belongs to.
 
+    On a cluster a connection that the server closes when its token ends is opened again with the next one.
     Raises SettingsError when the namespace has no hash tag on a cluster.
     """
     info = await client.info("cluster")
@@ -47,6 +54,7 @@ async def for_namespace(client: Any, url: str, namespace: str) -> Any:
     if "{" not in namespace:
         name = "PLANNER_SYNC_NAMESPACE"
         raise SettingsError([f"{name}: on a Redis Cluster it needs a hash tag, such as {{{namespace}}}"])
+    options: dict[str, Any] = {"credential_provider": SignIn(credentials)} if credentials else {}
     cluster = Cluster.from_url(
         url,
         places=CONNECTIONS,
@@ -54,9 +62,19 @@ async def for_namespace(client: Any, url: str, namespace: str) -> Any:
         socket_connect_timeout=SOCKET_SECONDS,
         # Else every fifth MOVED closes all connections, also those that others are using. One slot is all we need.
         reinitialize_steps=0,
+        **options,
     )
     # Commands before it go to any server, and are moved.
     return await cluster.initialize()
+
+
+def why(error: Exception) -> str:
+    """What is wrong with Redis, for a log line: no host, no user, no password."""
+    if isinstance(error, AuthenticationError):
+        said = str(error)
+        known = next((word for word in ("WRONGPASS", "NOAUTH", "sign-in: ") if said.startswith(word)), "")
+        return said if known == "sign-in: " else f"it refuses our user or password ({known or type(error).__name__})"
+    return type(error).__name__
 
 
 async def may_evict(client: Any) -> bool:

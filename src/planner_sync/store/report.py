@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from planner_sync.causes import ADVICE
+
 if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
     from planner_sync.store.vitals import Snapshot
 
@@ -19,16 +21,25 @@ def status(snapshot: "Snapshot", plan_ids: Iterable[str]) -> dict[str, Any]:
         "oldestPendingMs": None if snapshot.oldest_due is None else max(0, snapshot.now - snapshot.oldest_due),
         "lagsMs": {direction: _percentiles(lags) for direction, lags in snapshot.lags.items()},
         "pollAt": iso(snapshot.polled_at),
-        "graph": {
-            "okAt": iso(snapshot.graph_ok_at),
-            "failedAt": iso(snapshot.graph_failed_at),
-            "code": snapshot.graph_code or None,
-        },
+        "graph": _graph(snapshot),
         "listeners": {instance: iso(at) for instance, at in sorted(snapshot.listeners.items())},
         "plans": {plan_id: _plan(snapshot, plan_id) for plan_id in plan_ids},
         "refused": snapshot.refused,
         "refusals": [{"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())],
         "counters": dict(sorted(snapshot.counters.items())),
+    }
+
+
+def _graph(snapshot: "Snapshot") -> dict[str, Any]:
+    """`code` is that of the last failure; `cause` and `advice` are there while it lasts."""
+    lasts = (snapshot.graph_failed_at or 0) > (snapshot.graph_ok_at or 0)
+    cause = snapshot.graph_cause if lasts else ""
+    return {
+        "okAt": iso(snapshot.graph_ok_at),
+        "failedAt": iso(snapshot.graph_failed_at),
+        "code": snapshot.graph_code or None,
+        "cause": cause or None,
+        "advice": ADVICE.get(cause),
     }
 
 

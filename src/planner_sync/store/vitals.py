@@ -45,6 +45,7 @@ class Snapshot:
     graph_ok_at: int | None
     graph_failed_at: int | None
     graph_code: str
+    graph_cause: str
     plans: Mapping[str, PlanVitals]
     holds: Mapping[str, Mapping[str, Any]]
     counters: Mapping[str, int]
@@ -81,9 +82,9 @@ class Vitals:
         """Planner answered."""
         await self._beat("graph")
 
-    async def graph_failed(self, code: str) -> None:
-        """Planner could not be reached, or would not let us in; `code` as in the contract's §5."""
-        await self._beat("graph failed", code)
+    async def graph_failed(self, code: str, cause: str = "") -> None:
+        """Planner could not be reached, or would not let us in; `code` as in messages, `cause` as in causes.py."""
+        await self._beat("graph failed", f"{code} {cause}".rstrip())
 
     async def pass_done(self, plan_id: str, *, took_ms: int, cards: int, left_out: int = 0) -> None:
         """One plan was listed and compared; `left_out` cards were not in the listing and still answered."""
@@ -128,13 +129,15 @@ def _snapshot(answer: list[Any]) -> Snapshot:
     now, beats, holds, counters, refused, refusals, backlog, earliest, uploads, downloads = answer
     signs = {part: _sign(value) for part, value in _pairs(beats)}
     moments = {part: at for part, (at, _) in signs.items()}
+    graph_code, _, graph_cause = signs.get("graph failed", (0, ""))[1].partition(" ")
     return Snapshot(
         now=now,
         listeners=dict(_of_kind("listener", moments)),
         polled_at=moments.get("poll"),
         graph_ok_at=moments.get("graph"),
         graph_failed_at=moments.get("graph failed"),
-        graph_code=signs.get("graph failed", (0, ""))[1],
+        graph_code=graph_code,
+        graph_cause=graph_cause,
         plans=_plans(signs),
         holds={plan: json.loads(hold) for plan, hold in _pairs(holds)},
         counters={name: int(count) for name, count in _pairs(counters)},

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from planner_sync.causes import told
 from planner_sync.errors import Forbidden, GraphError, NotFound, Rejected, Throttled, Unauthorized
 from planner_sync.graph.cards import Card, read_card
 from planner_sync.graph.planner import Planner
@@ -75,10 +76,11 @@ class Download:
             return False
         except GraphError as error:
             code = "unauthorized" if isinstance(error, (Unauthorized, Forbidden, NotFound)) else "unreachable"
-            log.warning("plan %s: %s", plan_id, error)
+            advice = "" if error.cause in str(error) else f"; {told(error.cause)}"
+            log.warning("plan %s: %s%s", plan_id, error, advice)
             await self.vitals.pass_failed(plan_id, f"{code}: {error}")
             if not isinstance(error, (Forbidden, NotFound)):
-                await self.vitals.graph_failed(code)
+                await self.vitals.graph_failed(code, error.cause)
             return False
         finally:
             renewing.cancel()
@@ -97,7 +99,10 @@ class Download:
         epoch = await self.plans.epoch(plan_id)
         trusted = epoch is not None and epoch.run_id == moment.run_id and epoch.beat >= self._beats.get(plan_id, 0)
         tasks = {task["id"]: task for task in await self._list(plan_id)}
-        await self.vitals.graph_ok()
+        if missing := self.planner.missing_right():  # we may read, and that is all
+            await self.vitals.graph_failed("unauthorized", missing)
+        else:
+            await self.vitals.graph_ok()
         await self._read_names(plan_id)
         known, lost = await self._known(plan_id)
         listing = Listing(plan_id, tasks, moment.now, recovering=not trusted or lost)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 
 from planner_sync.errors import Refusal
-from planner_sync.store.connection import end_if_cancelled
+from planner_sync.store.connection import end_if_cancelled, why
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Plans
@@ -121,7 +121,7 @@ class Rounds:
                 await self.poll(self._rest_ms)
             except (RedisError, OSError) as error:
                 end_if_cancelled()
-                log.warning("Redis does not answer: %s", type(error).__name__)
+                log.warning("Redis does not answer: %s", why(error))
             end_if_cancelled()
             await asyncio.sleep(max(due - loop.time(), 0.05))
 
@@ -133,7 +133,7 @@ class Rounds:
                 await self.sweep_once(0 if asked else self._rest_ms)
             except (RedisError, OSError) as error:
                 end_if_cancelled()
-                log.warning("Redis does not answer: %s", type(error).__name__)
+                log.warning("Redis does not answer: %s", why(error))
             end_if_cancelled()
             try:
                 async with asyncio.timeout(self.interval):

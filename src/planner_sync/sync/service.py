@@ -13,18 +13,19 @@ from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
-from planner_sync.graph.auth import build_tokens
+from planner_sync.graph.auth import Tokens, build_tokens, redis_credentials
 from planner_sync.graph.client import Graph
 from planner_sync.graph.gate import Gate
 from planner_sync.graph.planner import Planner
 from planner_sync.settings import Settings
-from planner_sync.store.connection import connect, end_if_cancelled, for_namespace, may_evict
+from planner_sync.store.connection import connect, end_if_cancelled, for_namespace, may_evict, why
 from planner_sync.store.holds import Holds
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Plans
 from planner_sync.store.scripts import Scripts
+from planner_sync.store.sign_in import Credentials
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.store.vitals import Vitals
@@ -43,19 +44,22 @@ from planner_sync.task import DOCUMENT_MAX_BYTES
 
 log = logging.getLogger(__name__)
 
+# https://learn.microsoft.com/azure/redis/entra-for-authentication
+REDIS_RESOURCE = "https://redis.azure.com"
 RECONNECT_SECONDS = 2.0
 DRAIN_SECONDS, POLL_SECONDS = 60.0, 120.0
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the service meets the outside: its clock (seconds, monotonic), Redis by URL, and httpx' way to Graph.
+    """Where the service meets the outside: its clock (seconds, monotonic), Redis by URL and credentials, and httpx'
+    way to Graph.
 
     The simulation has its own; everybody else takes these. `transport` None is a real connection.
     """
 
     clock: Callable[[], float] = time.monotonic
-    connect: Callable[[str], Any] = connect
+    connect: Callable[[str, Any], Any] = connect
     transport: Any = None
 
 
@@ -126,7 +130,8 @@ class Service:
         self._settings = settings
         self._ports = ports
         self._instance = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._redis = ports.connect(settings.redis_url.reveal())
+        self._credentials = _redis_credentials(settings, ports)
+        self._redis = ports.connect(settings.redis_url.reveal(), self._credentials)
         self._cluster = self._redis
         self.vitals = Vitals(self._redis, Scripts(self._redis), Keys(settings.namespace))
         self._parts: Parts | None = None
@@ -202,13 +207,14 @@ class Service:
                     self._parts = await self._open()
                 except (RedisError, OSError) as error:
                     end_if_cancelled()
-                    log.warning("waiting for Redis: %s", type(error).__name__)
+                    log.warning("waiting for Redis: %s", why(error))
                     await asyncio.sleep(RECONNECT_SECONDS)
             return self._parts
 
     async def _open(self) -> Parts:
         settings = self._settings
-        self._cluster = await for_namespace(self._redis, settings.redis_url.reveal(), settings.namespace)
+        url = settings.redis_url.reveal()
+        self._cluster = await for_namespace(self._redis, url, settings.namespace, self._credentials)
         if self._cluster is not self._redis:
             self.vitals.use(self._cluster, Scripts(self._cluster))
         parts = Parts(settings, self._ports, self._cluster, self._redis, self.vitals, self._instance)
@@ -220,13 +226,26 @@ class Service:
 
 def _graph(settings: Settings, gate: Gate, ports: Ports) -> Graph:
     parts = urlsplit(settings.graph_url)
-    tokens = build_tokens(
-        ready_token=settings.graph_token.reveal() if settings.graph_token else None,
+    ready = settings.graph_token.reveal() if settings.graph_token else None
+    tokens = _tokens(settings, ports, f"{parts.scheme}://{parts.netloc}", ready_token=ready)
+    return Graph(settings.graph_url, tokens, gate, frozenset(settings.plan_ids), transport=ports.transport)
+
+
+def _redis_credentials(settings: Settings, ports: Ports) -> Credentials | None:
+    if settings.redis_auth == "url":
+        return None
+    return redis_credentials(_tokens(settings, ports, REDIS_RESOURCE, missing=lambda _: ""))
+
+
+def _tokens(settings: Settings, ports: Ports, resource: str, **options: Any) -> Tokens:
+    return build_tokens(
+        resource=resource,
+        device_code=settings.sign_in == "device code",
         tenant_id=settings.tenant_id,
         client_id=settings.client_id,
         client_secret=settings.client_secret.reveal() if settings.client_secret else None,
         certificate_path=settings.certificate_path,
         authority_host=settings.authority_host,
-        graph_origin=f"{parts.scheme}://{parts.netloc}",
+        clock=ports.clock,
+        **options,
     )
-    return Graph(settings.graph_url, tokens, gate, frozenset(settings.plan_ids), transport=ports.transport)

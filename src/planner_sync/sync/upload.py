@@ -14,7 +14,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from planner_sync.errors import Refusal
-from planner_sync.store.connection import end_if_cancelled
+from planner_sync.store.connection import end_if_cancelled, why
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import CLAIM_MS, Claim, Pending, Word
 from planner_sync.store.vitals import Vitals
@@ -53,7 +53,7 @@ class Workers:
                     wait = await self._start_due()
                 except (RedisError, OSError) as error:
                     end_if_cancelled()
-                    log.warning("Redis does not answer: %s", type(error).__name__)
+                    log.warning("Redis does not answer: %s", why(error))
                     wait = RETRY_SECONDS
                 end_if_cancelled()
                 await self._wait(wait)
@@ -79,7 +79,7 @@ class Workers:
         try:
             result = await self.reconciler.look(claim, observed)
         except (RedisError, OSError) as error:
-            log.warning("task %s: Redis does not answer: %s", claim.task_id, type(error).__name__)
+            log.warning("task %s: Redis does not answer: %s", claim.task_id, why(error))
         except Exception:  # one bad task must never stop the rest
             log.exception("task %s: a look has failed", claim.task_id)
         else:
@@ -164,7 +164,7 @@ class Listener:
                 await asyncio.create_task(self._listen())
             except* (RedisError, OSError, asyncio.IncompleteReadError) as errors:
                 end_if_cancelled()
-                log.warning("the subscription has ended: %s", type(errors.exceptions[0]).__name__)
+                log.warning("the subscription has ended: %s", why(errors.exceptions[0]))
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from planner_sync.causes import ADVICE
 from planner_sync.errors import CODES
 from planner_sync.settings import NAMES, Secret, Settings
+from planner_sync.urls import fault_of_clouds
 from planner_sync.web.routes import ROUTES
 from tests.redis_process import redis_process
 from tests.sync.world import World, world_of
@@ -76,6 +78,20 @@ def test_a_default_is_the_one_that_the_row_names(name):
 def test_every_error_code_has_its_row():
     table = README.split("| `code` of `failed` |", 1)[1].split("\n\n", 1)[0]
     assert [named(row[0]) for row in rows(table) if named(row[0])] == list(CODES)
+
+
+def test_every_cause_has_its_row_with_its_advice():
+    table = README.split("| `cause` | What to do |", 1)[1].split("\n\n", 1)[0]
+
+    assert {named(row[0]): row[1] for row in rows(table) if named(row[0])} == ADVICE
+
+
+def test_the_clouds_of_the_readme_are_pairs_that_the_settings_take():
+    table = README.split("| Cloud | `AZURE_AUTHORITY_HOST` |", 1)[1].split("\n\n", 1)[0]
+    pairs = [(named(row[1]), named(row[2])) for row in rows(table) if named(row[1])]
+
+    assert len(pairs) == 4
+    assert [pair for pair in pairs if fault_of_clouds(*pair) is not None] == []
 
 
 def test_every_verb_of_the_makefile_has_its_row():

@@ -40,8 +40,8 @@ class PollingMore(Settings):
     """No setting takes less than a second."""
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        settings = Settings.from_env(environ)
+    def from_env(cls, environ: Mapping[str, str], *, device_code: bool = False) -> Settings:
+        settings = Settings.from_env(environ, device_code=device_code)
         return replace(settings, poll_seconds=settings.poll_seconds / 4)
 
 

@@ -127,7 +127,6 @@ REFUSALS: list[Any] = [
 ]
 
 
-@pytest.mark.contract("§5 code")
 @pytest.mark.parametrize(("answer", "code", "cause", "number"), REFUSALS)
 async def test_a_refused_sign_in_names_its_cause_and_ends_by_itself(
     signed_in: Any,

@@ -103,6 +103,7 @@ class Authority:
         now = int(time.time())
         person_token = jwt(**person, preferred_username="mira@example.com", iat=now, exp=now + 3600)
         info = base64.urlsafe_b64encode(b'{"uid":"p","utid":"tenant"}').decode()
+        granted["scope"] = asked.get("scope") or f"{GRAPH}/Tasks.ReadWrite {GRAPH}/User.ReadBasic.All"
         return {**granted, "refresh_token": REFRESH, "id_token": person_token, "client_info": info}
 
     @property

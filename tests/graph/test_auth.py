@@ -222,7 +222,8 @@ async def test_a_good_token_waits_a_moment_only_for_its_successor() -> None:
     await tokens.token()
     pass_time(tokens, 3400)
 
-    assert [await tokens.token() for _ in range(50)] == ["first"] * 50
+    async with asyncio.timeout(20):
+        assert [await tokens.token() for _ in range(50)] == ["first"] * 50
     release.set()
     await asyncio.sleep(0.01)
     assert await tokens.token() == "second"
@@ -237,6 +238,23 @@ async def test_a_token_that_has_not_expired_outlives_a_refusal() -> None:
     pass_time(tokens, 200)
     with pytest.raises(Unauthorized):
         await tokens.token()
+
+
+async def test_a_token_that_lacks_a_right_is_renewed_after_a_minute() -> None:
+    given = iter(["poor", "rich", "later"])
+
+    async def acquire() -> dict[str, object]:
+        return {"access_token": next(given), "expires_in": 3600}
+
+    tokens = MsalTokens(acquire, Clock(), lambda token: "role_missing" if token == "poor" else "")
+
+    assert (await tokens.token(), tokens.missing_right()) == ("poor", "role_missing")
+    pass_time(tokens, 59)
+    assert await tokens.token() == "poor"
+    pass_time(tokens, 1)
+    assert (await tokens.token(), tokens.missing_right()) == ("rich", "")
+    pass_time(tokens, 60)
+    assert await tokens.token() == "rich"
 
 
 async def test_a_trouble_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:

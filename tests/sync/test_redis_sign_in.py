@@ -16,13 +16,14 @@ from redis.exceptions import AuthenticationError
 
 from planner_sync.errors import NotSent
 from planner_sync.settings import Settings
-from planner_sync.store.connection import connect
+from planner_sync.store.connection import connect, for_namespace
 from planner_sync.sync.service import Ports, Service, build
 from planner_sync.web.routes import Backing, Request, answer_health
 from tests.emulator_process import TOKEN
 from tests.graph.authority import SECRET, Authority, environment, jwt
 from tests.graph.h2_server import self_signed
 from tests.redis_process import redis_process
+from tests.store.cluster_process import cluster_process
 from tests.sync.world import World, world_of
 
 RIGHTS = ("~*", "&*", "+@all")
@@ -151,6 +152,30 @@ async def test_a_subscription_signs_in_again_and_hears_everything(door: Door) ->
     assert before in await door.connections(door.now[0])
     await pubsub.aclose()
     await client.aclose()
+
+
+async def test_on_a_cluster_connections_whose_token_has_ended_are_opened_again_with_the_next_one() -> None:
+    with cluster_process() as urls:
+        operators = [Redis.from_url(url) for url in urls]
+        now = ("sync1", "token-1")
+
+        async def credentials() -> tuple[str, str]:
+            return now
+
+        for operator in operators:
+            for n in (1, 2):
+                await operator.execute_command("ACL", "SETUSER", f"sync{n}", "on", f">token-{n}", *RIGHTS)
+        first = connect(urls[0], credentials)
+        cluster = await for_namespace(first, urls[0], "{annika}", credentials)
+        await cluster.set("{annika}:a", "1")
+        now = ("sync2", "token-2")
+        for operator in operators:
+            await operator.execute_command("ACL", "DELUSER", "sync1")
+
+        assert await cluster.get("{annika}:a") == b"1"
+        assert await first.ping()
+        for client in (cluster, first, *operators):
+            await client.aclose()
 
 
 # -- the service -------------------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ class ByPerson:
             if "access_token" in answer:
                 return answer
             log.warning("%s", refusal(answer))
-            application.remove_account(account)
+            application.remove_account(account)  # the next one to sign in may be somebody else
         return None
 
     def _silently(self, application: Any, account: Answer) -> Answer:

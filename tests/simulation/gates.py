@@ -114,6 +114,7 @@ class GraphGate(httpx.AsyncBaseTransport):
             await asyncio.sleep(process.random.uniform(0.01, 0.04))
             answer = await process.at("graph", what, "before")
             if answer is None:
+                self._note_births()
                 answer = self._planner.handle(request.method, target, dict(request.headers), body, origin=ORIGIN)
                 process.trace(f"{process.name} {what} {body.decode()[:160]} -> {answer.status}")
                 if request.method != "GET":

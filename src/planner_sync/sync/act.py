@@ -79,6 +79,8 @@ class Actor:
                     return replace(seen, people=dict(self.people.known))
                 case steps.AskOwner(planner_id):
                     owner = (await self.mapper.task_ids([planner_id])).get(planner_id)
+                    if owner is None and await self.plans.epoch(seen.plan_id) is None:
+                        owner = await self.mapper.public_task_id(planner_id)  # ours is lost
                     buried = planner_id in await self.mapper.buried([planner_id])
                     return replace(seen, owner=Owner(planner_id, owner, buried))
                 case steps.ReadCard(planner_id):

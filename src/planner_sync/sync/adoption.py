@@ -60,6 +60,12 @@ class Adoption:
                     same.remove(owner)
         return complete
 
+    async def named_cards(self) -> list[str]:
+        """The cards that documents without a card of ours name: inside, or by their own id."""
+        by_planner_id, _, free = await self._documents()
+        by_own_id = [task_id.removeprefix(IMPORT_ID) for task_id in sorted(free) if task_id.startswith(IMPORT_ID)]
+        return list(dict.fromkeys([*by_planner_id, *by_own_id]))
+
     async def restore(self, plan_id: str, looks: Looks) -> None:
         """Documents that are lost while their card is known come back."""
         owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))

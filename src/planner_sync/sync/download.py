@@ -21,7 +21,7 @@ from planner_sync.store.vitals import Vitals
 from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.brake import Brake
 from planner_sync.sync.decide_new import IMPORT_ID
-from planner_sync.sync.lost_creates import by_place, found_for
+from planner_sync.sync.lost_creates import by_place, found_for, made_at
 from planner_sync.sync.names import PlanNames, dump
 from planner_sync.sync.reconcile import Observed
 from planner_sync.sync.seen import GONE
@@ -32,6 +32,8 @@ CHUNK = 100
 NAMES_EVERY = 10
 DETAILS_AT_LEAST = 40
 PASSES_UNMAPPED = 3
+LISTING_LAG_MS = 60_000
+ASKED_WHEN_EMPTY = 20
 Look = Callable[[Claim, Observed], Awaitable[bool]]  # did it come to an end?
 
 
@@ -228,8 +230,10 @@ class Download:
         await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
         complete = True
         if listing.recovering:
-            whole = len(cards) == len(alone)  # all details could be read
-            complete = await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks) and whole
+            adopted = await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks)
+            complete = (
+                adopted and (whole or bool(listing.tasks)) and len(cards) == len(alone)
+            )  # all details could be read
         await self._import(listing, cards)
         return complete
 
@@ -253,7 +257,8 @@ class Download:
         creating = await self.plans.creating(listing.plan_id)
         application = await self.plans.application()
         young = await self.plans.young(listing.plan_id)
-        waiting: dict[str, int] = {}
+        left_out = self._listed[listing.plan_id] - listing.tasks.keys()
+        waiting = {planner_id: passes for planner_id, passes in young.items() if planner_id in left_out}
         ready: dict[str, Observed] = {}
         for card in cards.values():
             own = card.created_by_app == application if application else bool(creating)
@@ -271,7 +276,9 @@ class Download:
     # -- cards that the listing lacks --------------------------------------------------------------------------------
     async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> tuple[int, bool]:
         """Ask for each by its id, known or only listed before. How many still answer; are all others surely gone?"""
-        before = self._listed.get(listing.plan_id, frozenset())
+        before = self._listed.get(listing.plan_id, frozenset()) | (await self.plans.young(listing.plan_id)).keys()
+        if listing.recovering and not listing.tasks:
+            before |= set((await self.adoption.named_cards())[:ASKED_WHEN_EMPTY])
         missing = [pid for pid in (*known, *sorted(before - known.keys())) if pid not in listing.tasks]
         answers = dict(zip(missing, await asyncio.gather(*(self._ask(pid) for pid in missing)), strict=True))
         there = [answer for answer in answers.values() if isinstance(answer, Card)]
@@ -285,7 +292,7 @@ class Download:
         left_out = len(there) - len(moved)
         if left_out:
             log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
-        return left_out, not left
+        return left_out, not any(_should_be_listed(answers[pid], listing) for pid in left)
 
     async def _ask(self, planner_id: str) -> Card | str | None:
         try:
@@ -306,6 +313,11 @@ class Download:
         for start in range(0, len(gone), CHUNK):
             known = {owners[pid]: pid in before for pid in gone[start : start + CHUNK] if pid in owners}
             await self._looks({task: replace(observed, was_listed=listed) for task, listed in known.items()})
+
+
+def _should_be_listed(answer: Card | str | None, listing: Listing) -> bool:
+    """Is this card old enough for a listing that lags? What was asked for and gave no answer may be."""
+    return not isinstance(answer, Card) or made_at(answer) < listing.began - LISTING_LAG_MS
 
 
 def _differs(task: Mapping[str, Any], etags: str) -> bool:

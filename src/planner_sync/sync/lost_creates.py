@@ -30,9 +30,9 @@ def by_place(notes: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]
     A card that is too far from its note to be its is left out, and so are notes and cards that are left over.
     """
     tasks = sorted(notes, key=lambda task_id: (notes[task_id], task_id))
-    made = sorted(cards, key=lambda card: (_made_at(card), card.id))
-    pairs = _nearest([notes[task_id] for task_id in tasks], [_made_at(card) for card in made])
-    return {tasks[note]: made[card] for note, card in pairs if _is_near(notes[tasks[note]], _made_at(made[card]))}
+    made = sorted(cards, key=lambda card: (made_at(card), card.id))
+    pairs = _nearest([notes[task_id] for task_id in tasks], [made_at(card) for card in made])
+    return {tasks[note]: made[card] for note, card in pairs if _is_near(notes[tasks[note]], made_at(made[card]))}
 
 
 def _nearest(notes: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]]:
@@ -55,8 +55,9 @@ def _is_near(noted_at: int, made_at: int) -> bool:
 def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
     if application is not None and card.created_by_app != application:
         return False
-    return _made_at(card) >= noted_at - CLOCKS_MS
+    return made_at(card) >= noted_at - CLOCKS_MS
 
 
-def _made_at(card: Card) -> int:
+def made_at(card: Card) -> int:
+    """When Planner made the card, by its own clock (ms)."""
     return round(datetime.fromisoformat(card.created_at).timestamp() * 1000) if card.created_at else 0

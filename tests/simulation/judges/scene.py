@@ -50,6 +50,9 @@ class Scene:
         lost = self.script.loses
         span = max((op.get("seconds", 0) for op in self.script.ops if op["do"] == "failover"), default=0)
         blind = {w.task for w in self.history.writes if w.by == "agent" and not w.stood and lost and w.at >= lost[0]}
+        old = {"own", "keeper", "blind"}  # objects that do not name their card
+        writes = [w.task for w in self.history.writes if w.by == "agent" and lost and w.at >= lost[0]]
+        blind |= {task for task in writes if self.history.styles.get(task, set()) & old}
         blind |= {w.task for w in self.history.writes if lost and any(at - 1 <= w.at <= at + span + 1 for at in lost)}
         return sorted({*self.history.born, *self.cards, *self.documents} - blind - self.history.strangers - self.doomed)
 

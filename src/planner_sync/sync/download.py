@@ -6,7 +6,7 @@ Only a complete listing counts; whatever it lacks is asked for by its id. What a
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -227,14 +227,13 @@ class Download:
             await self._resolve_creates(listing, unclaimed)
             alone = {pid: alone[pid] for pid in unclaimed}
         cards = {card.id: card for card in await self._with_details(list(alone.values()))}
+        unread = alone.keys() - cards.keys()
         await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
         complete = True
         if listing.recovering:
             adopted = await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks)
-            complete = (
-                adopted and (whole or bool(listing.tasks)) and len(cards) == len(alone)
-            )  # all details could be read
-        await self._import(listing, cards)
+            complete = adopted and not unread and (whole or bool(listing.tasks))
+        await self._import(listing, cards, unread)
         return complete
 
     async def _resolve_creates(self, listing: Listing, cards: dict[str, Card]) -> None:
@@ -252,13 +251,15 @@ class Download:
                 for planner_id in await self.mapper.task_ids(list(cards)):
                     cards.pop(planner_id, None)
 
-    async def _import(self, listing: Listing, cards: Mapping[str, Card]) -> None:
-        """Every other card gets a document; one of our own waits while a lost create may still claim it."""
+    async def _import(self, listing: Listing, cards: Mapping[str, Card], unread: Collection[str]) -> None:
+        """Every other card gets a document; one of our own waits while a lost create may still claim it, and one whose
+        details were `unread` for the next pass."""
         creating = await self.plans.creating(listing.plan_id)
         application = await self.plans.application()
         young = await self.plans.young(listing.plan_id)
         left_out = self._listed[listing.plan_id] - listing.tasks.keys()
         waiting = {planner_id: passes for planner_id, passes in young.items() if planner_id in left_out}
+        waiting |= {planner_id: young.get(planner_id, 0) for planner_id in unread}
         ready: dict[str, Observed] = {}
         for card in cards.values():
             own = card.created_by_app == application if application else bool(creating)

@@ -88,3 +88,8 @@ class Keys:
 
     def canary(self, instance: str) -> str:
         return self.private("canary", instance)
+
+
+def literally(text: str) -> str:
+    """Escape what Redis would take for a pattern."""
+    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)

@@ -18,10 +18,15 @@ class Scripts:
     """Every script of the folder, bound to one Redis client; `scripts["mark_tasks"]` is `lua/mark_tasks.lua`."""
 
     def __init__(self, redis: Any) -> None:
+        self._redis = redis
         self._scripts: dict[str, Script] = {name: redis.register_script(script_text(name)) for name in script_names()}
 
     def __getitem__(self, name: str) -> Script:
         return self._scripts[name]
+
+    async def offer(self, name: str) -> None:
+        """Load a script for others, who may run it and not load it; the server forgets it when it restarts."""
+        await self._redis.script_load(script_text(name))
 
 
 def script_text(name: str) -> str:

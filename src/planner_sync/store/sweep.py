@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from planner_sync.store.keys import Keys
+from planner_sync.store.keys import Keys, literally
 from planner_sync.store.task_repository import WRONG_TYPE, document_hash
 
 SCAN_COUNT = 500
@@ -43,7 +43,7 @@ class Sweep:
         changed: list[str] = []
         batch: list[bytes] = []
         complete = True
-        async for key in self._redis.scan_iter(match=_literally(self._keys.document("")) + "*", count=SCAN_COUNT):
+        async for key in self._redis.scan_iter(match=literally(self._keys.document("")) + "*", count=SCAN_COUNT):
             batch.append(key)
             if len(batch) >= SCAN_COUNT:
                 changed += await self._compare(batch, present)
@@ -100,8 +100,3 @@ class Sweep:
                 pipe.exists(self._keys.document(task_id))
             found = await pipe.execute()
         return tuple(task_id for task_id, exists in zip(wanted, found, strict=True) if not exists)
-
-
-def _literally(text: str) -> str:
-    """Escape what MATCH would take for a pattern."""
-    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)

@@ -12,6 +12,7 @@ from planner_sync.store.connection import end_if_cancelled, why
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Plans
+from planner_sync.store.scripts import Scripts
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.vitals import Vitals
 from planner_sync.sync.bad_ids import BadIds
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 10.0
 SWEEP_LEASE_MS = 15_000
 PRUNE_EVERY = 100
+SCRIPT_OF_AGENTS = "save_document"  # an agent's user may run what is loaded, and load nothing
 PLANS_AT_ONCE = 4
 
 
@@ -35,6 +37,7 @@ class Rounds:
     sweep: Sweep
     mapper: IdMapper
     plans: Plans
+    scripts: Scripts
     pending: Pending
     bad_ids: BadIds
     vitals: Vitals
@@ -83,6 +86,7 @@ class Rounds:
 
     async def sweep_once(self, rest_ms: int = 0) -> None:
         """Mark what changed without a message, and what is missing for the second time."""
+        await self.scripts.offer(SCRIPT_OF_AGENTS)
         if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS, rest_ms=rest_ms):
             return
         try:

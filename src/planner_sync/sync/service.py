@@ -102,6 +102,7 @@ class Parts:
             sweep=sweep,
             mapper=mapper,
             plans=plans,
+            scripts=scripts,
             pending=self.pending,
             bad_ids=bad_ids,
             vitals=vitals,

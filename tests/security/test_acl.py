@@ -208,7 +208,7 @@ def test_a_placeholder_keeps_the_server_from_loading_the_file(tmp_path):
     file.write_text("user default on nopass ~* &* +@all\n")
     with redis_process(aclfile=str(file)) as url:
         file.write_text("\n".join([*acl.lines(["annika"], {}), ""]))
-        with Redis.from_url(url) as client, pytest.raises(ResponseError, match="(?i)password|hash"):
+        with Redis.from_url(url) as client, pytest.raises(ResponseError, match=r"(?i)password|hash"):
             client.execute_command("ACL", "LOAD")
 
 

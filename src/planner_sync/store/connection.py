@@ -80,7 +80,9 @@ def why(error: Exception) -> str:
 async def may_evict(client: Any) -> bool:
     """May a server take keys away by itself when its memory is full? Then a missing key proves nothing."""
     if isinstance(client, RedisCluster):
-        nodes = list((await client.info("memory", target_nodes=RedisCluster.PRIMARIES)).values())
+        info = await client.info("memory", target_nodes=RedisCluster.PRIMARIES)
+        # Of a single server redis-py gives the answer itself.
+        nodes = [info] if "maxmemory" in info else list(info.values())
     else:
         nodes = [await client.info("memory")]
     return any(int(node.get("maxmemory", 0)) and _takes_all(node) for node in nodes)

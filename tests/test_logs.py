@@ -46,6 +46,11 @@ def test_control_characters_cannot_forge_a_second_line():
     assert line("%s", "a\nb\x1b").endswith("a\\nb\\x1b")
 
 
+@pytest.mark.parametrize("char", ["\u202e", "\u2066", "\u200f", "\u061c"])
+def test_no_character_turns_the_direction_of_a_line(char):
+    assert char not in line("%s", f"a{char}b")
+
+
 def test_a_traceback_stays_in_the_line_and_hides_secrets_too():
     try:
         raise ValueError("correct-horse-battery")

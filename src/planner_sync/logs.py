@@ -20,7 +20,8 @@ _URL_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/]+(?=@)")
 _NAMED = re.compile(
     r"(?i)\b((?:client_secret|client_assertion|access_token|api_key|password)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+"
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Characters that end a line, move the cursor, or turn the direction of what follows.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # A secret as short as this may be part of ordinary words; only where it stands alone is it hidden.
 _SHORT = 8
 

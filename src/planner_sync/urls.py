@@ -14,6 +14,8 @@ _CLOUDS = {
     ("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"): ("microsoftgraph.chinacloudapi.cn",),
 }
 _AUTHORITIES = {authority for authorities in _CLOUDS for authority in authorities}
+# Options by which redis-py would trust any server, with the values that leave the checks on.
+_TRUSTING = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": ("true", "yes", "1")}
 # Of a Redis URL's options, those that redis-py turns into numbers when it connects, which would be too late.
 _REDIS_NUMBERS = frozenset(
     {"db", "socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"}
@@ -38,6 +40,8 @@ def fault_of_redis_url(url: str) -> str | None:
     if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path, re.ASCII):
         return "must end with the number of a database, such as /0, or with nothing"
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name in _TRUSTING and value.lower() not in _TRUSTING[name]:
+            return f"has {name}={value}: the server's certificate and name are always checked"
         if name in _REDIS_NUMBERS and not _NUMBER.fullmatch(value):
             return f"has a {name} that is not a number"
     return None

@@ -249,6 +249,10 @@ async def test_a_token_that_cannot_be_renewed_after_a_401_is_told_as_it_is() -> 
         pytest.param("PATCH", "/planner/plans/foreign/details", {}, id="labels"),
         pytest.param("POST", "/planner/tasks", {"planId": "foreign", "title": "a"}, id="a new card"),
         pytest.param("POST", "/planner/buckets", {"planId": "foreign", "name": "a"}, id="a new bucket"),
+        pytest.param("GET", "/planner/tasks?$filter=planId eq 'foreign'", None, id="a filter"),
+        pytest.param("GET", "/planner/tasks?$filter=planid%20eq%20%27foreign%27", None, id="a filter, encoded"),
+        pytest.param("POST", "/planner/tasks", {"PlanId": "foreign", "title": "a"}, id="a name in other letters"),
+        pytest.param("POST", "/planner/tasks", {"a": [{"planId": "foreign"}]}, id="deep in a body"),
         pytest.param("GET", f"/planner/plans/{PLAN}/../foreign/tasks", None, id="a way round"),
         pytest.param("GET", f"/planner/plans/{PLAN}/%2e%2e/foreign/tasks", None, id="a way round, encoded"),
         pytest.param("GET", "/../beta/planner/tasks/a", None, id="out of the version"),
@@ -270,6 +274,16 @@ async def test_an_etag_that_cannot_be_a_header_is_rejected(etag: str) -> None:
             await graph.request("DELETE", "/planner/tasks/a", etag=etag)
 
     assert server.requests == []
+
+
+async def test_an_answer_that_echoes_the_token_does_not_keep_it() -> None:
+    def echo(asked: Received) -> bytes:
+        return reply(400, {"error": {"code": "x", "message": f"bad header {asked.headers['authorization']}"}})
+
+    async with RawServer(echo).running() as server, graph_at(server.url) as graph:
+        with pytest.raises(Rejected, match=r"bad header Bearer \*\*\*") as raised:
+            await graph.request("GET", "/planner/tasks/a")
+    assert "the-token" not in str(raised.value)
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import ssl
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -171,8 +172,8 @@ class Graph:
     def _fence(self, request: Request) -> None:
         url = self._url(request)
         named = re.findall(r"/plans(?:/|\(')([^/?')]+)", url.path, re.IGNORECASE)
-        if request.json is not None and "planId" in request.json:
-            named.append(request.json["planId"])
+        named += re.findall(r"planId\W+([\w-]+)", unquote(url.query.decode("ascii")), re.IGNORECASE)
+        named += _plans_in(request.json)
         if foreign := [plan for plan in named if plan not in self._plan_ids]:
             raise Rejected(f"{request}: plan {foreign[0]} is not in the allow-list")
         if not self._is_below_base(url):
@@ -255,7 +256,7 @@ class Graph:
                 asyncio.timeout_at(deadline),
                 self._http.stream(request.method, self._url(request), headers=headers, content=content) as response,
             ):
-                body = await self._body(response)
+                body = (await self._body(response)).replace(token.encode(), b"***")  # what echoes it must not keep it
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             reason = f"no connection ({type(error).__name__})"
             return Failure(NotSent, reason, request_id=trace, cause="graph_unreachable")
@@ -272,6 +273,17 @@ class Graph:
             if len(body) > self._body_limit:
                 raise httpx.DecodingError(f"the body is larger than {self._body_limit} bytes")
         return bytes(body)
+
+
+def _plans_in(body: object) -> list[object]:
+    """Every plan that a body names, however deep."""
+    match body:
+        case Mapping():
+            own = [value for name, value in body.items() if name.lower() == "planid"]
+            return own + [plan for value in body.values() for plan in _plans_in(value)]
+        case list():
+            return [plan for item in body for plan in _plans_in(item)]
+    return []
 
 
 def _rows(page: Json, path: str) -> list[Json]:

@@ -6,6 +6,7 @@ and by every tick. The listener lives on the worker's event loop, between the in
 
 import asyncio
 import functools
+import json
 import logging
 import os
 import sys
@@ -29,8 +30,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 AUTH_LEVELS = {"anonymous": func.AuthLevel.ANONYMOUS, "key": func.AuthLevel.FUNCTION}
-# Below functionTimeout of host.json: the host restarts the whole worker when a function overruns that.
-TICK_SECONDS = 240
+TIMEOUT_SETTING = "AzureFunctionsJobHost__functionTimeout"  # overrides host.json
+UNLIMITED = 300.0  # seconds that are taken for a functionTimeout of -1, which is none
 
 log = logging.getLogger("planner_sync.functions")
 app = func.FunctionApp()
@@ -90,13 +91,23 @@ def poll_schedule() -> str:
     return wanted if schedule.is_schedule(wanted) else schedule.DEFAULT
 
 
+def tick_seconds() -> float:
+    """How long a tick may last: four fifths of functionTimeout.
+
+    The host restarts the whole worker when a function overruns that: the listener and all other invocations die.
+    """
+    host = json.loads(Path(__file__).with_name("host.json").read_text(encoding="utf-8"))
+    timeout = os.environ.get(TIMEOUT_SETTING) or host["functionTimeout"]
+    return 0.8 * (schedule.timespan(timeout) or UNLIMITED)
+
+
 @app.timer_trigger(schedule=poll_schedule(), arg_name="timer", run_on_startup=False, use_monitor=False)
 @pinned
 async def poll(timer: func.TimerRequest) -> None:
     """Watch the listener, do what is due, look at every plan."""
     try:
         _, service = process.parts()
-        async with asyncio.timeout(TICK_SECONDS):
+        async with asyncio.timeout(tick_seconds()):
             await service.tick()
     except SettingsError as error:
         process.wrong = error

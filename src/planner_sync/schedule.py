@@ -16,8 +16,8 @@ _WEEK = 7 * _DAY
 
 def is_schedule(text: str) -> bool:
     """Whether Azure's timer can read this; a wrong one would keep the whole function from loading."""
-    if span := _TIMESPAN.fullmatch(text):
-        return any(int(part) for part in span.groups())
+    if (span := timespan(text)) is not None:
+        return span > 0
     fields = text.split()
     if len(fields) != 6 or not all(_FIELD.fullmatch(field) for field in fields):
         return False
@@ -27,11 +27,19 @@ def is_schedule(text: str) -> bool:
         return False
 
 
+def timespan(text: str) -> float | None:
+    """Seconds that `hh:mm:ss` stands for; None for anything else."""
+    span = _TIMESPAN.fullmatch(text)
+    if span is None:
+        return None
+    hours, minutes, seconds = map(int, span.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)
+
+
 def longest_gap(text: str) -> float:
     """Seconds between two runs, the longest of the schedule. The coarsest field that leaves something out decides."""
-    if span := _TIMESPAN.fullmatch(text):
-        hours, minutes, seconds = map(int, span.groups())
-        return float(hours * 3600 + minutes * 60 + seconds)
+    if (span := timespan(text)) is not None:
+        return span
     second, minute, hour, *days = text.split()
     if set(days) != {"*"}:
         return float(_WEEK)

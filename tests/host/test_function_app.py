@@ -1,7 +1,5 @@
 """The Function App: what indexing costs, what it declares, and how it answers with wrong settings."""
 
-import functools
-import json
 import os
 import subprocess
 import sys
@@ -9,23 +7,15 @@ from pathlib import Path
 
 import pytest
 
-import function_app
 from planner_sync.web.routes import ROUTES
+from tests.host.indexed import bindings
 from tests.host.service_process import PLAN
 from tests.redis_process import redis_process
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOW = ("redis", "msal", "httpx", "starlette", "uvicorn", "pydantic", "requests", "planner_sync.sync.service")
+SLOW = ("redis", "msal", "httpx", "starlette", "uvicorn", "pydantic", "requests", "cryptography", "planner_sync.sync")
 # What anybody may ask for without a key; everything else needs one.
 ANONYMOUS = {"/api/health"}
-
-
-@functools.cache  # an app gives its functions only once
-def bindings() -> dict[str, list[dict[str, object]]]:
-    return {
-        function.get_function_name(): [json.loads(binding) for binding in function.get_raw_bindings()]
-        for function in function_app.app.get_functions()
-    }
 
 
 @pytest.mark.contract("§7 GET /api/health")
@@ -70,6 +60,18 @@ def test_indexing_imports_nothing_slow():
     assert python(f"print([name for name in {SLOW} if name in sys.modules])").strip() == "[]"
 
 
+def test_indexing_imports_nothing_but_the_app_beyond_what_the_worker_has_loaded_anyway():
+    code = """
+import sys, azure.functions
+before = set(sys.modules)
+import function_app
+print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names))
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == "['function_app', 'planner_sync']"
+
+
 def test_the_package_is_found_whatever_the_working_directory(tmp_path):
     code = (
         f"import sys; sys.path.append({str(ROOT)!r}); import function_app, planner_sync; print(planner_sync.__file__)"
@@ -77,16 +79,6 @@ def test_the_package_is_found_whatever_the_working_directory(tmp_path):
     printed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert printed.stdout.strip() == str(ROOT / "src" / "planner_sync" / "__init__.py")
-
-
-def test_what_ships_to_azure_leaves_the_rest_behind():
-    """Whatever is new in the root must either ship on purpose or stand in .funcignore."""
-    ships = {"function_app.py", "host.json", "requirements.txt", "src"}
-    ignored = set((ROOT / ".funcignore").read_text().split("\n"))
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    tops = {name.split("/")[0] for name in tracked}
-
-    assert {top for top in tops - ships - ignored if not top.startswith(".git") and not top.endswith(".md")} == set()
 
 
 def test_the_lock_file_names_every_distribution_that_ships():

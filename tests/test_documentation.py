@@ -156,6 +156,20 @@ def test_every_file_that_the_prose_of_the_architecture_names_exists():
     assert [file for file in sorted(files) if not any(f"/{path}".endswith(f"/{file}") for path in known)] == []
 
 
+HOST_ROWS = rows(section(ARCHITECTURE, "## Two hosts"))[1:]
+
+
+@pytest.mark.parametrize("row", HOST_ROWS, ids=lambda row: row[0])
+def test_every_test_that_holds_a_fact_of_the_host_exists(row):
+    held_by = [re.findall(r"`([^`]+)`", part) for part in row[3].split(";")]
+
+    assert held_by[0]
+    for file, *names in held_by:
+        path = ROOT / file if file == ".ci/run" else ROOT / "tests" / file
+        assert path.is_file()
+        assert [name for name in names if name.startswith("test_") and f"def {name}(" not in path.read_text()] == []
+
+
 # -- examples --------------------------------------------------------------------------------------------------------
 @pytest.fixture
 async def stage() -> AsyncIterator[World]:

@@ -4,7 +4,8 @@
 
 SECONDS lie between two ticks. Ends with 0 when everything is as it should be: the app indexes, ticks and answers; a
 document that is written after the first tick is a card before the second, because the listener lives between them; a
-card that is moved by hand is in its document after the second; and killing the process in between loses nothing.
+card that is moved by hand is in its document after the second; killing the process in between loses nothing; and two
+processes at once do nothing twice.
 """
 
 import json
@@ -24,6 +25,9 @@ from tests.redis_process import redis_process
 
 TICK = "timer poll"
 PATIENCE = 60.0
+ENDLESS = 1000  # ticks
+# Who is killed right after its request has left leaves a claim and a note, which must grow old first.
+CLAIM_AND_NOTE = 180.0
 
 
 def main(python: str, idle: float) -> int:
@@ -40,7 +44,8 @@ def main(python: str, idle: float) -> int:
             "PLANNER_SYNC_GRAPH_TOKEN": emulator.token,
         }
         live(Host(python, idle=idle, **env), redis, emulator)
-        killed(lambda: Host(python, idle=idle, **env), redis, emulator)
+        killed(lambda ticks: Host(python, idle=idle, ticks=ticks, **env), redis, emulator)
+        together([Host(python, idle=idle, ticks=ENDLESS, **env) for _ in range(2)], redis, emulator)
     return 0
 
 
@@ -56,17 +61,34 @@ def live(host: "Host", redis: Any, emulator: Emulator) -> None:
     check("the move is in the document", json.loads(redis.get("annika:tasks:report-7")).get("bucket") == "Done")
 
 
-def killed(start: "Callable[[], Host]", redis: Any, emulator: Emulator) -> None:
-    host = start()
+def killed(start: "Callable[[int], Host]", redis: Any, emulator: Emulator) -> None:
+    host = start(2)
     until("the first tick", lambda: host.ticks() == 1)
     write(redis, "report-8", "Survive")
-    host.process.kill()
-    host.process.wait()
-    again = start()
-    until("the card after the kill", lambda: find(emulator, "Survive"))
-    again.wait()
+    host.kill()
+    again = start(ENDLESS)
+    until("the card after the kill", lambda: find(emulator, "Survive") and is_quiet(redis), within=CLAIM_AND_NOTE)
+    again.kill()
     cards = [card["title"] for card in emulator.cards().values()]
     check("killed in between: nothing lost, nothing twice", sorted(cards) == ["Survive", "Write the report"])
+
+
+def together(hosts: "list[Host]", redis: Any, emulator: Emulator) -> None:
+    until("the first tick of both", lambda: all(host.ticks() for host in hosts))
+    before = set(emulator.cards())
+    titles = [f"Shared {n}" for n in range(30)]
+    for n, title in enumerate(titles):
+        write(redis, f"shared-{n}", title)
+    card = emulator.human.create(title="By hand")
+    until("the document of the card", lambda: redis.exists(f"annika:tasks:planner-{card['id']}"))
+    until("the cards of all documents", lambda: find(emulator, titles[-1]) and is_quiet(redis), within=CLAIM_AND_NOTE)
+    ticks = [host.ticks() for host in hosts]
+    until("two more ticks of both", lambda: all(host.ticks() > n + 1 for host, n in zip(hosts, ticks, strict=True)))
+    for host in hosts:
+        host.kill()
+        check("two at once: no failures", "FAIL" not in host.text)
+    made = [card["title"] for planner_id, card in emulator.cards().items() if planner_id not in before]
+    check("two at once: nothing lost, nothing twice", sorted(made) == sorted(["By hand", *titles]))
 
 
 def write(redis: Any, task_id: str, title: str) -> None:
@@ -81,8 +103,8 @@ def find(emulator: Emulator, title: str) -> dict[str, Any] | None:
 class Host:
     """functions_host.py as a process, and what it has printed so far."""
 
-    def __init__(self, python: str, *, idle: float, **env: str) -> None:
-        command = [python, "-u", "tests/host/functions_host.py", "--app", ".", "--keyed", "--repeat", "2"]
+    def __init__(self, python: str, *, idle: float, ticks: int = 2, **env: str) -> None:
+        command = [python, "-u", "tests/host/functions_host.py", "--app", ".", "--keyed", "--repeat", str(ticks)]
         self.text = ""
         self.process = subprocess.Popen(
             [*command, "--idle", str(idle)],
@@ -102,19 +124,28 @@ class Host:
         self._reading.join()
         print(self.text)
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reading.join()
+
     def _read(self) -> None:
         assert self.process.stdout is not None
         while chunk := os.read(self.process.stdout.fileno(), 65536):
             self.text += chunk.decode("utf-8", "replace")
 
 
-def until(what: str, condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
+def is_quiet(redis: Any) -> bool:
+    return not redis.zcard("annika:sync:pending")
+
+
+def until(what: str, condition: Callable[[], Any], within: float = PATIENCE) -> Any:
+    end = time.monotonic() + within
     while time.monotonic() < end:
         if value := condition():
             return value
         time.sleep(0.05)
-    raise SystemExit(f"waited {PATIENCE:.0f} s for {what}")
+    raise SystemExit(f"waited {within:.0f} s for {what}")
 
 
 def check(what: str, holds: bool) -> None:

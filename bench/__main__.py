@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from bench import backlog, client_writes, old_way, quiet_pass, reaction, scale
+from bench import backlog, capacity, client_writes, old_way, quiet_pass, reaction, scale
 from bench.figures import Figure, table
 
 PARTS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "old-way": old_way.measure,
     "quiet": quiet_pass.measure,
     "scale": scale.measure,
+    "capacity": capacity.measure,
 }
 
 

@@ -31,15 +31,15 @@ class PlanNames:
         self._making = asyncio.Lock()  # a lease keeps other instances out, not two tasks of this one
 
     async def get(self, plan_id: str, *, naming: str | None = None, fresh: bool = False) -> Names:
-        """The plan's names; `naming` is what the last instance that read them has put on record.
+        """The plan's names; `naming` is what the last instance that read them has put on record, None after a loss.
 
         Planner is asked when they are to be `fresh`, or others are on record. Many that wait share one request.
         """
-        if plan_id in self._known and not fresh and naming in (None, self._namings[plan_id]):
+        if plan_id in self._known and not fresh and naming == self._namings[plan_id]:
             return self._known[plan_id]
         joined = plan_id in self._reading
         names = await self._share(plan_id)
-        if joined and naming not in (None, self._namings[plan_id]):
+        if joined and naming != self._namings[plan_id]:
             return await self._share(plan_id)  # that reading may have begun before the names changed
         return names
 

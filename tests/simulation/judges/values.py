@@ -55,6 +55,8 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
     elif first.value == last.value or (final == last.value and knew):
         return
+    elif final == agent.value and stood[agent] == human.value:
+        return  # the human has put back what the agent had seen: between two polls, nothing has changed
     else:
         lost = first if final == last.value else last
         if name != "bucket" and not _reported(scene, name, lost.value):  # buckets are no values of one writer

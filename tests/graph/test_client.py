@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from planner_sync.errors import AnswerLost, GraphError, NotSent, Rejected, Unauthorized
-from planner_sync.graph.auth import MsalTokens
+from planner_sync.graph.auth import MsalTokens, ReadyToken
 from tests.graph.connect import PLAN, graph_at, numbered_tokens
 from tests.graph.raw_server import RawServer, Received, Reset, graph_error, reply
 
@@ -280,10 +280,19 @@ async def test_an_answer_that_echoes_the_token_does_not_keep_it() -> None:
     def echo(asked: Received) -> bytes:
         return reply(400, {"error": {"code": "x", "message": f"bad header {asked.headers['authorization']}"}})
 
-    async with RawServer(echo).running() as server, graph_at(server.url) as graph:
+    token = "a-token-that-is-long-enough"
+    async with RawServer(echo).running() as server, graph_at(server.url, tokens=ReadyToken(token)) as graph:
         with pytest.raises(Rejected, match=r"bad header Bearer \*\*\*") as raised:
             await graph.request("GET", "/planner/tasks/a")
-    assert "the-token" not in str(raised.value)
+    assert token not in str(raised.value)
+
+
+async def test_what_is_on_a_card_is_never_changed_for_a_token() -> None:
+    token = "a-token-that-is-long-enough"
+    card = {"id": "a", "title": f"my {token}"}
+    done = RawServer(lambda _: reply(200, card))
+    async with done.running() as server, graph_at(server.url, tokens=ReadyToken(token)) as graph:
+        assert (await graph.request("GET", "/planner/tasks/a")).json == card
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------

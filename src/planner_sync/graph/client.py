@@ -37,6 +37,7 @@ from planner_sync.graph.retry_after import wished_pause
 CONNECT_LIMIT = 5.0  # seconds
 BODY_LIMIT = 32 * 1024 * 1024  # bytes, unpacked
 PAGE_LIMIT = 500  # pages of one listing; Planner has 9,000 tasks in a plan and 400 on a page
+LONG_TOKEN = 16  # characters; a shorter one, of an emulator, may be part of any word
 KEEP_ALIVE = 60.0  # seconds; longer than a poll interval, shorter than the idle limit of Azure's front ends
 
 log = logging.getLogger(__name__)
@@ -256,7 +257,7 @@ class Graph:
                 asyncio.timeout_at(deadline),
                 self._http.stream(request.method, self._url(request), headers=headers, content=content) as response,
             ):
-                body = (await self._body(response)).replace(token.encode(), b"***")  # what echoes it must not keep it
+                body = await self._body(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             reason = f"no connection ({type(error).__name__})"
             return Failure(NotSent, reason, request_id=trace, cause="graph_unreachable")
@@ -264,6 +265,8 @@ class Graph:
             reason = f"no readable answer ({type(error).__name__})"
             return Failure(AnswerLost, reason, request_id=trace, cause="graph_no_answer")
         log.debug("%s: %d in %.0f ms", request, response.status_code, 1000 * (loop.time() - began))
+        if response.status_code >= 400 and len(token) >= LONG_TOKEN:  # an error is kept and shown, with what it echoes
+            body = body.replace(token.encode(), b"***")
         return read_answer(response.status_code, response.headers, body)
 
     async def _body(self, response: httpx.Response) -> bytes:

@@ -23,6 +23,7 @@ from planner_sync.store.scripts import Scripts, script_names, script_text
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync import decide, reconcile
 from planner_sync.sync.download import Download
+from planner_sync.sync.epochs import Begun, Epochs
 from planner_sync.sync.merge import Meaning, merge
 from planner_sync.sync.rounds import Rounds
 from planner_sync.sync.seen import GONE, Seen
@@ -100,17 +101,25 @@ def no_three_way_merge() -> AbstractContextManager[None]:
 
 def no_epoch() -> AbstractContextManager[None]:
     """A Redis that has forgotten everything is believed to know every plan."""
-    moment, write = Plans.moment, TaskRepository.write_note
+    write = TaskRepository.write_note
 
     async def known(plans: Plans, plan_id: str) -> Epoch:
-        return Epoch((await moment(plans)).run_id, 10**9)
+        return Epoch((await plans.moment()).run_id, 10**9)
+
+    async def begun(epochs: Epochs, plan_id: str) -> Begun:
+        moment = await epochs.plans.moment()
+        return Begun(moment.now, moment.run_id, None, trusted=True)
+
+    async def ended(epochs: Epochs, plan_id: str, begun: Begun) -> bool:
+        return True
 
     async def trusted(repository: TaskRepository, claim: Any, nonce: str, body: str, plan_id: str, kind: Any) -> str:
         _, run = await repository._scripts["read_moment"]([repository._keys.private("epochs")], [])
         await repository._redis.hset(repository._keys.private("epochs"), plan_id, f"{run.decode()} 1")
         return await write(repository, claim, nonce, body, plan_id, kind)
 
-    return swapped((Plans, "epoch", known), (TaskRepository, "write_note", trusted))
+    passes = ((Epochs, "begin", begun), (Epochs, "end", ended))
+    return swapped((Plans, "epoch", known), *passes, (TaskRepository, "write_note", trusted))
 
 
 def no_absence_guards() -> AbstractContextManager[None]:

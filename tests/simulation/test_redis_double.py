@@ -32,7 +32,7 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     said.append([(c.task_id, c.attempts, c.said, c.look) for c in batch.claims])
     first, second = batch.claims
     said.append(await repository.write_note(first, "n1", "{}", "p", "create"))
-    await plans.set_epoch("p", Epoch((await plans.moment()).run_id, 1))
+    await plans.set_epoch("p", None, Epoch((await plans.moment()).run_id, 1))
     said.append(await repository.write_note(first, "n1", '{"kind": "create"}', "p", "create"))
     said.append(sorted(await plans.creating("p")))
     created = Order(plan_id="p", planner_id="C1", etags="e d", state="{}", notes_done=["n1"], creating_done=True)

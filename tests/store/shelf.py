@@ -71,7 +71,8 @@ class Shelf:
         assert await self.settle(claim, **order) == "settled"
 
     async def know_plan(self) -> None:
-        await self.plans.set_epoch(PLAN, Epoch((await self.plans.moment()).run_id, 1))
+        before = await self.plans.epoch(PLAN)
+        assert await self.plans.set_epoch(PLAN, before, Epoch((await self.plans.moment()).run_id, 1))
 
     async def note(self, claim: Claim, kind: Any = "update", nonce: str | None = None) -> str:
         return await self.repository.write_note(claim, nonce or uuid.uuid4().hex, '{"x":1}', PLAN, kind)

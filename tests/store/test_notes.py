@@ -45,7 +45,7 @@ async def test_after_the_settle_nobody_may_send(shelf: Shelf) -> None:
 async def test_a_redis_that_does_not_know_the_plan_lets_nobody_create_or_delete(shelf: Shelf, kind: str) -> None:
     claim = await shelf.marked()
     assert await shelf.note(claim, kind) == "recovering"
-    await shelf.plans.set_epoch(PLAN, Epoch("another-run", 7))
+    await shelf.plans.set_epoch(PLAN, None, Epoch("another-run", 7))
     assert await shelf.note(claim, kind) == "recovering"
     assert (await shelf.repository.read("t1")).notes == ()
     assert await shelf.plans.creating(PLAN) == {}
@@ -70,5 +70,13 @@ async def test_an_update_shows_nowhere_but_with_its_task(shelf: Shelf) -> None:
 
 async def test_the_epoch_is_what_was_set(shelf: Shelf) -> None:
     assert await shelf.plans.epoch(PLAN) is None
-    await shelf.plans.set_epoch(PLAN, Epoch("run", 3))
+    await shelf.plans.set_epoch(PLAN, None, Epoch("run", 3))
     assert await shelf.plans.epoch(PLAN) == Epoch("run", 3)
+
+
+async def test_an_epoch_that_was_lost_in_between_is_not_set(shelf: Shelf) -> None:
+    before = Epoch("run", 3)
+    await shelf.plans.set_epoch(PLAN, None, before)
+    await shelf.redis.delete(shelf.keys.private("epochs"))
+    assert not await shelf.plans.set_epoch(PLAN, before, Epoch("run", 4))
+    assert await shelf.plans.epoch(PLAN) is None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from planner_sync.store.plans import Epoch
 from planner_sync.store.scripts import Scripts, script_names
 from planner_sync.store.vitals import Vitals
 from tests.store.shelf import PLAN, Shelf
@@ -115,6 +116,12 @@ async def a_create_note(shelf: Shelf) -> None:
     claim = await shelf.marked()
     shelf.scripts.arm()
     assert await shelf.note(claim, "create") == "noted"
+
+
+@case("set_epoch")
+async def an_epoch(shelf: Shelf) -> None:
+    shelf.scripts.arm()
+    assert await shelf.plans.set_epoch(PLAN, None, Epoch("run", 1))
 
 
 @case("write_note")

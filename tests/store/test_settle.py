@@ -250,6 +250,22 @@ async def test_a_delete_that_was_decided_before_a_restore_is_not_sent(shelf: She
     assert (await shelf.note(claim, "delete"), await shelf.note(claim)) == ("overtaken", "noted")
 
 
+async def test_a_card_is_not_taken_on_what_redis_has_lost_since(shelf: Shelf) -> None:
+    await shelf.know_plan()
+    epoch = str(await shelf.plans.epoch(PLAN))
+    await shelf.redis.delete(shelf.keys.private("epochs"))
+    claim = await shelf.marked()
+    assert await shelf.settle(claim, **CARD, epoch=epoch, release=False) == "moved"
+    assert await shelf.mapper.task_ids(["card-1"]) == {}
+
+
+async def test_a_card_is_taken_while_its_plan_is_known(shelf: Shelf) -> None:
+    await shelf.know_plan()
+    epoch = str(await shelf.plans.epoch(PLAN))
+    assert await shelf.settle(await shelf.marked(), **CARD, epoch=epoch, release=False) == "settled"
+    assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
+
+
 # -- the end of a task -----------------------------------------------------------------------------------------------
 @pytest.mark.contract("§6 Human deletes the card")
 async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf: Shelf) -> None:

@@ -155,6 +155,18 @@ def test_where_agents_win_a_document_that_was_edited_gets_a_new_card() -> None:
     assert (order.bury, order.write, order.due_ms) == (True, "set", 0)
 
 
+# -- name and id of a bucket -----------------------------------------------------------------------------------------
+def test_a_new_name_beside_an_id_of_the_past_is_what_the_agent_meant() -> None:
+    """Its copy was read before our answer to another agent brought the id into line."""
+    names = replace(NAMES, buckets=(*NAMES.buckets, ("done", "Done")))
+    belief = replace(BELIEF.agree({"bucketId": "doing"}), rev=6)
+    last = dialects.parse(b'{"title": "T", "bucket": "Doing", "bucketId": "doing", "_rev": 6}')
+    old = known({"bucket": "Done", "bucketId": "todo"}, belief=belief, last=last, names=names)
+    step = decide(replace(old, card=card(atoms={**ATOMS, "bucketId": "doing"}), fresh=True))
+    assert isinstance(step, PatchTask)
+    assert step.changes == {"bucketId": "done"}
+
+
 # -- the document is missing -----------------------------------------------------------------------------------------
 def test_neither_document_nor_card_is_forgotten() -> None:
     assert order_of(decide(seen(None))).forget

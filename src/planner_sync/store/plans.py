@@ -9,15 +9,27 @@ from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
 LEASE_MS = 15_000
+ADOPTING = "adopting-"
 BURIED_MS = 30 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """ "This Redis knows this plan": the server's run id, and a beat that every pass raises."""
+    """ "This Redis knows this plan": the server's run id, and a beat that every pass raises.
+
+    While a plan is adopted, `run_id` is ADOPTING and a nonce of that pass.
+    """
 
     run_id: str
     beat: int
+
+    @property
+    def known(self) -> bool:
+        """Was the plan adopted by a whole pass?"""
+        return not self.run_id.startswith(ADOPTING)
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.beat}"
 
 
 @dataclass(frozen=True)
@@ -55,16 +67,17 @@ class Plans:
         await self.take_lease(name, 0)
 
     async def epoch(self, plan_id: str) -> Epoch | None:
-        """The plan's epoch, None when this Redis does not know the plan."""
+        """The plan's epoch, None when this Redis has never heard of the plan."""
         value = await self._redis.hget(self._keys.private("epochs"), plan_id)
         if value is None:
             return None
         run_id, _, beat = value.decode().partition(" ")
         return Epoch(run_id, int(beat))
 
-    async def set_epoch(self, plan_id: str, epoch: Epoch) -> None:
-        """From here on this Redis knows the plan."""
-        await self._redis.hset(self._keys.private("epochs"), plan_id, f"{epoch.run_id} {epoch.beat}")
+    async def set_epoch(self, plan_id: str, before: Epoch | None, after: Epoch) -> bool:
+        """Set the plan's epoch; False when it is not `before` any more."""
+        args: list[str | bytes | int] = [plan_id, str(before or ""), str(after)]
+        return bool(await self._scripts["set_epoch"]([self._keys.private("epochs")], args))
 
     async def cards(self, plan_id: str) -> dict[str, str]:
         """Planner id -> etags ("task etag details etag") of every mapped card of the plan."""

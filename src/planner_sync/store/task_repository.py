@@ -65,6 +65,7 @@ class Order:
     posted: str = ""
     release: bool = True
     only_same: bool = False
+    epoch: str = ""
     forget: bool = False
     bury: bool = False
     keep_card: bool = False
@@ -155,6 +156,8 @@ class TaskRepository:
             "state_moved": order.state_moved,
             "release": order.release,
             "only_same": order.only_same,
+            "plan": order.plan_id,
+            "epoch": order.epoch or None,
             "forget": order.forget,
             "bury": order.bury,
             "keep_card": order.keep_card,
@@ -187,6 +190,7 @@ class TaskRepository:
             private("deletes", plan),
             *(private(name) for name in ("refusals", "hashes", "missing")),
             private("cards", order.old_plan_id or plan),
+            private("epochs"),
         ]
         expected = b"" if order.expected is None else b"=" + order.expected
         given = {name: value for name, value in body.items() if value is not None}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from planner_sync.errors import AnswerLost, Forbidden, GraphError, LimitReached, NotFound, NotYet, Refusal
-from planner_sync.graph.cards import Card, create_body, details_patch, is_of_details, read_card, task_patch
+from planner_sync.graph.cards import Card, create_body, details_patch, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
@@ -26,7 +26,7 @@ from planner_sync.sync.decide_new import created_belief
 from planner_sync.sync.names import PlanNames
 from planner_sync.sync.needs import uploaded
 from planner_sync.sync.people import People
-from planner_sync.sync.seen import GONE, Owner, Seen
+from planner_sync.sync.seen import GONE, Owner, Seen, card_with_details, card_with_task
 from planner_sync.task import Value
 
 YOUNG_MS = 5_000  # for so long after a create a 404 may mean "not yet"
@@ -79,7 +79,8 @@ class Actor:
                     return replace(seen, people=dict(self.people.known))
                 case steps.AskOwner(planner_id):
                     owner = (await self.mapper.task_ids([planner_id])).get(planner_id)
-                    if owner is None and await self.plans.epoch(seen.plan_id) is None:
+                    epoch = await self.plans.epoch(seen.plan_id)
+                    if owner is None and not (epoch and epoch.known):
                         owner = await self.mapper.public_task_id(planner_id)  # ours is lost
                     buried = planner_id in await self.mapper.buried([planner_id])
                     return replace(seen, owner=Owner(planner_id, owner, buried))
@@ -87,7 +88,7 @@ class Actor:
                     return await self._read_card(seen, planner_id)
                 case steps.ReadDetails(planner_id):
                     details = await self._read_details(planner_id)
-                    return replace(seen, card=_with_details(seen, details))
+                    return replace(seen, card=card_with_details(seen, details))
                 case steps.DropNote(nonce, plan_id):
                     return await self._drop(seen, nonce, plan_id)
                 case steps.TakeCard(belief):
@@ -132,7 +133,8 @@ class Actor:
         before = seen.belief
         done = [note.nonce for note in seen.notes if note.kind == "create"]
         taken = replace(seen, belief=belief, names=None if before and before.plan_id != belief.plan_id else seen.names)
-        await self._record(taken, belief, done=done, old_plan_id=before.plan_id if before else "")
+        old_plan_id = before.plan_id if before else ""
+        await self._record(taken, belief, done=done, old_plan_id=old_plan_id, epoch=seen.epoch)
         card = seen.card if isinstance(seen.card, Card) else None
         left = tuple(note for note in seen.notes if note.nonce not in done)
         return replace(taken, notes=left, found=None, twin=None, card=card)
@@ -155,7 +157,7 @@ class Actor:
         return replace(seen, belief=belief, card=card)
 
     async def _patch(self, seen: Seen, step: steps.PatchTask | steps.PatchDetails) -> Seen:
-        belief = _believed(seen)
+        belief = seen.believed
         if isinstance(step, steps.PatchTask):
             etag = seen.card.etag if isinstance(seen.card, Card) else belief.etag
             body = task_patch(step.changes)
@@ -175,7 +177,7 @@ class Actor:
         owed = tuple(message for _, message in step.unsaid)
         news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
         belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
-        card = _with_task(seen, answer) if isinstance(step, steps.PatchTask) else _with_details(seen, answer)
+        card = card_with_task(seen, answer) if isinstance(step, steps.PatchTask) else card_with_details(seen, answer)
         belief = replace(belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag)
         # The note stays open until what else the answer shows is merged: its etag hides that from every pass.
         await self._record(seen, belief, done=[])
@@ -242,6 +244,7 @@ class Actor:
         created: bool = False,
         posted: str = "",
         old_plan_id: str = "",
+        epoch: str = "",
     ) -> None:
         """Keep what Graph has told us, whatever the document says by now."""
         order = Order(
@@ -254,6 +257,7 @@ class Actor:
             creating_done=True,
             created=created,
             posted=posted,
+            epoch=epoch,
             release=False,
         )
         if await self.repository.settle(seen.claim, order) != "settled":
@@ -273,33 +277,5 @@ class Actor:
             raise Refusal("held", f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once")
 
 
-def _believed(seen: Seen) -> Belief:
-    if seen.belief is None:
-        raise ValueError(f"task {seen.task_id}: there is no card to change")
-    return seen.belief
-
-
 def _without(seen: Seen, nonce: str) -> Seen:
     return replace(seen, done_notes=(*seen.done_notes, nonce))
-
-
-def _with_task(seen: Seen, task: Mapping[str, Any]) -> Card:
-    """The card after a PATCH of the task: what was read of the details stays."""
-    card, old = read_card(task), seen.card
-    if not isinstance(old, Card) or old.details_etag is None:
-        return card
-    details = {atom: value for atom, value in old.atoms.items() if is_of_details(atom)}
-    return replace(card, atoms={**card.atoms, **details}, details_etag=old.details_etag, order=old.order)
-
-
-def _with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
-    """The card with its details; a task that was not read in this look is taken as it was last agreed."""
-    belief, known = seen.belief, seen.card
-    card = read_card({"id": known.id if isinstance(known, Card) else _believed(seen).planner_id}, details)
-    own = {atom: value for atom, value in card.atoms.items() if is_of_details(atom)}
-    if isinstance(known, Card):
-        task = {atom: value for atom, value in known.atoms.items() if not is_of_details(atom)}
-        return replace(known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order)
-    belief = _believed(seen)
-    task = {atom: value for atom, value in belief.base.items() if not is_of_details(atom)}
-    return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})

@@ -11,18 +11,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from planner_sync.causes import told
-from planner_sync.errors import Forbidden, GraphError, NotFound, Rejected, Throttled, Unauthorized
+from planner_sync.errors import Forbidden, GraphError, NotFound, Throttled, Unauthorized
 from planner_sync.graph.cards import Card, read_card
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Claim, Pending
-from planner_sync.store.plans import LEASE_MS, Epoch, Plans
+from planner_sync.store.plans import LEASE_MS, Plans
 from planner_sync.store.vitals import Vitals
 from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.brake import Brake
 from planner_sync.sync.decide_new import IMPORT_ID
+from planner_sync.sync.epochs import Epochs
 from planner_sync.sync.lost_creates import by_place, found_for, made_at
 from planner_sync.sync.names import PlanNames, dump
+from planner_sync.sync.plan_reader import PlanReader
 from planner_sync.sync.reconcile import Observed
 from planner_sync.sync.seen import GONE
 
@@ -39,12 +41,13 @@ Look = Callable[[Claim, Observed], Awaitable[bool]]  # did it come to an end?
 
 @dataclass(frozen=True)
 class Listing:
-    """One complete listing: Graph's tasks by id, and the server's time (ms) before it began."""
+    """One complete listing: Graph's tasks by id, and the server's time (ms) and the plan's epoch before it began."""
 
     plan_id: str
     tasks: Mapping[str, dict[str, Any]]
     began: int
     recovering: bool
+    epoch: str
 
 
 @dataclass
@@ -56,16 +59,16 @@ class Download:
     mapper: IdMapper
     pending: Pending
     names: PlanNames
+    reader: PlanReader
+    epochs: Epochs
     adoption: Adoption
     brake: Brake
     vitals: Vitals
     look: Look
     waiting: set[str]
-    _beats: dict[str, int] = field(default_factory=dict)
     _passes: dict[str, int] = field(default_factory=dict)
     _swept: dict[str, str] = field(default_factory=dict)
     _listed: dict[str, frozenset[str]] = field(default_factory=dict)
-    _expand: bool = True
 
     async def run(self, plan_id: str, rest_ms: int = 0) -> bool:
         """One pass. False: the plan could not be read, or another instance is at it or began within `rest_ms`."""
@@ -97,24 +100,23 @@ class Download:
 
     async def _pass(self, plan_id: str) -> None:
         started = time.monotonic()
-        moment = await self.plans.moment()
-        epoch = await self.plans.epoch(plan_id)
-        trusted = epoch is not None and epoch.run_id == moment.run_id and epoch.beat >= self._beats.get(plan_id, 0)
-        tasks = {task["id"]: task for task in await self._list(plan_id)}
+        begun = await self.epochs.begin(plan_id)
+        tasks = {task["id"]: task for task in await self.reader.list_tasks(plan_id)}
         if missing := self.planner.missing_right():  # we may read, and that is all
             await self.vitals.graph_failed("unauthorized", missing)
         else:
             await self.vitals.graph_ok()
         await self._read_names(plan_id)
         known, lost = await self._known(plan_id)
-        listing = Listing(plan_id, tasks, moment.now, recovering=not trusted or lost)
+        listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun.epoch or ""))
         await self._look_at_changed(listing, known)
         left_out, whole = await self._look_at_missing(listing, known)
         complete = await self._look_at_unmapped(listing, known, whole=whole)
         if listing.recovering:
             await self.adoption.restore(plan_id, self._looks)
-        if complete:
-            await self._trust(plan_id, moment.run_id, epoch)
+        if complete and await self.epochs.end(plan_id, begun):
+            await self.pending.mark(self.waiting)  # the plan is known: what waited for that goes on
+            self.waiting.clear()
         took = round((time.monotonic() - started) * 1000)
         await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
 
@@ -124,27 +126,6 @@ class Download:
         owners = await self.mapper.task_ids(list(known))
         unowned = await self.mapper.unowned(list(known), owners, plan_id)
         return {pid: etags for pid, etags in known.items() if pid not in unowned}, bool(unowned)
-
-    async def _trust(self, plan_id: str, run_id: str, epoch: Epoch | None) -> None:
-        """This Redis knows the plan: what waited for that goes on."""
-        beat = (epoch.beat if epoch else 0) + 1
-        await self.plans.set_epoch(plan_id, Epoch(run_id, max(beat, self._beats.get(plan_id, 0) + 1)))
-        self._beats[plan_id] = beat
-        await self.pending.mark(self.waiting)
-        self.waiting.clear()
-
-    # -- what Planner shows ------------------------------------------------------------------------------------------
-    async def _list(self, plan_id: str) -> list[dict[str, Any]]:
-        try:
-            tasks = await self.planner.list_cards(plan_id, expand=self._expand, interactive=False)
-        except Rejected:
-            if not self._expand:
-                raise
-            self._expand = False
-            return await self._list(plan_id)
-        if self._expand and tasks and not any("details" in task for task in tasks):
-            self._expand = False
-        return tasks
 
     async def _read_names(self, plan_id: str) -> None:
         """Names are read again every tenth pass; when a human renamed one, every document of the plan is looked at."""
@@ -160,25 +141,12 @@ class Download:
             owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))
             await self.pending.mark(owners.values())
 
-    async def _with_details(self, tasks: Sequence[dict[str, Any]]) -> list[Card]:
-        """The cards with their details, which are asked for where the listing does not bring them."""
-
-        async def read(task: dict[str, Any]) -> Card | None:
-            if "details" in task:
-                return read_card(task)
-            try:
-                return read_card(task, await self.planner.read_details(task["id"], interactive=False))
-            except NotFound:
-                return None  # just made, or just deleted: the next pass will tell
-
-        return [card for card in await asyncio.gather(*(read(task) for task in tasks)) if card]
-
     # -- cards that have a task --------------------------------------------------------------------------------------
     async def _look_at_changed(self, listing: Listing, known: Mapping[str, str]) -> None:
         changed = [task for pid, task in listing.tasks.items() if pid in known and _differs(task, known[pid])]
         for start in range(0, len(changed), CHUNK):
-            await self._look_at_cards(listing, await self._with_details(changed[start : start + CHUNK]))
-        if not self._expand:
+            await self._look_at_cards(listing, await self.reader.with_details(changed[start : start + CHUNK]))
+        if not self.reader.brings_details:
             await self._sweep_details(listing, known, {task["id"] for task in changed})
 
     async def _look_at_cards(self, listing: Listing, cards: Sequence[Card]) -> None:
@@ -207,7 +175,7 @@ class Download:
         if not turn:
             return
         self._swept[listing.plan_id] = turn[-1]
-        cards = await self._with_details([listing.tasks[pid] for pid in turn])
+        cards = await self.reader.with_details([listing.tasks[pid] for pid in turn])
         moved = [card for card in cards if f"{card.etag} {card.details_etag}" != known[card.id]]
         await self._look_at_cards(listing, moved)
 
@@ -218,7 +186,7 @@ class Download:
         owners = await self.mapper.task_ids(ids)
         moved = [listing.tasks[pid] for pid in ids if pid in owners]
         if moved:  # a human moved them here from another plan
-            await self._look_at_cards(listing, await self._with_details(moved))
+            await self._look_at_cards(listing, await self.reader.with_details(moved))
         buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
         alone = {pid: listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried}
         if whole:  # a listing that lacks cards which still answer proves nothing
@@ -226,7 +194,7 @@ class Download:
             unclaimed = {pid: read_card(task) for pid, task in alone.items()}
             await self._resolve_creates(listing, unclaimed)
             alone = {pid: alone[pid] for pid in unclaimed}
-        cards = {card.id: card for card in await self._with_details(list(alone.values()))}
+        cards = {card.id: card for card in await self.reader.with_details(list(alone.values()))}
         unread = alone.keys() - cards.keys()
         await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
         complete = True
@@ -267,7 +235,7 @@ class Download:
             if own and (creating or (passes < PASSES_UNMAPPED and not listing.recovering)):
                 waiting[card.id] = passes + 1
             else:
-                ready[f"{IMPORT_ID}{card.id}"] = Observed(card=card, began=listing.began)
+                ready[f"{IMPORT_ID}{card.id}"] = Observed(card=card, began=listing.began, epoch=listing.epoch)
         if waiting or young:
             await self.plans.set_young(listing.plan_id, waiting)
         tasks = list(ready)
@@ -281,7 +249,7 @@ class Download:
         if listing.recovering and not listing.tasks:
             before |= set((await self.adoption.named_cards())[:ASKED_WHEN_EMPTY])
         missing = [pid for pid in (*known, *sorted(before - known.keys())) if pid not in listing.tasks]
-        answers = dict(zip(missing, await asyncio.gather(*(self._ask(pid) for pid in missing)), strict=True))
+        answers = dict(zip(missing, await asyncio.gather(*(self.reader.ask(pid) for pid in missing)), strict=True))
         there = [answer for answer in answers.values() if isinstance(answer, Card)]
         await self._look_at_cards(listing, [card for card in there if card.plan_id != listing.plan_id])
         gone = [pid for pid, answer in answers.items() if answer == GONE and pid in known]
@@ -294,16 +262,6 @@ class Download:
         if left_out:
             log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
         return left_out, not any(_should_be_listed(answers[pid], listing) for pid in left)
-
-    async def _ask(self, planner_id: str) -> Card | str | None:
-        try:
-            task = await self.planner.read_task(planner_id, interactive=False)
-        except NotFound:
-            return GONE
-        except Forbidden:
-            return None
-        cards = await self._with_details([task])
-        return cards[0] if cards else None
 
     async def _bury(self, listing: Listing, gone: Sequence[str]) -> None:
         await self.planner.read_plan(listing.plan_id, interactive=False)

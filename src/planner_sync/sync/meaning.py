@@ -137,12 +137,12 @@ class _Reader:
             self.atoms["bucketId"] = text
 
     def _carries_old_bucket(self) -> bool:
-        """Is the id only what stood there before ours was brought into line with a name that the agent had changed?"""
+        """Has the agent changed the name alone, in a copy from before the id became what it is now?"""
         fields, belief = self.document.fields, self.context.belief
         if belief is None or (self.document.rev or 0) >= belief.rev:
             return False
         had = token(fields["bucketId"]) in belief.trail("bucketId").past
-        return had and self.buckets.get(fields["bucket"]) == belief.base.get("bucketId")
+        return had and dict(self.context.names.buckets).get(fields["bucketId"]) != fields["bucket"]
 
     def _read_person(self, text: str) -> None:
         kind = person_kind(text)

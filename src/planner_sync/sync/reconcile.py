@@ -51,7 +51,8 @@ class Observed:
     """What whoever wakes the reconciler knows already.
 
     A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
-    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now.
+    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now; the epoch on
+    which it rests that nobody has the card.
     """
 
     card: Card | str | None = None
@@ -61,6 +62,7 @@ class Observed:
     recovering: bool = False
     may_bury: bool = False
     was_listed: bool = False
+    epoch: str = ""
 
 
 @dataclass
@@ -120,6 +122,7 @@ class Reconciler:
             found=observed.found,
             twin=observed.twin,
             recovering=observed.recovering,
+            epoch=observed.epoch,
         )
 
     # -- decide, act -------------------------------------------------------------------------------------------------

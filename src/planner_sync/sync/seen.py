@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from planner_sync.errors import Refusal
-from planner_sync.graph.cards import Card, Names
+from planner_sync.graph.cards import Card, Names, is_of_details, read_card
 from planner_sync.store.pending import Claim
 from planner_sync.store.task_repository import Note, NoteKind, Stored
 from planner_sync.sync.belief import Belief
@@ -76,7 +76,8 @@ class Seen:
     """Everything known at this moment of a look.
 
     `card` is the card (GONE, or None while it was not read), `fresh` says that task and details were read after the
-    claim. `twin` is a card without a task that may be the one of this document, after Redis was lost. `done_notes` end
+    claim. `twin` is a card without a task that may be the one of this document, after Redis was lost. `epoch` is
+    that of the plan when a pass found that nobody has the card. `done_notes` end
     with the look, `written` (of what this look has sent) only when the card that came back is merged; `not_created`
     says that a create of this look has provably made no card, `dropped` that an older one turned out to have made none.
     """
@@ -98,6 +99,7 @@ class Seen:
     twin: Card | None = None
     owner: Owner | None = None
     recovering: bool = False
+    epoch: str = ""
     done_notes: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     not_created: bool = False
@@ -118,6 +120,13 @@ class Seen:
         return json.loads(self.stored.grave) if self.stored.grave else None
 
     @property
+    def believed(self) -> Belief:
+        """The belief of a task that has a card. Raises ValueError for one that has none."""
+        if self.belief is None:
+            raise ValueError(f"task {self.task_id}: there is no card to change")
+        return self.belief
+
+    @property
     def rev(self) -> int:
         """The revision that the document carries; none counts as 0."""
         return (self.document.rev or 0) if self.document else 0
@@ -133,3 +142,25 @@ class Seen:
             return note.plan_id
         wanted: Any = self.document.fields.get("planId") if self.document else None
         return wanted or self.policy.default_plan_id
+
+
+def card_with_task(seen: Seen, task: Mapping[str, Any]) -> Card:
+    """The card after a PATCH of the task: what was read of the details stays."""
+    card, old = read_card(task), seen.card
+    if not isinstance(old, Card) or old.details_etag is None:
+        return card
+    details = {atom: value for atom, value in old.atoms.items() if is_of_details(atom)}
+    return replace(card, atoms={**card.atoms, **details}, details_etag=old.details_etag, order=old.order)
+
+
+def card_with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
+    """The card with its details; a task that was not read in this look is taken as it was last agreed."""
+    known = seen.card
+    card = read_card({"id": known.id if isinstance(known, Card) else seen.believed.planner_id}, details)
+    own = {atom: value for atom, value in card.atoms.items() if is_of_details(atom)}
+    if isinstance(known, Card):
+        task = {atom: value for atom, value in known.atoms.items() if not is_of_details(atom)}
+        return replace(known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order)
+    belief = seen.believed
+    task = {atom: value for atom, value in belief.base.items() if not is_of_details(atom)}
+    return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})

@@ -34,8 +34,10 @@ from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.bad_ids import BadIds
 from planner_sync.sync.brake import Brake
 from planner_sync.sync.download import Download
+from planner_sync.sync.epochs import Epochs
 from planner_sync.sync.names import PlanNames
 from planner_sync.sync.people import People
+from planner_sync.sync.plan_reader import PlanReader
 from planner_sync.sync.reconcile import Reconciler
 from planner_sync.sync.rounds import Rounds
 from planner_sync.sync.seen import Policy
@@ -94,7 +96,18 @@ class Parts:
         self.workers = Workers(self.pending, reconciler, self.gate.pause_for)
         adoption = Adoption(plans, mapper, repository, sweep, planner)
         download = Download(
-            planner, plans, mapper, self.pending, names, adoption, brake, vitals, self.workers.look, reconciler.waiting
+            planner=planner,
+            plans=plans,
+            mapper=mapper,
+            pending=self.pending,
+            names=names,
+            reader=PlanReader(planner),
+            epochs=Epochs(plans),
+            adoption=adoption,
+            brake=brake,
+            vitals=vitals,
+            look=self.workers.look,
+            waiting=reconciler.waiting,
         )
         self.rounds = Rounds(
             plan_ids=settings.plan_ids,

@@ -55,12 +55,23 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
     elif first.value == last.value or (final == last.value and knew):
         return
-    elif final == agent.value and stood[agent] == human.value:
-        return  # the human has put back what the agent had seen: between two polls, nothing has changed
-    else:
+    elif final != agent.value or not _put_back(scene, birth, agent, [w for w in writes if stood[w] == human.value]):
         lost = first if final == last.value else last
         if name != "bucket" and not _reported(scene, name, lost.value):  # buckets are no values of one writer
             yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
+
+
+def _put_back(scene: Scene, birth: str, agent: Write, over: list[Write]) -> bool:
+    """Has the human put back what an agent had seen? Then nothing has changed between two polls; and where the answer
+    to the agent's change was lost, nothing tells whether it was ever carried out, so it is sent again.
+    """
+    return agent in over or any(_times_sent(scene, birth, write) > 1 for write in over if write.by == "agent")
+
+
+def _times_sent(scene: Scene, birth: str, write: Write) -> int:
+    paths = [f"/planner/tasks/{card['id']}" for card in scene.cards[birth]]
+    rows = [row for row in scene.world.planner.journal.rows() if row["method"] == "PATCH" and row["path"] in paths]
+    return sum(row["status"] < 300 and (row["body"] or {}).get(write.name) == write.value for row in rows)
 
 
 def _reported(scene: Scene, name: str, value: Any) -> bool:

@@ -26,9 +26,10 @@
 -- KEYS[21] hashes         hash    task id -> hash of the document last looked at
 -- KEYS[22] missing        hash    task id -> time since which its document is missing (ms)
 -- KEYS[23] old cards      hash    as KEYS[12], of the plan where the card was before
+-- KEYS[24] epochs         hash    plan -> "run id beat"
 -- ARGV[1]  order, JSON: {"id", "token", "mark", "planner_id", "etags", "notes_done": [nonce], "created": bool,
 --   "posted": JSON, "state": JSON, "state_moved": JSON, "forget": bool, "bury": bool, "grave": JSON,
---   "creating_done": bool, "only_same": bool, "trash": [entry, JSON], "release": bool,
+--   "creating_done": bool, "only_same": bool, "plan", "epoch": text, "trash": [entry, JSON], "release": bool,
 --   "write": "keep"|"leave"|"set"|"delete", "hash": text, "size": bytes,
 --   "wrong_type": bool, "due": ms or -1, "look": text, "keep_said": bool, "keep_look": bool, "uncounted": bool,
 --   "keep_card": bool,
@@ -38,7 +39,8 @@
 -- ARGV[3]  new       the bytes to write
 --
 -- "only_same" gives up the whole order when the document is not the one that was merged, or when an operator has asked
--- for a restore since the claim ("look" is how the claim was to look); the next look reads the card.
+-- for a restore since the claim ("look" is how the claim was to look); the next look reads the card. "epoch" gives it
+-- up when that is not the plan's epoch any more: what the order rests on may be lost.
 --
 -- Returns "settled"; "moved" when the document or a mark came in between (it stays due now); "overtaken" when the claim
 -- is lost (the task is marked again); "taken" when the card belongs to another task, or is known to be deleted.
@@ -46,7 +48,7 @@ local pending, marks, claims, attempts, said, look = KEYS[1], KEYS[2], KEYS[3], 
 local task, document, planner_key, redis_key = KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local owners, cards, creating, orphans, tombstones, graves = KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15], KEYS[16]
 local trash, trash_entries, deletes, refusals = KEYS[17], KEYS[18], KEYS[19], KEYS[20]
-local hashes, missing, old_cards = KEYS[21], KEYS[22], KEYS[23]
+local hashes, missing, old_cards, epochs = KEYS[21], KEYS[22], KEYS[23], KEYS[24]
 local o = cjson.decode(ARGV[1])
 local id, now = o.id, clock()
 
@@ -69,7 +71,8 @@ if redis.call('TYPE', document).ok == 'string' then current = redis.call('GET', 
 local same = (current and '=' .. current or '') == ARGV[2]
 if o.size and current then same = #current == o.size and '=' .. string.sub(current, 1, #ARGV[2] - 1) == ARGV[2] end
 local called_back = o.look ~= 'restore' and redis.call('HGET', look, id) == 'restore'
-if o.only_same and (not same or called_back) then
+local lost = o.epoch and redis.call('HGET', epochs, o.plan) ~= o.epoch
+if lost or o.only_same and (not same or called_back) then
   redis.call('HSETNX', look, id, 'read')
   redis.call('ZADD', pending, now, id)
   redis.call('HDEL', attempts, id)

@@ -1,0 +1,13 @@
+-- Set a plan's epoch, unless somebody has changed it, or Redis has lost it, since it was read.
+--
+-- KEYS[1]  epochs  hash  plan -> "run id beat"
+-- ARGV[1]  plan
+-- ARGV[2]  before  the epoch that was read, "" when there was none
+-- ARGV[3]  after
+--
+-- Returns 1 when the epoch is what it was to become, else 0.
+local epochs, plan, before, after = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local current = redis.call('HGET', epochs, plan) or ''
+if current ~= before and current ~= after then return 0 end
+redis.call('HSET', epochs, plan, after)
+return 1

@@ -22,9 +22,9 @@ from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.scripts import Scripts, script_names, script_text
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync import decide, reconcile
-from planner_sync.sync.download import Download
 from planner_sync.sync.epochs import Begun, Epochs
 from planner_sync.sync.merge import Meaning, merge
+from planner_sync.sync.plan_reader import PlanReader
 from planner_sync.sync.rounds import Rounds
 from planner_sync.sync.seen import GONE, Seen
 from tests.simulation.maker import of_seed
@@ -125,10 +125,10 @@ def no_epoch() -> AbstractContextManager[None]:
 def no_absence_guards() -> AbstractContextManager[None]:
     """A card that is missing from a listing is gone."""
 
-    async def gone(download: Download, planner_id: str) -> str:
+    async def gone(reader: PlanReader, planner_id: str) -> str:
         return GONE
 
-    return swapped((Download, "_ask", gone), (reconcile, "_usable", lambda *_: True))
+    return swapped((PlanReader, "ask", gone), (reconcile, "_usable", lambda *_: True))
 
 
 def no_if_match() -> AbstractContextManager[None]:

@@ -29,17 +29,18 @@ def of_seed(seed: int) -> Script:
     return Script(
         seed=seed,
         instances=random.choice((1, 1, 1, 2, 2, 3)),
-        env=_env(random),
+        env=_env(random, brake=0.75 if any(op["do"] == "delete many" for op in ops) else 0.25),
         switches=switches,
         ops=tuple(sorted(ops, key=lambda op: op["at"])),
         faults=tuple(sorted(faults, key=lambda fault: fault["at"])),
     )
 
 
-def _env(random: Random) -> Json:
+def _env(random: Random, brake: float) -> Json:
+    """Settings; `brake` is how likely one is that stops after a few deletes."""
     env = {"CONFLICT_WINNER": random.choice(("planner", "planner", "agents"))}
     env["POLL_SECONDS"] = random.choice(("30", "30", "10"))
-    if random.random() < 0.25:
+    if random.random() < brake:
         env |= {"MAX_DELETE_COUNT": "1", "MAX_DELETE_RATIO": "0.3"}
     return env
 

@@ -20,6 +20,7 @@ from tests.simulation.story import Verdict, play
 REGRESS = Path(__file__).parent / "regress"
 OFTEN = 100  # how often each actor and each fault must have happened, in a run of MANY seeds or more
 MANY = 2000
+ENDED_HOLDS = ("release of a hold", "restore of a hold")  # of all releases and restores, those that found one
 TWICE = 50  # every so many seeds one is played twice, and both timelines must be the same
 AHEAD = 8  # runs handed to a process before it has ended the first
 SHRUNK = 3  # of many failures the first ones are made small
@@ -66,7 +67,8 @@ class Tally:
 
     def seldom(self) -> list[str]:
         """What did not happen often enough to prove anything."""
-        deeds = [f"{name}: {self.deeds[name]}" for name in (*AGENTS, *PEOPLE, *OPERATORS) if self.deeds[name] < OFTEN]
+        deeds = [*AGENTS, *PEOPLE, *OPERATORS, *ENDED_HOLDS]
+        deeds = [f"{name}: {self.deeds[name]}" for name in deeds if self.deeds[name] < OFTEN]
         faults = [f"{name}: {self.faults[name]}" for name in FAULTS if self.faults[name] < OFTEN]
         return [*deeds, *faults, *(f"{row}: never ({text})" for row, text in ROWS.items() if not self.rows[row])]
 
@@ -77,7 +79,7 @@ class Tally:
         for name, kinds, counts in (
             ("agents", AGENTS, self.deeds),
             ("people", PEOPLE, self.deeds),
-            ("operators", (*OPERATORS, "release of a hold", "restore of a hold"), self.deeds),
+            ("operators", (*OPERATORS, *ENDED_HOLDS), self.deeds),
             ("faults", FAULTS, self.faults),
             ("rows", ROWS, self.rows),
         ):

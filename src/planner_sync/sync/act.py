@@ -149,7 +149,7 @@ class Actor:
         )
         card = read_card(answer)
         belief = replace(created_belief(seen, card, step.atoms), born=seen.claim.now)
-        posted = json.dumps({"taskId": seen.task_id, "atoms": dict(step.atoms)})
+        posted = json.dumps({"taskId": seen.task_id, "at": seen.claim.now, "atoms": dict(step.atoms)})
         await self._record(seen, belief, done=[nonce], created=True, posted=posted)
         if card.created_by_app:
             await self._learn_application(card.created_by_app)

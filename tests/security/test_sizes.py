@@ -1,4 +1,8 @@
-"""How large a request to our own routes may be: what is too large is refused, and not read on."""
+"""How large what others say may be: what is too large is refused, and not read on.
+
+Of documents: tests/test_dialects.py and tests/sync/test_refusals.py; of answers of Graph: tests/graph/test_client.py;
+of those of the authority: tests/graph/test_auth_failures.py.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +11,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from planner_sync.sync.messages import MESSAGE_MAX_BYTES, Hint, read_message
 from planner_sync.web.routes import MOST_BODY_BYTES
 from planner_sync.web.wire import LINGER_BYTES, MOST_HEAD_BYTES, MOST_URL_BYTES
 from tests.host.fresh import run_python
@@ -161,3 +166,14 @@ def test_in_the_function_app_a_body_has_the_same_limit() -> None:
     run = run_python(IN_FUNCTIONS, REDIS_URL=f"redis://127.0.0.1:{free_port()}", **settings)
 
     assert run.stdout.split() == ["404", "413"]
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+def message(size: int) -> bytes:
+    said = b'{"action":"updated","taskId":"t","task":{"description":"%s"}}'
+    return said % (b"x" * (size - len(said % b"")))
+
+
+def test_a_message_of_2_mib_is_understood_and_one_of_a_byte_more_is_ignored() -> None:
+    assert read_message(message(MESSAGE_MAX_BYTES)) == Hint("t", "")
+    assert read_message(message(MESSAGE_MAX_BYTES + 1)) is None

@@ -21,7 +21,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 from planner_sync import logs, schedule
 from planner_sync.errors import SettingsError
 from planner_sync.settings import Settings
-from planner_sync.web.routes import ROUTES, Backing, Request, Response, Route, without_settings
+from planner_sync.web.routes import (
+    MOST_BODY_BYTES,
+    ROUTES,
+    Backing,
+    Request,
+    Response,
+    Route,
+    too_large,
+    without_settings,
+)
 
 if TYPE_CHECKING:
     from planner_sync.sync.service import Service
@@ -134,8 +143,10 @@ async def answer_with_service(route: Route, req: func.HttpRequest) -> Response:
     except SettingsError:
         return without_settings(route)
     service.ensure_listener()
-    headers = {name.lower(): value for name, value in req.headers.items()}
-    request = Request(params=dict(req.route_params), query=dict(req.params), headers=headers, body=req.get_body())
+    headers, body = {name.lower(): value for name, value in req.headers.items()}, req.get_body()
+    if len(body) > MOST_BODY_BYTES:
+        return too_large()
+    request = Request(params=dict(req.route_params), query=dict(req.params), headers=headers, body=body)
     return await route.answer(Backing(settings, service.vitals, service), request)
 
 
@@ -143,7 +154,7 @@ def to_http(response: Response) -> func.HttpResponse:
     return func.HttpResponse(
         body=response.body,
         status_code=response.status,
-        headers=dict(response.headers),
+        headers=response.all_headers,
         mimetype=response.content_type,
     )
 

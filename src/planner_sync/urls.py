@@ -14,12 +14,18 @@ _CLOUDS = {
     ("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"): ("microsoftgraph.chinacloudapi.cn",),
 }
 _AUTHORITIES = {authority for authorities in _CLOUDS for authority in authorities}
-# Options by which redis-py would trust any server, with the values that leave the checks on.
-_TRUSTING = {"ssl_cert_reqs": ("required",), "ssl_check_hostname": ("true", "yes", "1")}
+# Options by which redis-py would trust any server, with the values that leave the checks on; 771 is TLS 1.2.
+_TRUSTING = {
+    "ssl_cert_reqs": ("required",),
+    "ssl_check_hostname": ("true", "yes", "1"),
+    "ssl_min_version": ("771", "772"),
+}
 # Of a Redis URL's options, those that redis-py turns into numbers when it connects, which would be too late.
 _REDIS_NUMBERS = frozenset(
-    {"db", "socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"}
+    {"db", "protocol", "socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"}
 )
+_FOR_TLS = frozenset({*_TRUSTING, "ssl_ca_certs", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_password"})
+_REDIS_OPTIONS = frozenset({*_REDIS_NUMBERS, *_FOR_TLS, "username", "password", "client_name"})
 
 
 def fault_of_redis_url(url: str) -> str | None:
@@ -40,8 +46,12 @@ def fault_of_redis_url(url: str) -> str | None:
     if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path, re.ASCII):
         return "must end with the number of a database, such as /0, or with nothing"
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _REDIS_OPTIONS:  # not shown: it may be a part of a password with a '?'
+            return f"has an option that is none of {', '.join(sorted(_REDIS_OPTIONS))}"
+        if name in _FOR_TLS and parts.scheme != "rediss":
+            return f"has {name} and is not encrypted: it must start with rediss://"
         if name in _TRUSTING and value.lower() not in _TRUSTING[name]:
-            return f"has {name}={value}: the server's certificate and name are always checked"
+            return f"has {name}={value}: the server's certificate and name are always checked, with TLS 1.2 or newer"
         if name in _REDIS_NUMBERS and not _NUMBER.fullmatch(value):
             return f"has a {name} that is not a number"
     return None
@@ -83,6 +93,18 @@ def fault_of_clouds(authority_url: str, graph_url: str) -> str | None:
     if wanted is None or authority not in _AUTHORITIES or authority in wanted:
         return None
     return f"signs in to another cloud than that of {graph}: set https://{wanted[0]}"
+
+
+def is_of_authority(url: str, authority_url: str) -> bool:
+    """Whether a URL that an authority names is at the authority itself, or at another one of its cloud."""
+    try:
+        named, own = urlsplit(url), urlsplit(authority_url)
+        places = [(parts.scheme, parts.hostname, parts.port or 443) for parts in (named, own)]
+    except ValueError:
+        return False
+    cloud = next((known for known in _CLOUDS if own.hostname in known), ())
+    is_own = places[0] == places[1] or (places[0] == ("https", named.hostname, 443) and named.hostname in cloud)
+    return is_own and named.username is None
 
 
 def _host(url: str) -> str:

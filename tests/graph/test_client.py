@@ -77,6 +77,12 @@ async def endless_body(_: Received) -> AsyncIterator[bytes]:
         yield b" " * 65536
 
 
+async def endless_headers(_: Received) -> AsyncIterator[bytes]:
+    yield b"HTTP/1.1 200 x\r\ncontent-type: application/json\r\n"
+    for n in range(100_000):
+        yield b"x-%d: %s\r\n" % (n, b"x" * 1000)
+
+
 def bomb(_: Received) -> bytes:
     return reply(200, gzip.compress(b" " * 40_000_000, 1), content_encoding="gzip")
 
@@ -116,7 +122,13 @@ async def test_a_lost_answer_is_asked_for_once_and_never_again(fault: Any, metho
 @pytest.mark.parametrize("body", [pytest.param(endless_body, id="100 MB"), pytest.param(bomb, id="gzip bomb")])
 async def test_a_body_has_a_limit(body: Any) -> None:
     async with RawServer(body).running() as server, graph_at(server.url) as graph:
-        with pytest.raises(AnswerLost, match="DecodingError"):
+        with pytest.raises(AnswerLost, match="its body is larger than 33554432 bytes"):
+            await graph.request("GET", "/planner/tasks/a")
+
+
+async def test_the_headers_of_an_answer_have_a_limit() -> None:
+    async with RawServer(endless_headers).running() as server, graph_at(server.url) as graph:
+        with pytest.raises(AnswerLost, match="RemoteProtocolError"):
             await graph.request("GET", "/planner/tasks/a")
 
 

@@ -1,6 +1,5 @@
 """The Function App: what indexing costs, what it declares, and how it answers with wrong settings."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from planner_sync.web.routes import ROUTES
+from tests.host.fresh import python, run_python
 from tests.host.indexed import bindings
 from tests.host.service_process import PLAN
 from tests.redis_process import redis_process
+from tests.web.allowed import ALLOWED
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = ("redis", "msal", "httpx", "starlette", "uvicorn", "pydantic", "requests", "cryptography", "planner_sync.sync")
-# What anybody may ask for without a key; everything else needs one.
-ANONYMOUS = {"/api/health"}
 
 
 @pytest.mark.contract("§7 GET /api/health")
@@ -23,12 +22,10 @@ ANONYMOUS = {"/api/health"}
 def test_both_hosts_serve_the_same_table_and_only_the_allow_list_is_anonymous():
     http = [trigger for trigger, *_ in bindings().values() if trigger["type"] == "httpTrigger"]
 
-    assert {route.path for route in ROUTES if route.auth == "anonymous"} == ANONYMOUS
+    assert {(route.method, route.path, route.auth) for route in ROUTES} == ALLOWED
     assert sorted(
         (*trigger["methods"], f"/api/{trigger['route']}", trigger["authLevel"]) for trigger in http
-    ) == sorted(
-        (route.method, route.path, {"anonymous": "ANONYMOUS", "key": "FUNCTION"}[route.auth]) for route in ROUTES
-    )
+    ) == sorted((method, path, {"anonymous": "ANONYMOUS", "key": "FUNCTION"}[auth]) for method, path, auth in ALLOWED)
 
 
 def test_the_timer_ticks_every_30_seconds_without_a_monitor():
@@ -126,21 +123,3 @@ def test_a_mistake_that_only_redis_can_tell_is_told_like_the_others():
 
     assert run.stdout.startswith('503 {"status":"unhealthy","checks":{"settings":"down"}}')
     assert run.stderr.count("PLANNER_SYNC_NAMESPACE: ") == 2
-
-
-def python(code: str, **env: str) -> str:
-    """What a fresh interpreter prints after it has imported the app."""
-    return run_python(code, **env).stdout
-
-
-def run_python(code: str, **env: str) -> subprocess.CompletedProcess[str]:
-    names = ("PLANNER_SYNC_", "AZURE_", "REDIS_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-    return subprocess.run(
-        [sys.executable, "-c", f"import sys, azure.functions, function_app\n{code}"],
-        cwd=ROOT,
-        env={**environment, **env},
-        capture_output=True,
-        text=True,
-        check=True,
-    )

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from planner_sync.settings import Settings
+from planner_sync.web.routes import MOST_BODY_BYTES
 from tests.infra.bicep import Template
 from tests.infra.deployments import EVERYTHING, FILES, INFRA, PLAN_ID, PLANS, ROOT, app_settings, deploy, module
 
@@ -106,6 +107,11 @@ def test_flex_gets_no_setting_that_it_refuses(plan):
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("plan", PLANS)
+def test_the_host_takes_no_larger_body_than_the_app(plan):
+    assert app_settings(plan)["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"] == str(MOST_BODY_BYTES)
+
+
 @pytest.mark.parametrize("plan", PLANS)
 def test_the_service_accepts_every_setting_that_the_template_gives(plan):
     given = app_settings(plan, plannerDefaultPlanId=PLAN_ID)

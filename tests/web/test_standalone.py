@@ -3,52 +3,22 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
-import httpx
 import pytest
-from redis.asyncio import Redis
 
 from planner_sync.settings import Settings
-from planner_sync.store.keys import Keys
-from planner_sync.store.scripts import Scripts
-from planner_sync.store.vitals import Vitals
-from planner_sync.web.routes import ROUTES, Backing
-from planner_sync.web.standalone import MOST_BODY_BYTES, bind, create_app, serving
+from planner_sync.web.routes import ROUTES
+from planner_sync.web.standalone import bind
 from tests.redis_process import free_port, redis_process
-
-PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
-ENV = {"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "token"}
+from tests.web.allowed import ALLOWED
+from tests.web.served import ENV, PLAN, client
 
 
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
     with redis_process() as url:
         yield url
-
-
-class NothingHeld:
-    """An operator's means where no plan is held."""
-
-    async def release(self, plan_id: str) -> int | None:
-        return None
-
-    async def restore(self, plan_id: str) -> int | None:
-        return None
-
-
-@asynccontextmanager
-async def client(redis_url: str, **env: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a server with these settings besides `ENV`."""
-    settings = Settings.from_env({**ENV, "PLANNER_SYNC_HTTP_PORT": str(free_port()), **env})
-    async with Redis.from_url(redis_url) as redis:
-        app = create_app(Backing(settings, Vitals(redis, Scripts(redis), Keys("annika")), NothingHeld()))
-        async with (
-            serving(app, bind(settings)),
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as http,
-        ):
-            yield http
 
 
 @pytest.mark.contract("§7 GET /api/health")
@@ -138,22 +108,30 @@ async def test_without_an_api_key_only_this_machine_is_answered(redis_url, heade
         assert (await http.get("/api/status", headers=headers)).status_code == code
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "code"), [("GET", "/api/nothing", 404), ("GET", "/", 404), ("POST", "/api/health", 405)]
-)
-async def test_what_is_not_in_the_table_is_a_problem(redis_url, method, path, code):
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+PLACES = ["/", "/api", "/api/", "/api/nothing", "/api/health/", "//api/health", "/API/health", "/api/status/", "/docs"]
+PLACES += [
+    "/api/plans",
+    "/api/plans/x",
+    "/api/plans/x/release/y",
+    "/openapi.json",
+    "/metrics",
+    "/.env",
+    "/admin/host/keys",
+]
+
+
+@pytest.mark.parametrize("path", [*PLACES, *dict.fromkeys(path for _, path, _ in ALLOWED)])
+async def test_nothing_answers_but_what_the_list_names(redis_url, path):
     async with client(redis_url) as http:
-        answer = await http.request(method, path)
+        answers = {method: await http.request(method, path) for method in METHODS}
 
-    assert (answer.status_code, answer.json()["status"]) == (code, code)
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def test_a_body_that_is_too_large_is_not_read(redis_url):
-    async with client(redis_url) as http:
-        answer = await http.request("GET", "/api/health", content=b"x" * (MOST_BODY_BYTES + 1))
-
-    assert answer.status_code == 413
+    known = {method for method, allowed, _ in ALLOWED if allowed == path}
+    refused = {method: answer for method, answer in answers.items() if method not in known}
+    assert {answer.status_code for answer in refused.values()} == {405 if known else 404}
+    assert {answer.json()["status"] for answer in refused.values()} == {405 if known else 404}
+    assert {answer.headers["content-type"] for answer in refused.values()} == {"application/problem+json"}
+    assert 405 not in {answers[method].status_code for method in known}
 
 
 async def test_the_server_leaves_signals_alone(redis_url):

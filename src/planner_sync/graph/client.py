@@ -262,7 +262,8 @@ class Graph:
             reason = f"no connection ({type(error).__name__})"
             return Failure(NotSent, reason, request_id=trace, cause="graph_unreachable")
         except (httpx.HTTPError, TimeoutError) as error:
-            reason = f"no readable answer ({type(error).__name__})"
+            why = error if isinstance(error, httpx.DecodingError) else type(error).__name__
+            reason = f"no readable answer ({why})"
             return Failure(AnswerLost, reason, request_id=trace, cause="graph_no_answer")
         log.debug("%s: %d in %.0f ms", request, response.status_code, 1000 * (loop.time() - began))
         if response.status_code >= 400 and len(token) >= LONG_TOKEN:  # an error is kept and shown, with what it echoes
@@ -274,7 +275,7 @@ class Graph:
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > self._body_limit:
-                raise httpx.DecodingError(f"the body is larger than {self._body_limit} bytes")
+                raise httpx.DecodingError(f"its body is larger than {self._body_limit} bytes")
         return bytes(body)
 
 

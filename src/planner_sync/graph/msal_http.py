@@ -16,6 +16,7 @@ import httpx
 
 from planner_sync.errors import NotSent, Unauthorized
 from planner_sync.graph.sign_in_answers import failure, refusal
+from planner_sync.urls import is_of_authority
 
 SIGN_IN_LIMIT = 20.0  # seconds for one answer of the authority
 ANSWER_LIMIT = 1_000_000  # bytes of one answer of the authority
@@ -53,11 +54,15 @@ class Http:
     """The two calls that MSAL makes, bounded in time and size.
 
     An answer that is no JSON object, or says that the authority is ill, is NotSent here: MSAL would log its text.
+    Where the authority says that its endpoints are, MSAL would send secret and code; with `authority` only to its own.
     """
 
-    def __init__(self, http: httpx.Client, unreachable: str = "authority_unreachable") -> None:
+    def __init__(
+        self, http: httpx.Client, unreachable: str = "authority_unreachable", authority: str | None = None
+    ) -> None:
         self._http = http
         self._unreachable = unreachable
+        self._authority = authority
         self.refused: Mapping[str, Any] | None = None  # the last answer, where it was a refusal
 
     def get(self, url: str, **arguments: Any) -> _Reply:
@@ -69,6 +74,8 @@ class Http:
         return self._send("POST", url, data=form, **arguments)
 
     def _send(self, method: str, url: str, **arguments: Any) -> _Reply:
+        if self._authority is not None and not is_of_authority(url, self._authority):
+            raise failure(Unauthorized, "sign_in_refused", "the authority names an endpoint at another host")
         try:
             with self._http.stream(method, url, **arguments) as answer:
                 text = _bounded(answer)

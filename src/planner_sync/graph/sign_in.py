@@ -51,7 +51,7 @@ class ByApplication:
 
         credential = _certificate(self.certificate_path) if self.certificate_path else self.secret
         with client(self.http) as opened:
-            http = Http(opened)
+            http = Http(opened, authority=self.authority)
 
             def ask() -> Answer:
                 application = msal.ConfidentialClientApplication(
@@ -114,7 +114,7 @@ class ByPerson:
         self._client_id = client_id
         self._scopes = [f"{resource}/{right}" for right in ("Tasks.ReadWrite", "User.ReadBasic.All")]
         self._tell = tell or _to_stderr
-        self._http = Http(http or httpx.Client(timeout=SIGN_IN_LIMIT))
+        self._http = Http(http or httpx.Client(timeout=SIGN_IN_LIMIT), authority=authority)
         self._application: Any = None
         self._entering: asyncio.Task[Answer] | None = None
 

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from planner_sync.errors import SettingsError
 from planner_sync.operators import tables
 from planner_sync.operators.desk import Desk, open_desk
+from planner_sync.store.connection import why
 from planner_sync.store.report import iso, status
 from planner_sync.store.trash import Entry
 from planner_sync.urls import fault_of_redis_url
@@ -80,7 +81,7 @@ def _ask(url: str, namespace: str, act: Callable[[Desk], Awaitable[Answer]]) -> 
     except SettingsError as error:
         return Answer(None, trouble="\n".join(error.lines), code=WRONG)
     except (RedisError, OSError) as error:
-        trouble = f"Redis does not answer ({type(error).__name__}): is it running, and is REDIS_URL right?"
+        trouble = f"Redis does not answer ({why(error)}): is it running, and is REDIS_URL right?"
         return Answer(None, trouble=trouble, code=WRONG)
 
 

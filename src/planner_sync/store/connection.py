@@ -16,6 +16,7 @@ from redis.exceptions import AuthenticationError
 from planner_sync.errors import SettingsError
 from planner_sync.store.cluster import Cluster
 from planner_sync.store.sign_in import Credentials, RenewingPool, RenewingRedis, SignIn
+from planner_sync.store.tls import fault_of_tls
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +70,12 @@ async def for_namespace(client: Any, url: str, namespace: str, credentials: Cred
 
 
 def why(error: Exception) -> str:
-    """What is wrong with Redis, for a log line: no host, no user, no password."""
+    """What is wrong with Redis, for a log line: no user, no password, and its host only where TLS is the trouble."""
     if isinstance(error, AuthenticationError):
         said = str(error)
         known = next((word for word in ("WRONGPASS", "NOAUTH", "sign-in: ") if said.startswith(word)), "")
         return said if known == "sign-in: " else f"it refuses our user or password ({known or type(error).__name__})"
-    return type(error).__name__
+    return fault_of_tls(error) or type(error).__name__
 
 
 async def may_evict(client: Any) -> bool:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' libr
 Auth = Literal["anonymous", "key"]
 
 REDIS_SECONDS = 1.0
-NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+MOST_BODY_BYTES = 1_048_576
+# On every answer. host.json has them too, for what the Functions host answers by itself.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
 @dataclass(frozen=True)
@@ -34,12 +42,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, ready to be sent."""
+    """An answer, ready to be sent; `headers` are those besides HEADERS, or instead of one of them."""
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=lambda: NO_STORE)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        return {**HEADERS, **self.headers}
 
 
 class Operator(Protocol):
@@ -77,6 +89,11 @@ def problem(status_code: int, title: str, detail: str) -> Response:
     """An error as RFC 9457 has it: https://www.rfc-editor.org/rfc/rfc9457"""
     body = {"type": "about:blank", "status": status_code, "title": title, "detail": detail}
     return Response(status_code, json.dumps(body, ensure_ascii=False).encode(), "application/problem+json")
+
+
+def too_large() -> Response:
+    """What a host answers to a body of more than MOST_BODY_BYTES."""
+    return problem(413, "Content Too Large", f"At most {MOST_BODY_BYTES} bytes are taken.")
 
 
 def without_settings(route: Route) -> Response:

@@ -7,21 +7,23 @@ import asyncio
 import contextlib
 import hmac
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as WebRequest
 from starlette.responses import Response as WebResponse
 from starlette.routing import Route as WebRoute
 
 from planner_sync.settings import Settings
 from planner_sync.urls import is_loopback
-from planner_sync.web.routes import ROUTES, Backing, Request, Response, Route, problem
+from planner_sync.web.routes import MOST_BODY_BYTES, ROUTES, Backing, Request, Response, Route, problem, too_large
+from planner_sync.web.wire import MOST_HEAD_BYTES, Bounded, Protocol, Server
 
-MOST_BODY_BYTES = 1_048_576
 GOODBYE_SECONDS = 2
+BODY_SECONDS = 30.0
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -34,7 +36,9 @@ def bind(settings: Settings) -> socket.socket:
 async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[None]:
     """Answer requests for as long as the block lasts."""
     config = uvicorn.Config(
-        app,
+        Bounded(app),
+        http=Protocol,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -42,7 +46,7 @@ async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[Non
         ws="none",
         timeout_graceful_shutdown=GOODBYE_SECONDS,
     )
-    server = _Server(config)
+    server = Server(config)
     serving_task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
     try:
         yield
@@ -51,33 +55,36 @@ async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[Non
         await serving_task
 
 
-def create_app(backing: Backing) -> Starlette:
-    """The web application; without an API key it answers only those who call it by a name of this machine."""
-    return Starlette(
-        routes=[WebRoute(route.path, _endpoint(route, backing), methods=[route.method]) for route in ROUTES],
+def create_app(backing: Backing, *, body_seconds: float = BODY_SECONDS) -> Starlette:
+    """The web application; without an API key it answers only those who call it by a name of this machine.
+
+    `body_seconds` is how long a body may take to come.
+    """
+    app = Starlette(
+        routes=[
+            WebRoute(route.path, _endpoint(route, backing, body_seconds), methods=[route.method]) for route in ROUTES
+        ],
         exception_handlers={
             404: _problem_handler(404, "Not Found", "There is no such route."),
             405: _problem_handler(405, "Method Not Allowed", "The route knows no such method."),
             500: _problem_handler(500, "Internal Server Error", "The log says what happened."),
         },
     )
+    app.router.redirect_slashes = False
+    return app
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the process has its own, for all of its parts."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
-def _endpoint(route: Route, backing: Backing) -> Callable[[WebRequest], Awaitable[WebResponse]]:
+def _endpoint(route: Route, backing: Backing, body_seconds: float) -> Callable[[WebRequest], Awaitable[WebResponse]]:
     async def endpoint(web: WebRequest) -> WebResponse:
         if (refusal := _refusal(route, web, backing.settings)) is not None:
             return _send(refusal)
-        body = await _read_body(web)
+        try:
+            async with asyncio.timeout(body_seconds):
+                body = await _read_body(web)
+        except (TimeoutError, ClientDisconnect):
+            return _send(problem(408, "Request Timeout", "The body has not come in time."))
         if body is None:
-            return _send(problem(413, "Content Too Large", f"At most {MOST_BODY_BYTES} bytes are taken."))
+            return _send(too_large())
         request = Request(params=web.path_params, query=dict(web.query_params), headers=dict(web.headers), body=body)
         return _send(await route.answer(backing, request))
 
@@ -116,7 +123,7 @@ async def _read_body(web: WebRequest) -> bytes | None:
 
 
 def _send(response: Response) -> WebResponse:
-    return WebResponse(response.body, response.status, dict(response.headers), response.content_type)
+    return WebResponse(response.body, response.status, response.all_headers, response.content_type)
 
 
 def _problem_handler(status_code: int, title: str, detail: str) -> Callable[[WebRequest, Exception], WebResponse]:

@@ -120,3 +120,16 @@ def test_the_last_words_of_a_process_are_a_line_like_any_other():
     assert len(ended.stderr.splitlines()) == 1
     assert "swordfish" not in ended.stderr
     assert "FileNotFoundError" in ended.stderr
+
+
+def test_a_line_that_cannot_be_made_shows_nothing_of_its_record():
+    code = "import logging; from planner_sync import logs; logs.to_stderr('', 'INFO', ['swordfish']); "
+    ended = subprocess.run(
+        [sys.executable, "-c", code + "logging.getLogger('x').info('%d', 'swordfish')"],
+        cwd=SRC,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "a line of x could not be written\n")

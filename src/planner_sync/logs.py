@@ -11,8 +11,9 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
 from planner_sync.errors import GraphError, SettingsError
@@ -41,7 +42,7 @@ _SHORT = 8
 
 def to_stderr(name: str, level: str, secrets: Sequence[str] = ()) -> None:
     """Send the records of the logger `name` to stderr and nowhere else; "" is all of them, and the error of an end."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr(sys.stderr)
     handler.setFormatter(OneLine(secrets))
     logger = logging.getLogger(name)
     logger.handlers[:] = [handler]
@@ -51,6 +52,14 @@ def to_stderr(name: str, level: str, secrets: Sequence[str] = ()) -> None:
         logging.getLogger(library).setLevel(logging.WARNING)
     if not name:
         sys.excepthook = _last_words
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """What cannot be written is left out: Python's own handler would then show the record as it is."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        with suppress(OSError, ValueError):
+            self.stream.write(f"a line of {record.name} could not be written\n")
 
 
 class OneLine(logging.Formatter):

@@ -7,6 +7,7 @@ file is needed no more. Comments that allow a line in place are not heeded, and 
 In a shallow clone the history is as short as the clone's.
 """
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -37,6 +38,8 @@ def main() -> int:
         for place, diff in diffs():
             commits += 1
             for secret in scan_diff(diff):
+                if is_name_of_a_test(secret.filename, str(secret.secret_value)):
+                    continue
                 where = f"{secret.filename}:{secret.line_number} ({place}, {secret.type})"
                 found.setdefault((secret.filename, str(secret.secret_value)), set()).add(where)
     table = tomllib.loads(ALLOWED.read_text(encoding="utf-8"))
@@ -45,6 +48,11 @@ def main() -> int:
     wrong = differences(found, allowed, may_miss=is_shallow)
     print("\n".join(wrong) or f"the files and {commits - 1} commits: nothing but the {len(allowed)} that are allowed")
     return 1 if wrong else 0
+
+
+def is_name_of_a_test(file: str, text: str) -> bool:
+    """The pages name many, and some have "secret" in them."""
+    return file.endswith(".md") and re.match(r"test_[a-z0-9_]{12,}", text) is not None
 
 
 def diffs() -> Iterator[tuple[str, str]]:

@@ -4,7 +4,6 @@ Careless gateways put the request into their error, with the Authorization heade
 in every part of an answer that the product reads.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -70,13 +69,9 @@ def refuses_items(asked: Received) -> bytes | None:
         return None
     head = {"request-id": asked.headers["authorization"]}
     items = [
-        {"id": item["id"], "status": 400, "headers": head, "body": error(asked, 400)} for item in requests_in(asked)
+        {"id": item["id"], "status": 400, "headers": head, "body": error(asked, 400)} for item in asked.json["requests"]
     ]
     return reply(200, {"responses": items})
-
-
-def requests_in(asked: Received) -> list[dict[str, Any]]:
-    return list(json.loads(asked.body)["requests"])
 
 
 def says(status: int, body: object, **headers: str) -> Spoil:

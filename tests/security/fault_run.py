@@ -5,6 +5,7 @@ Real processes: the service, Redis, the emulator behind a Graph that echoes, an 
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,7 @@ class FaultRun:
         self.shown: list[str] = []
         self.kept: list[str] = []
         self.service: Running
+        self._numbers = itertools.count(1)
         authority.grant = self._grant
 
     def _grant(self, _: dict[str, str]) -> str:
@@ -120,12 +122,16 @@ class FaultRun:
 
         await self.until(are_there, f"cards for {task_ids}")
 
-    async def through(self, spoil: Spoil, n: int, answers: int = 2) -> None:
-        """Agents write while Graph answers so, until it has done so a few times; what the status says is kept."""
+    async def through(self, spoil: Spoil, answers: int = 2) -> None:
+        """Agents write while Graph answers so, until it has done so a few times; what can be seen then is kept."""
         self.graph.spoil, self.graph.met = spoil, 0
-        for task_id in ("report-1", "report-2", "report-3"):
-            await self.write(task_id, planted.document(task_id, n))
-        await self.until(lambda: self.graph.met >= answers, "the service to meet the fault")
+
+        async def is_met() -> bool:
+            for task_id in ("report-1", "report-2", "report-3"):
+                await self.write(task_id, planted.document(task_id, next(self._numbers)))
+            return self.graph.met >= answers
+
+        await self.until(is_met, "the service to meet the fault")
         await self.look_around()
         self.graph.spoil = None
 

@@ -125,8 +125,7 @@ def _signing_in(way: str, folder: Path) -> tuple[list[str], list[str], dict[str,
     if way == "secret":
         return [], [], {"AZURE_CLIENT_SECRET": planted.CLIENT_SECRET}
     pem, _ = certificate_of_an_application()
-    (folder / "locked.pem").write_bytes(_locked(pem))
-    (folder / "app.pem").write_bytes((folder / "locked.pem").read_bytes())  # to be replaced once it was refused
+    (folder / "app.pem").write_bytes(_locked(pem))  # to be replaced once it was refused
     (folder / "good.pem").write_bytes(pem)
     lines = [line for line in pem.decode().splitlines() if len(line) > 30]
     return lines, [], {"AZURE_CLIENT_CERTIFICATE_PATH": str(folder / "app.pem")}
@@ -143,8 +142,8 @@ async def _sign_in_is_refused(run: FaultRun, way: str) -> None:
     """By an authority that repeats what it was sent."""
     if way == "certificate":
         await run.until_cause("certificate_unusable")
-        good = (run.output.parent / "good.pem").read_bytes()
-        (run.output.parent / "app.pem").write_bytes(good)
+        folder = run.output.parent
+        (folder / "app.pem").write_bytes((folder / "good.pem").read_bytes())
     echo = f"No: {planted.CLIENT_SECRET} {DEVICE['device_code']} {REFRESH}"
     run.authority.token_answer = reply(401, {"error": echo, "error_description": f"AADSTS7000215: {echo}"})
     await run.until_cause("secret_wrong")
@@ -173,13 +172,13 @@ async def _agents_and_people_work(run: FaultRun) -> None:
 
 
 async def _graph_fails(run: FaultRun) -> None:
-    for n, status in enumerate((401, 400, 403, 404, 409, 412, 500, 503), 1):
-        await run.through(refuses(status), n)
-    await run.through(refuses(302, Location="https://elsewhere.example/"), 20)
-    await run.through(refuses_items, 21, answers=1)
-    await run.through(not_json, 22)
-    await run.through(says(200, {"value": [{"id": "a", "title": [planted.WORD], "planId": 7}]}), 23)
-    await run.through(refuses(429, Retry_After="1"), 24, answers=1)
+    for status in (401, 400, 403, 404, 409, 412, 500, 503):
+        await run.through(refuses(status))
+    await run.through(refuses(302, Location="https://elsewhere.example/"))
+    await run.through(refuses_items, answers=1)
+    await run.through(not_json)
+    await run.through(says(200, {"value": [{"id": "a", "title": [planted.WORD], "planId": 7}]}))
+    await run.through(refuses(429, Retry_After="1"), answers=1)
 
 
 async def _agents_write_nonsense(run: FaultRun) -> None:

@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 AZURITE := azurite@3.35.0
+CYCLONEDX := cyclonedx-bom==7.5.0
 
-.PHONY: help setup demo run azurite smoke test cluster lint types browser simulate soak kill ablate bench lock
+.PHONY: help setup demo run azurite smoke test cluster lint types browser simulate soak kill ablate bench lock sbom
 
 help:      ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +62,14 @@ bench: $(READY)  ## measure
 lock: $(READY)  ## requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra service \
 		--custom-compile-command "make lock" pyproject.toml --output-file requirements.txt
+
+# The same requirements.txt gives the same bytes: no time and no serial number. The tool gets an environment of its own.
+SBOM_TOOL := PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --python $(BIN)/python --from $(CYCLONEDX)
+sbom: $(READY)  ## build/sbom.cdx.json: every pinned package with its hashes, in CycloneDX, checked
+	@mkdir -p build
+	$(SBOM_TOOL) cyclonedx-py requirements --pyproject pyproject.toml --spec-version 1.6 --output-reproducible --validate \
+		--output-file build/sbom.cdx.json requirements.txt
+	$(SBOM_TOOL) python tests/security/run_sbom.py
 
 # pip as old as the one that a Python brings along fails on some lock files and is slow; uv does the rest.
 $(READY): pyproject.toml

@@ -65,6 +65,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _run_with_settings(*, device_code: bool) -> int:
     try:
         settings = Settings.from_env(os.environ, device_code=device_code)
+        logs.to_stderr("", settings.log_level, settings.secrets())
         # Late, because they bring Redis', Graph's and the web server's libraries: a mistake is told at once.
         from planner_sync.sync.service import build
         from planner_sync.web.standalone import bind
@@ -75,7 +76,6 @@ def _run_with_settings(*, device_code: bool) -> int:
         return _refuse(error.lines)
     except OSError as error:
         return _refuse([f"PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: {error.strerror}"])
-    logs.to_stderr("", settings.log_level, settings.secrets())
     return asyncio.run(_serve(settings, service, listening))
 
 

@@ -14,7 +14,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "planner_sync": (),
     "planner_sync.causes": (),
     "planner_sync.errors": (),
-    "planner_sync.logs": (),
+    "planner_sync.logs": ("planner_sync.errors",),
     "planner_sync.schedule": (),
     "planner_sync.urls": (),
     "planner_sync.settings": ("planner_sync.errors", "planner_sync.schedule", "planner_sync.urls"),

@@ -1,15 +1,12 @@
 """`docs/faults.md` names every fault once, and whatever it names is there."""
 
-import ast
 import re
-from functools import cache
-from pathlib import Path
 
 import pytest
 
+from tests.named_tests import TESTS, functions, named_tests, ticked
 from tests.simulation.script import AGENTS, FAULTS, OPERATORS, PEOPLE
 
-TESTS = Path(__file__).resolve().parent
 PAGE = (TESTS.parent / "docs" / "faults.md").read_text(encoding="utf-8")
 
 LEGEND = {"test", "simulation", "processes", "impossible"}
@@ -21,34 +18,9 @@ ROWS: list[Row] = [
 ]
 
 
-def ticked(cell: str) -> list[str]:
-    """What stands in backticks."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-def named_tests(row: Row) -> list[tuple[str, str]]:
-    """The tests that a row names: file below `tests/`, function."""
-    found, file = [], ""
-    for name in ticked(row[4]):
-        if name.endswith(".py"):
-            file = name
-        elif name.startswith("test_"):
-            found.append((file, name))
-    return found
-
-
 def kinds_of(row: Row) -> list[str]:
     """What of the simulation a row names."""
     return [name for name in ticked(row[4]) if not name.endswith(".py") and not name.startswith("test_")]
-
-
-@cache
-def functions(file: str) -> frozenset[str]:
-    path = TESTS / file
-    if not path.is_file():
-        return frozenset()
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def test_every_number_has_its_row():
@@ -64,7 +36,7 @@ def test_every_word_of_the_legend_is_explained_and_no_other_is_used():
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_a_row_says_how_it_is_covered_and_by_what(row):
-    named = named_tests(row)
+    named = named_tests(row[4])
     by = {
         "test": any(not file.startswith("processes/") for file, _ in named),
         "processes": any(file.startswith("processes/") for file, _ in named),
@@ -80,7 +52,7 @@ def test_a_row_says_how_it_is_covered_and_by_what(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_every_test_that_a_row_names_exists(row):
-    assert [(file, name) for file, name in named_tests(row) if name not in functions(file)] == []
+    assert [(file, name) for file, name in named_tests(row[4]) if name not in functions(file)] == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

@@ -107,7 +107,7 @@ def test_an_error_names_the_request_the_status_the_code_and_the_request_id() -> 
     )
 
     assert str(translate(Request("POST", "/planner/tasks?$secret=1"), answer)) == (
-        "POST /planner/tasks: 403 MaximumTasksInProject The request exceeded allowed limits. (request-id r-2)"
+        "POST /planner/tasks: 403 MaximumTasksInProject “The request exceeded allowed limits.” (request-id r-2)"
     )
 
 

@@ -50,11 +50,16 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    *arguments: str, deaf_parent: bool = False, script: Path = SCRIPT, stderr: int | None = None, **env: str
+    *arguments: str,
+    deaf_parent: bool = False,
+    script: Path = SCRIPT,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    **env: str,
 ) -> Iterator[Running]:
     """Start the service and wait for its first answer. A deaf parent ignores signals, and so would its children.
 
-    `stderr` is where its log goes: None, it is kept; else a file descriptor.
+    `stderr` is where its log goes: None, it is kept; else a file descriptor. `stdout` goes with the test's own.
     """
     port = free_port()
     command = [sys.executable, str(script), *arguments]
@@ -65,6 +70,7 @@ def running(
             command,
             env=surroundings(PLANNER_SYNC_HTTP_PORT=str(port), **env),
             stdin=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=log if stderr is None else stderr,
         )
         service = Running(process, port, log)

@@ -59,7 +59,7 @@ def test_no_secret_is_used_and_no_token_is_left_in_the_checkout(file):
     checkouts = [step for step in steps(file) if step.get("uses", "").startswith("actions/checkout@")]
 
     assert "secrets." not in file.read_text(encoding="utf-8")
-    assert [step["with"] for step in checkouts] == [{"persist-credentials": False}]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False]
 
 
 @each
@@ -69,6 +69,14 @@ def test_a_script_takes_nothing_from_the_event_but_by_the_environment(file):
 
 def test_tests_run_as_everywhere_else():
     assert ".ci/run" in [step.get("run") for step in steps(ROOT / ".github" / "workflows" / "ci.yml")]
+
+
+def test_secrets_are_looked_for_in_the_whole_history_and_the_bill_of_materials_is_kept():
+    (checkout, *_, kept) = steps(ROOT / ".github" / "workflows" / "ci.yml")
+
+    assert checkout["with"]["fetch-depth"] == 0
+    assert kept["uses"].startswith("actions/upload-artifact@")
+    assert kept["with"]["path"] == "build/sbom.cdx.json"
 
 
 def test_a_deployment_is_started_by_a_person_in_a_protected_environment():

@@ -24,6 +24,7 @@ SHORTER = {
     "planner_sync.store.connection": ("SOCKET_SECONDS",),
     "planner_sync.store.pending": ("CLAIM_MS", "SEND_MS"),
     "planner_sync.store.plans": ("LEASE_MS",),
+    "planner_sync.graph.auth": ("REMEMBER_FAILURE",),
     "planner_sync.graph.client": ("CONNECT_LIMIT",),
     "planner_sync.graph.gate": ("BOARDING", "BEFORE_LIMIT", "DEADLINE", "FIRST_BACKOFF", "PATIENCE"),
     "planner_sync.sync.act": ("YOUNG_MS",),

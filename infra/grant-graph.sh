@@ -59,6 +59,6 @@ if [ -z "$wanted" ]; then
     echo "$name: taken away"
   done
 else
-  echo "A token that the service holds already knows nothing of this; Azure may keep one for up to 24 hours."
-  echo "Restart the app if /api/health still says that graph is degraded after some minutes."
+  echo "A token that the service was given before knows nothing of this. Azure keeps one for about 24 hours, and a"
+  echo "restart does not change that; where the code was not there yet, there is none."
 fi

@@ -4,12 +4,13 @@ set -eu
 cat <<TEXT
 
 The resources are there. The service may not touch Planner yet: an administrator of the tenant must say so once.
-As Privileged Role Administrator, signed in with az login:
+As Privileged Role Administrator, signed in with az login (--with-people: documents may name people):
 
-    infra/grant-graph.sh ${IDENTITY_PRINCIPAL_ID}
+    infra/grant-graph.sh ${IDENTITY_PRINCIPAL_ID} --with-people
 
-Then, when the code is deployed too (azd up goes on with it, or azd deploy):
+Then the code, so that its first token has the permissions (azd up does not wait and goes on with it now):
 
+    azd deploy
     curl ${HEALTH_URL}
 
 TEXT

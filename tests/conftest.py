@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from planner_sync.sync.service import Service
 from tests.redis_process import redis_process
 from tests.store.cluster_process import cluster_process, hosting
 from tests.sync.world import World, world_of
@@ -86,3 +87,9 @@ async def make_world(redis_url: str, away_url: str, namespace: str) -> AsyncIter
 @pytest.fixture
 async def world(make_world: Callable[..., Any]) -> World:
     return await make_world()
+
+
+@pytest.fixture
+async def service(world: World) -> Service:
+    """An instance that does nothing by itself: the test says when it looks."""
+    return world.service()

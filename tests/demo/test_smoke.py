@@ -67,7 +67,7 @@ def test_without_core_tools_it_says_what_is_missing(tmp_path):
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
     assert result.returncode == 2
-    assert "Azure Functions Core Tools" in result.stderr
+    assert result.stderr == "missing: Azure Functions Core Tools (func) on PATH\n"
 
 
 def test_the_example_of_local_settings_is_the_world_of_the_demo():

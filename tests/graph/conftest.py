@@ -6,6 +6,7 @@ import pytest
 from cryptography import x509
 
 from tests.graph.authority import Authority, certificate_of_an_application
+from tests.graph.board import Board, board_with
 from tests.graph.gate_setup import Setup
 
 
@@ -20,6 +21,12 @@ async def authority() -> AsyncIterator[Authority]:
 def certificate() -> tuple[bytes, x509.Certificate]:
     """A PEM with a key and its certificate, and the certificate."""
     return certificate_of_an_application()
+
+
+@pytest.fixture
+async def board() -> AsyncIterator[Board]:
+    async with board_with() as board:
+        yield board
 
 
 @pytest.fixture

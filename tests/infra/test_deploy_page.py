@@ -11,8 +11,47 @@ from tests.infra.bicep import Deployment, Template, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```\n(.*?)```", PAGE, re.DOTALL)
 MAIN = Template(ROOT / "infra" / "main.bicep")
+
+# Every command of the Azure CLI that is told, with its options besides --query and --output: looked up in 2.91.0, whose
+# parser took them. `az functionapp log tail`, which reads so well, is none.
+AZ = {
+    "account get-access-token": "--resource",
+    "account show": "",
+    "ad app create": "--display-name --is-fallback-public-client --sign-in-audience",
+    "ad app delete": "--id",
+    "ad app federated-credential create": "--id --parameters",
+    "ad app permission add": "--api --api-permissions --id",
+    "ad app permission admin-consent": "--id",
+    "ad signed-in-user show": "",
+    "ad sp create": "--id",
+    "ad sp show": "--id",
+    "functionapp delete": "--ids",
+    "functionapp keys list": "-g -n",
+    "functionapp list": "-g",
+    "group create": "-l -n",
+    "keyvault list-deleted": "",
+    "keyvault recover": "--name",
+    "login": "--tenant",
+    "provider register": "--namespace --wait",
+    "rest": "--body --method --url",
+    "role assignment create": "--assignee --role --scope",
+    "role assignment delete": "--assignee --scope",
+    "webapp log tail": "-g -n",
+}
+# The same for azd, looked up in its help texts of August 2026.
+AZD = {
+    "auth login": "--tenant-id",
+    "deploy": "",
+    "down": "",
+    "env get-value": "",
+    "env new": "",
+    "env set": "",
+    "provision": "--preview",
+    "up": "",
+}
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -32,6 +71,48 @@ def test_every_setting_has_its_row_with_the_default():
     assert {name: told[name].strip("`") for name in settings if settings[name]} == {
         name: default for name, default in settings.items() if default
     }
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of each command in shell text; `$(…)` within another one counts by itself, quoted text is one word."""
+    text = re.sub(r'"(?:\\.|[^"\\$]|\$(?!\())*"|\'[^\']*\'', "QUOTED", text.replace("\\\n", " "))
+    found = []
+    while inner := re.search(r"\$\(([^()]*)\)", text):
+        found.append(inner[1])
+        text = text.replace(inner[0], "VALUE")
+    found += re.split(r"[\n;|{}]", re.sub(r"\s#.*", "", text))
+    return [words for one in found if (words := one.split())]
+
+
+def commands_of(program: str, *texts: str) -> dict[str, set[str]]:
+    """Each command of the program in blocks and in lines, as its words, with the options that it is given."""
+    known = {"az": AZ, "azd": AZD}[program]
+    found: dict[str, set[str]] = {}
+    for text in texts:
+        shell = [*re.findall(r"```\w*\n(.*?)```", text, re.DOTALL), *re.findall(rf"`({program} [^`]+)`", text)]
+        for first, *words in (words for one in shell for words in commands(one)):
+            if first == program:
+                name = next((name for name in known if " ".join(words).startswith(name)), " ".join(words))
+                found.setdefault(name, set()).update(word for word in words if word.startswith("-"))
+    return found
+
+
+@pytest.mark.parametrize(("program", "known"), [("az", AZ), ("azd", AZD)], ids=["az", "azd"])
+def test_every_command_of_azure_was_looked_up_with_its_options(program, known):
+    found = commands_of(program, PAGE, README)
+    anywhere = {"--query", "--output", "-o"}
+
+    assert {name: " ".join(sorted(options - anywhere)) for name, options in found.items()} == known
+
+
+def test_every_cost_is_added_up_right():
+    signs = str.maketrans({"×": "*", "−": "-", ",": None})
+    sums = [
+        found for *_, cell in rows("## What it costs") for found in re.findall(r"([\d(][\d.,×+−() ]+) = (\d+)", cell)
+    ]
+
+    assert [(left, right) for left, right in sums if round(eval(left.translate(signs))) != int(right)] == []
+    assert len(sums) == 7
 
 
 def test_every_plan_has_its_row():

@@ -83,8 +83,9 @@ def test_azd_stops_at_the_plan_ids_that_the_service_would_refuse(plan_ids):
 def test_what_is_left_to_do_is_said_with_the_names_of_this_deployment():
     result = run("say-next.sh", IDENTITY_PRINCIPAL_ID=PRINCIPAL, HEALTH_URL="https://func-x.example/api/health")
 
-    assert f"infra/grant-graph.sh {PRINCIPAL}" in result.stdout
-    assert "curl https://func-x.example/api/health" in result.stdout
+    consent = f"infra/grant-graph.sh {PRINCIPAL} --with-people"
+    said = [line.strip() for line in result.stdout.splitlines() if line.startswith("    ")]
+    assert said == [consent, "azd deploy", "curl https://func-x.example/api/health"]
 
 
 # -- Graph -----------------------------------------------------------------------------------------------------------

@@ -14,19 +14,6 @@ TASKS = r"/planner/plans/[^/]+/tasks"
 WRITES = ("POST", "PATCH", "DELETE")
 
 
-@pytest.fixture
-async def service(world: World) -> Service:
-    return world.service()
-
-
-async def uploaded(world: World, service: Service, task_id: str = "t", **fields: Any) -> str:
-    """The planner id of a new document, whose card a listing has shown."""
-    await world.set(task_id, **{"title": "Task", **fields})
-    await world.settle(service)
-    await world.settle(service)
-    return str((await world.document(task_id))["plannerId"])
-
-
 def writes(world: World) -> list[dict[str, Any]]:
     """The calls since the requests were last forgotten that change Planner; a batch counts by its items."""
     calls = world.emulator.requests()
@@ -81,7 +68,7 @@ async def test_a_listing_that_is_not_whole_deletes_nothing(
 
 
 async def test_a_plan_that_was_deleted_takes_no_document_along(world: World, service: Service) -> None:
-    await uploaded(world, service)
+    await world.uploaded(service)
     world.human.delete_plan(plan_id=world.emulator.plan_id)
     for _ in range(3):
         await world.settle(service)
@@ -122,7 +109,7 @@ async def test_a_card_that_was_made_without_a_good_answer_is_found(
 async def test_a_change_without_a_good_answer_arrives_once(
     world: World, service: Service, fault: dict[str, Any]
 ) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.emulator.faults.add(method="PATCH", path="/planner/tasks", **fault)
     await world.change("t", title="Changed")
     await world.settle(service)
@@ -146,7 +133,7 @@ async def test_a_change_without_a_good_answer_arrives_once(
 async def test_a_delete_without_a_good_answer_is_done_once(
     world: World, service: Service, fault: dict[str, Any]
 ) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.emulator.faults.add(method="DELETE", path="/planner/tasks", **fault)
     await world.redis.delete(world.keys.document("t"))
     await (await service._opened()).pending.mark(["t"], word="deleted")
@@ -159,7 +146,7 @@ async def test_a_delete_without_a_good_answer_is_done_once(
 
 
 async def test_a_throttled_read_drops_no_update(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     await (await service._opened()).pending.mark(["t"], look="read")
     world.emulator.faults.add("throttle", method="GET", path=f"/planner/tasks/{planner_id}", retry_after="1", times=2)
     await world.change("t", percentComplete=80)
@@ -170,7 +157,7 @@ async def test_a_throttled_read_drops_no_update(world: World, service: Service) 
 async def test_a_card_that_changes_all_the_time_is_tried_a_few_times_and_later_again(
     world: World, service: Service
 ) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.emulator.forget_requests()
     world.emulator.faults.add("status", status=409, method="PATCH", times=None)
     await world.change("t", title="Changed")
@@ -185,7 +172,7 @@ async def test_a_card_that_changes_all_the_time_is_tried_a_few_times_and_later_a
 
 async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(world: World, service: Service) -> None:
     """Its etag hides that change from every pass."""
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.human.edit(planner_id, fields={"percentComplete": 50})
     await world.change("t", title="Changed")
     parts = await service._opened()
@@ -210,7 +197,7 @@ async def test_a_404_right_after_the_create_is_no_delete(world: World, service: 
 
 async def test_what_planner_refuses_is_sent_and_said_once_and_holds_up_nobody(world: World, service: Service) -> None:
     """As with a task that a project holds a copy of: only some of its fields may be written."""
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.emulator.forget_requests()
     world.emulator.faults.add("status", status=400, method="PATCH", path=planner_id, times=None)
     await world.change("t", title="Not to be had")
@@ -255,7 +242,7 @@ async def test_what_belongs_into_a_plan_without_rights_waits_and_goes_nowhere_el
     ours, lost = "A" * 28, "B" * 28
     world = await make_world(plans=[ours, lost])
     service = world.service()
-    planner_id = await uploaded(world, service, planId=lost)
+    planner_id = await world.uploaded(service, planId=lost)
     world.human.unreadable(plan_id=lost)
     await world.change("t", title="Changed")
     await world.set("new", title="New", planId=lost)

@@ -13,11 +13,6 @@ MIRA = "mira.novak@example.com"
 LABEL = "category25"
 
 
-@pytest.fixture
-async def service(world: World) -> Service:
-    return world.service()
-
-
 async def uploaded(world: World, service: Service, **fields: Any) -> dict[str, Any]:
     """The card of a new document `t`."""
     await world.set("t", title="Task", **fields)

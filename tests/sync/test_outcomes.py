@@ -9,22 +9,9 @@ from planner_sync.sync.service import Service
 from tests.sync.world import World
 
 
-@pytest.fixture
-async def service(world: World) -> Service:
-    return world.service()
-
-
-async def uploaded(world: World, service: Service, task_id: str = "t", **fields: Any) -> str:
-    """The planner id of a new document, whose card a listing has shown."""
-    await world.set(task_id, **{"title": "Task", **fields})
-    await world.settle(service)
-    await world.settle(service)
-    return str((await world.document(task_id))["plannerId"])
-
-
 @pytest.mark.contract("§6 Agent writes 100 times in a burst")
 async def test_a_burst_is_coalesced(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.emulator.forget_requests()
     for n in range(100):
         await world.change("t", percentComplete=n)
@@ -42,7 +29,7 @@ async def test_the_winners_value_stays_and_the_other_is_told(
 ) -> None:
     world = await make_world(CONFLICT_WINNER=winner)
     service = world.service()
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.human.edit(planner_id, fields={"title": "human"})
     await world.change("t", title="agent")
     await world.settle(service)
@@ -60,7 +47,7 @@ async def test_the_winners_value_stays_and_the_other_is_told(
 
 @pytest.mark.contract("§6 Sets and lists")
 async def test_sets_are_merged_item_by_item(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, labels=["category1", "category2"])
+    planner_id = await world.uploaded(service, labels=["category1", "category2"])
     world.human.relabel(planner_id, add=["category3"], remove=["category1"])
     await world.change("t", labels=["category1", "category2", "category4"])
     await world.settle(service)
@@ -70,7 +57,7 @@ async def test_sets_are_merged_item_by_item(world: World, service: Service) -> N
 
 
 async def test_a_delete_comes_back_when_a_human_changed_the_card(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, private="kept")
+    planner_id = await world.uploaded(service, private="kept")
     world.human.edit(planner_id, fields={"title": "Still needed"})
     await world.redis.delete(world.keys.document("t"))  # before anybody could show the edit to the agent
     await world.start()
@@ -87,7 +74,7 @@ async def test_a_delete_comes_back_when_a_human_changed_the_card(world: World, s
 
 @pytest.mark.parametrize("with_planner_id", [True, False], ids=["with plannerId", "without plannerId"])
 async def test_a_stale_copy_does_not_bring_a_card_back(world: World, service: Service, with_planner_id: bool) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     copy = await world.document("t")
     world.human.delete(planner_id)
     await world.settle(service)
@@ -104,7 +91,7 @@ async def test_a_stale_copy_does_not_bring_a_card_back(world: World, service: Se
 
 
 async def test_a_task_that_was_deleted_can_be_created_again(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.human.delete(planner_id)
     await world.settle(service)
     await world.start()
@@ -116,7 +103,7 @@ async def test_a_task_that_was_deleted_can_be_created_again(world: World, servic
 async def test_a_human_deletes_while_an_agent_edits(make_world: Any, winner: str) -> None:
     world = await make_world(CONFLICT_WINNER=winner)
     service = world.service()
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.human.delete(planner_id)
     await world.change("t", percentComplete=70)
     await world.settle(service)
@@ -134,7 +121,7 @@ async def test_a_human_deletes_while_an_agent_edits(make_world: Any, winner: str
 
 
 async def test_a_deleted_document_is_in_the_trash(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, private="kept")
+    planner_id = await world.uploaded(service, private="kept")
     text = (await world.redis.get(world.keys.document("t"))).decode()
     world.human.delete(planner_id)
     await world.settle(service)
@@ -144,7 +131,7 @@ async def test_a_deleted_document_is_in_the_trash(world: World, service: Service
 
 @pytest.mark.contract("§6 `deleted` message, but the key is there")
 async def test_the_key_is_the_truth(world: World, service: Service) -> None:
-    await uploaded(world, service)
+    await world.uploaded(service)
     await world.start()
     await world.publish("deleted", "t")
     await world.change("t", percentComplete=10)
@@ -155,7 +142,7 @@ async def test_the_key_is_the_truth(world: World, service: Service) -> None:
 async def test_a_vanished_key_counts_after_two_polls(make_world: Any) -> None:
     world = await make_world(POLL_SECONDS="1")
     service = world.service()
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     await world.redis.delete(world.keys.document("t"))
     await world.settle(service)
     assert planner_id in world.cards()
@@ -169,8 +156,8 @@ async def test_a_vanished_key_counts_after_two_polls(make_world: Any) -> None:
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 async def test_a_lost_redis_deletes_nothing_and_cards_are_adopted(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, dueDate="2026-05-01", labels=["category1"])
-    await uploaded(world, service, "other", title="Other")
+    planner_id = await world.uploaded(service, dueDate="2026-05-01", labels=["category1"])
+    await world.uploaded(service, "other", title="Other")
     copy = await world.document("t")
     await world.stop()
     keys = [key async for key in world.redis.scan_iter(match=world.keys.namespace + ":*")]
@@ -187,7 +174,7 @@ async def test_a_lost_redis_deletes_nothing_and_cards_are_adopted(world: World, 
 
 @pytest.mark.contract("§6 A plan answers 403/404, a page fails")
 async def test_an_unreadable_plan_deletes_nothing(world: World, service: Service) -> None:
-    await uploaded(world, service)
+    await world.uploaded(service)
     world.human.unreadable(plan_id=world.emulator.plan_id)
     await world.settle(service)
     await world.settle(service)
@@ -202,7 +189,7 @@ async def test_an_unreadable_plan_deletes_nothing(world: World, service: Service
 
 @pytest.mark.contract("§6 Cards are missing from a listing, all of them even")
 async def test_a_card_that_a_listing_leaves_out_is_asked_for(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.human.hide(planner_id)
     await world.settle(service)
     assert await world.find("t") is not None
@@ -244,7 +231,7 @@ async def test_a_mass_delete_is_held(make_world: Any, side: str) -> None:
 @pytest.mark.contract("§6 Planner is down, slow, throttles")
 @pytest.mark.parametrize("retry_after", ["1", None], ids=["with Retry-After", "without Retry-After"])
 async def test_a_throttled_update_arrives_afterwards(world: World, service: Service, retry_after: str | None) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     fault: dict[str, Any] = {"retry_after": retry_after} if retry_after else {}
     world.emulator.faults.add("status", status=429, method="PATCH", times=2, **fault)
     await world.start()
@@ -264,7 +251,7 @@ async def test_a_lost_answer_to_a_create_makes_no_second_card(world: World, serv
 
 
 async def test_a_lost_answer_to_an_update_is_found_out(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     world.emulator.faults.add("drop_after", method="PATCH", times=1)
     await world.start()
     await world.change("t", title="Twice")
@@ -275,7 +262,7 @@ async def test_a_lost_answer_to_an_update_is_found_out(world: World, service: Se
 
 @pytest.mark.contract("§6 An agent writes back a copy that it read")
 async def test_a_copy_from_before_a_humans_change_does_not_undo_it(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, percentComplete=0)
+    planner_id = await world.uploaded(service, percentComplete=0)
     copy = await world.document("t")
     world.human.edit(planner_id, fields={"title": "By a human"})
     await world.settle(service)
@@ -287,7 +274,7 @@ async def test_a_copy_from_before_a_humans_change_does_not_undo_it(world: World,
 
 
 async def test_an_object_of_an_agents_own_does_not_undo_a_human(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, percentComplete=0)
+    planner_id = await world.uploaded(service, percentComplete=0)
     world.human.edit(planner_id, fields={"title": "By a human"})
     await world.settle(service)
     await world.set("t", title="Task", percentComplete=40)
@@ -298,7 +285,7 @@ async def test_an_object_of_an_agents_own_does_not_undo_a_human(world: World, se
 
 @pytest.mark.contract("§6 A quiet system")
 async def test_a_quiet_poll_is_one_listing_and_nothing_else(world: World, service: Service) -> None:
-    await uploaded(world, service, description="text", checklist=[{"title": "One"}])
+    await world.uploaded(service, description="text", checklist=[{"title": "One"}])
     await world.settle(service)
     await world.settle(service)
     text = await world.redis.get(world.keys.document("t"))

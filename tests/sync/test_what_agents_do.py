@@ -16,13 +16,6 @@ async def service(world: World) -> Service:
     return service
 
 
-async def uploaded(world: World, service: Service, task_id: str = "t", **fields: Any) -> str:
-    await world.set(task_id, **{"title": "Task", **fields})
-    await world.settle(service)
-    await world.settle(service)
-    return str((await world.document(task_id))["plannerId"])
-
-
 # -- documents ---------------------------------------------------------------------------------------------------------
 ODD_TEXTS: list[Any] = [
     pytest.param("<script>alert(1)</script>", id="a script"),
@@ -81,7 +74,7 @@ async def test_two_keys_with_the_same_id_inside_are_two_tasks(world: World, serv
 
 @pytest.mark.parametrize("task_id", ["updates", "sync", "queue", "mapping", "planner", "task", "pending"])
 async def test_an_id_like_a_name_of_ours_is_an_id_like_any_other(world: World, service: Service, task_id: str) -> None:
-    planner_id = await uploaded(world, service, task_id)
+    planner_id = await world.uploaded(service, task_id)
     assert (await world.redis.get(world.keys.planner_id(task_id))).decode() == planner_id
     assert (await world.redis.get(world.keys.redis_id(planner_id))).decode() == task_id
     world.human.complete(planner_id)
@@ -92,7 +85,7 @@ async def test_an_id_like_a_name_of_ours_is_an_id_like_any_other(world: World, s
 
 @pytest.mark.contract("§4 plannerId, _rev")
 async def test_a_copy_under_another_id_is_a_new_task_and_takes_nothing_away(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, description="text", checklist=[{"title": "step"}])
+    planner_id = await world.uploaded(service, description="text", checklist=[{"title": "step"}])
     copy = await world.document("t")
     await world.redis.set(world.keys.document("copy"), json.dumps({**copy, "title": "Copy"}))
     await world.settle(service)
@@ -110,7 +103,7 @@ async def test_a_copy_under_another_id_is_a_new_task_and_takes_nothing_away(worl
 
 
 async def test_a_document_without_rev_and_planner_id_keeps_its_card(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     await world.set("t", title="Task", percentComplete=30)
     await world.settle(service)
     assert [(card["id"], card["percentComplete"]) for card in world.cards().values()] == [(planner_id, 30)]
@@ -118,7 +111,7 @@ async def test_a_document_without_rev_and_planner_id_keeps_its_card(world: World
 
 
 async def test_a_document_that_expires_counts_as_deleted_after_two_polls(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     await world.redis.pexpire(world.keys.document("t"), 1)
     await world.until(lambda: _is_gone(world, "t"))
     await world.settle(service)
@@ -156,7 +149,7 @@ async def test_an_agent_and_a_human_who_make_the_same_task_make_two(world: World
 async def test_what_an_agent_writes_into_the_mapping_decides_nothing_and_is_put_right(
     world: World, service: Service, spoil: Any
 ) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     await spoil(world, planner_id)
     world.human.complete(planner_id)
     await world.settle(service)
@@ -185,7 +178,7 @@ async def test_a_task_that_ends_no_look_is_said_once_and_holds_up_nobody(world: 
 
 async def test_a_belief_of_a_newer_version_is_left_alone(world: World, service: Service) -> None:
     """Two versions of the code at work on one Redis: the old one touches nothing that it cannot understand."""
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     key = world.keys.task("t")
     state = json.loads(await world.redis.hget(key, "state"))
     newer = json.dumps({**state, "version": state["version"] + 1})

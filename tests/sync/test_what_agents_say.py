@@ -16,13 +16,6 @@ async def service(world: World) -> Service:
     return service
 
 
-async def uploaded(world: World, service: Service, task_id: str, title: str) -> str:
-    await world.set(task_id, title=title)
-    await world.settle(service)
-    await world.settle(service)
-    return str((await world.document(task_id))["plannerId"])
-
-
 async def test_a_hundred_messages_make_one_card_and_one_confirmation(make_world: Any) -> None:
     world = await make_world(POLL_SECONDS="60")
     await world.start()
@@ -65,8 +58,8 @@ async def test_the_key_is_the_truth_in_whatever_order_messages_come(world: World
 
 
 async def test_a_delete_of_what_is_not_there_says_and_does_nothing(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, "keep", "Task")
-    gone = await uploaded(world, service, "gone", "Gone")
+    planner_id = await world.uploaded(service, "keep")
+    gone = await world.uploaded(service, "gone", title="Gone")
     await world.start()
     await world.delete("gone")
     await world.until(lambda: gone not in world.cards())

@@ -8,18 +8,6 @@ from planner_sync.sync.service import Service
 from tests.sync.world import World
 
 
-@pytest.fixture
-async def service(world: World) -> Service:
-    return world.service()
-
-
-async def uploaded(world: World, service: Service, task_id: str = "t", **fields: Any) -> str:
-    await world.set(task_id, **{"title": "Task", **fields})
-    await world.settle(service)
-    await world.settle(service)
-    return str((await world.document(task_id))["plannerId"])
-
-
 def writes(world: World) -> list[str]:
     return [call["method"] for call in world.emulator.requests() if call["method"] != "GET"]
 
@@ -27,7 +15,7 @@ def writes(world: World) -> list[str]:
 @pytest.mark.contract("§6 A quiet system")
 async def test_an_etag_that_moves_alone_writes_nothing(world: World, service: Service) -> None:
     """Planner computes the order of cards anew: nothing that people see has changed."""
-    planner_id = await uploaded(world, service, percentComplete=10)
+    planner_id = await world.uploaded(service, percentComplete=10)
     text = await world.redis.get(world.keys.document("t"))
     world.emulator.forget_requests()
     world.messages.clear()
@@ -39,7 +27,7 @@ async def test_an_etag_that_moves_alone_writes_nothing(world: World, service: Se
 
 
 async def test_no_place_in_the_order_of_cards_is_ever_sent(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, assignedTo=["mira.novak@example.com"], checklist=[{"title": "one"}])
+    planner_id = await world.uploaded(service, assignedTo=["mira.novak@example.com"], checklist=[{"title": "one"}])
     world.human.rehint(planner_id)
     await world.change("t", title="Changed", percentComplete=30)
     await world.settle(service)
@@ -55,8 +43,8 @@ async def test_a_bucket_that_people_delete(make_world: Any, how: str) -> None:
     """Its cards live on without one, or go with it, as Planner decides; the documents follow."""
     world = await make_world(bucket_delete=how)
     service = world.service()
-    planner_id = await uploaded(world, service, bucket="Doing")
-    await uploaded(world, service, "other", title="Other", bucket="Done")
+    planner_id = await world.uploaded(service, bucket="Doing")
+    await world.uploaded(service, "other", title="Other", bucket="Done")
     world.human.delete_bucket(bucket_id=world.emulator.bucket_ids()["Doing"])
     for _ in range(3):
         await world.settle(service)
@@ -78,7 +66,7 @@ async def test_a_bucket_that_people_delete(make_world: Any, how: str) -> None:
 
 
 async def test_somebody_who_left_stays_assigned_and_stops_no_other_field(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     left = "00000000-0000-4000-8000-00000000dead"  # nobody in the directory
     world.human.assign(planner_id, add=[left])
     await world.settle(service)
@@ -93,7 +81,7 @@ async def test_somebody_who_left_stays_assigned_and_stops_no_other_field(world: 
 async def test_somebody_who_is_gone_from_the_directory_is_refused_as_a_new_assignee(
     world: World, service: Service
 ) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     await world.change("t", percentComplete=40, assignedTo=["left@example.com"])
     await world.settle(service)
     (message,) = world.said("failed")
@@ -104,7 +92,7 @@ async def test_somebody_who_is_gone_from_the_directory_is_refused_as_a_new_assig
 
 async def test_a_renamed_label_changes_the_documents_and_no_card(world: World, service: Service) -> None:
     world.human.rename_label(plan_id=world.emulator.plan_id, category="category1", name="Red")
-    planner_id = await uploaded(world, service, labels=["Red"])
+    planner_id = await world.uploaded(service, labels=["Red"])
     world.human.rename_label(plan_id=world.emulator.plan_id, category="category1", name="Crimson")
     world.emulator.forget_requests()
     for _ in range(11):  # names are read again every tenth poll
@@ -116,7 +104,7 @@ async def test_a_renamed_label_changes_the_documents_and_no_card(world: World, s
 
 
 async def test_the_next_task_of_a_recurring_one_gets_one_document(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service, dueDate="2026-05-01", description="text")
+    planner_id = await world.uploaded(service, dueDate="2026-05-01", description="text")
     following = world.human.complete_recurring(planner_id)
     for _ in range(4):
         await world.settle(service)
@@ -128,7 +116,7 @@ async def test_the_next_task_of_a_recurring_one_gets_one_document(world: World, 
 
 
 async def test_of_several_changes_between_two_polls_the_last_state_counts(world: World, service: Service) -> None:
-    planner_id = await uploaded(world, service)
+    planner_id = await world.uploaded(service)
     for _ in range(3):
         world.human.complete(planner_id)
         world.human.reopen(planner_id)
@@ -142,8 +130,8 @@ async def test_of_several_changes_between_two_polls_the_last_state_counts(world:
 
 
 async def test_links_and_items_that_people_take_off_stay_off(world: World, service: Service) -> None:
-    planner_id = await uploaded(
-        world, service, references=[{"url": "https://example.com/a"}, {"url": "https://example.com/b"}]
+    planner_id = await world.uploaded(
+        service, references=[{"url": "https://example.com/a"}, {"url": "https://example.com/b"}]
     )
     world.human.edit(planner_id, fields={"references": {"https://example.com/a": None}})
     await world.settle(service)
@@ -157,7 +145,7 @@ async def test_links_and_items_that_people_take_off_stay_off(world: World, servi
 async def test_a_start_after_the_due_date_from_two_sides_ends_as_the_winner_has_it(
     world: World, service: Service
 ) -> None:
-    planner_id = await uploaded(world, service, startDate="2026-05-01", dueDate="2026-05-20")
+    planner_id = await world.uploaded(service, startDate="2026-05-01", dueDate="2026-05-20")
     world.human.edit(planner_id, fields={"dueDateTime": "2026-05-05T10:00:00Z"})
     await world.change("t", startDate="2026-05-10")
     for _ in range(3):

@@ -101,6 +101,13 @@ class World:
         await self.set(task_id, **fields)
         await self.publish(action, task_id)
 
+    async def uploaded(self, service: Service, task_id: str = "t", **fields: Any) -> str:
+        """The planner id of a new document, whose card a listing has shown."""
+        await self.set(task_id, **{"title": "Task", **fields})
+        await self.settle(service)
+        await self.settle(service)
+        return str((await self.document(task_id))["plannerId"])
+
     async def change(self, task_id: str, **fields: Any) -> None:
         """Read, change, write back, tell."""
         document = await self.document(task_id)

@@ -138,19 +138,21 @@ async def list_holds(desk: Desk) -> Answer:
 async def release(desk: Desk, plan: str) -> Answer:
     """Carry the deletes of PLAN out that are held."""
     count = await desk.holds.release(plan)
-    if count is None:
-        return nothing(f"plan {plan}: nothing is held; planner-sync hold list shows what is")
-    return Answer({"count": count}, f"plan {plan}: deletes carried out: {count}; more are let through for ten minutes")
+    return _ended(plan, count, "deletes carried out", "; more are let through for ten minutes")
 
 
 @command(hold, "restore")
 @click.argument("plan")
 async def restore(desk: Desk, plan: str) -> Answer:
     """Bring back what is missing in PLAN: documents, and cards made anew."""
-    count = await desk.holds.restore(plan)
+    return _ended(plan, await desk.holds.restore(plan), "tasks brought back")
+
+
+def _ended(plan: str, count: int | None, done: str, then: str = "") -> Answer:
+    """How the hold of a plan ended; without a count there was none."""
     if count is None:
         return nothing(f"plan {plan}: nothing is held; planner-sync hold list shows what is")
-    return Answer({"count": count}, f"plan {plan}: tasks brought back: {count}")
+    return Answer({"count": count}, f"plan {plan}: {done}: {count}{then}")
 
 
 # -- trash -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,32 @@
+"""An emulator over HTTP and Planner's entities before it, for tests of what arrives there and what comes back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from planner_sync.graph.auth import ReadyToken, Tokens
+from planner_sync.graph.gate import Gate
+from planner_sync.graph.planner import Planner
+from tests.emulator_process import Emulator, emulator_in_loop
+from tests.graph.connect import graph_at
+
+
+class Board:
+    """An emulator and our view of it."""
+
+    def __init__(self, emulator: Emulator, planner: Planner) -> None:
+        self.emulator = emulator
+        self.planner = planner
+        self.plan = emulator.plan_id
+
+    async def card(self, **fields: Any) -> dict[str, Any]:
+        return await self.planner.create_task({"planId": self.plan, "title": "Card"} | fields)
+
+
+@asynccontextmanager
+async def board_with(*, tokens: Tokens | None = None, **switches: object) -> AsyncIterator[Board]:
+    async with emulator_in_loop(users=["ann@contoso.example"], **switches) as emulator:
+        plans = tuple(emulator.plan_ids)
+        tokens = tokens or ReadyToken(emulator.token)
+        async with graph_at(emulator.url, tokens=tokens, plan_ids=plans, gate=Gate(deadline=5.0)) as graph:
+            yield Board(emulator, Planner(graph))

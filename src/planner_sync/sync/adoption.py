@@ -19,7 +19,7 @@ from planner_sync.sync.decide_new import IMPORT_ID
 from planner_sync.sync.plan_reader import PlanReader
 from planner_sync.sync.reconcile import Observed
 from planner_sync.sync.seen import GONE
-from planner_sync.task import TASK_ID
+from planner_sync.task import TASK_ID, Document
 
 SWEEP_SECONDS = 60.0
 CARD_SHOWS_MS = 120_000  # after a claim: the time that its create may take, and a listing that lags
@@ -98,21 +98,33 @@ class Adoption:
             await self.plans.drop_orphan(plan_id, planner_id)
 
     async def _documents(self) -> tuple[dict[str, str], dict[str, list[str]], frozenset[str]]:
-        """Documents without a card: task ids by the planner id inside, by title where there is none, and all."""
+        """Documents without a card: task ids by the planner id inside, by title where there is none, and all.
+
+        The planner id that a copy has brought along is none: that card belongs to another task.
+        """
         swept = await self.sweep.run((), SWEEP_SECONDS)
         free = sorted(swept.present - await self.mapper.all_task_ids())
         by_planner_id: dict[str, str] = {}
         by_title: dict[str, list[str]] = {}
-        for task_id, text in (await self.repository.read_documents(free)).items():
-            try:
-                document = dialects.parse(text)
-            except Refusal:
+        documents = {task_id: _parsed(text) for task_id, text in (await self.repository.read_documents(free)).items()}
+        taken = await self.mapper.task_ids(
+            [found.planner_id for found in documents.values() if found and found.planner_id]
+        )
+        for task_id, document in documents.items():
+            if document is None:
                 continue
-            if document.planner_id:
+            if document.planner_id and document.planner_id not in taken:
                 by_planner_id.setdefault(document.planner_id, task_id)
             else:
                 by_title.setdefault(str(document.fields["title"]), []).append(task_id)
         return by_planner_id, by_title, frozenset(free)
+
+
+def _parsed(text: bytes) -> Document | None:
+    try:
+        return dialects.parse(text)
+    except Refusal:
+        return None
 
 
 def _untouched(card: Card, posted: Mapping[str, object]) -> bool:

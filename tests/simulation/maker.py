@@ -29,7 +29,7 @@ def of_seed(seed: int) -> Script:
     return Script(
         seed=seed,
         instances=random.choice((1, 1, 1, 2, 2, 3)),
-        env=_env(random, brake=0.75 if any(op["do"] == "delete many" for op in ops) else 0.25),
+        env=_env(random, brake=0.9 if any(op["do"] == "delete many" for op in ops) else 0.25),
         switches=switches,
         ops=tuple(sorted(ops, key=lambda op: op["at"])),
         faults=tuple(sorted(faults, key=lambda fault: fault["at"])),
@@ -220,7 +220,7 @@ class Maker:
             ops.append({"at": self._at(30), "do": "garbage"})
         if random.random() < 0.1:
             ops.append({"at": self._at(30), "do": "wrong type"})
-        if random.random() < 0.2:
+        if random.random() < 0.25:
             at, by = self._at(90), random.choice(("agents", "people"))
             ops.append({"at": at, "do": "delete many", "by": by, "say": random.choice((0, 1))})
             ops.append({"at": round(at + random.uniform(40, 120), 2), "do": random.choice(("release", "restore"))})

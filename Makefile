@@ -27,9 +27,9 @@ azurite:  ## the storage that the timer needs below `func start` (npm)
 smoke: $(READY)  ## one card through `func start` (needs Azure Functions Core Tools)
 	$(BIN)/python -m demo.smoke
 
-# Two processes; what shares a server in its file stays in one of them.
+# Three processes, for most tests wait; what shares a server in its file stays in one of them.
 test: $(READY)  ## all tests but those in a browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 cluster: $(READY)  ## the tests of store and sync on a Redis Cluster of three servers
 	$(BIN)/python -m pytest -n 2 --dist loadfile --redis=cluster tests/store tests/sync tests/agents/test_client.py $(ARGS)

@@ -91,18 +91,21 @@ def _last_words(kind: type[BaseException], error: BaseException, trace: Tracebac
     logging.getLogger("planner_sync").critical("the process ends", exc_info=(kind, error, trace))
 
 
-def _told(error: BaseException) -> Iterator[str]:
+def _told(error: BaseException, told: frozenset[int] = frozenset()) -> Iterator[str]:
     """A traceback as Python's own, but with the words of discreet errors alone: others quote values."""
+    if id(error) in told:
+        return
+    told |= {id(error)}
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before is not None:
-        yield from _told(before)
+        yield from _told(before, told)
         yield "and then "
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)
     words = f": {error}" if isinstance(error, _DISCREET) else ""
     yield f"{type(error).__module__}.{type(error).__qualname__}{words}\n"
     for one in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        yield from _told(one)
+        yield from _told(one, told)
 
 
 def _pattern(secrets: Sequence[str]) -> re.Pattern[str] | None:

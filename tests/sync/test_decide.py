@@ -179,6 +179,11 @@ def test_a_card_of_nobody_gets_its_document() -> None:
     assert (order.write, text["id"], text["title"], text["plannerId"]) == ("set", IMPORT_ID, "T", "card")
 
 
+def test_an_import_rests_on_the_epoch_of_its_pass() -> None:
+    imported = seen(None, card=card(), names=NAMES, claim={"task_id": IMPORT_ID}, epoch="run 7")
+    assert order_of(decide(imported)).epoch == "run 7"
+
+
 def test_a_card_in_a_bucket_that_nobody_knows_has_the_names_read_again() -> None:
     there = card(atoms={**ATOMS, "bucketId": "new"})
     imported = {"card": there, "names": NAMES, "claim": {"task_id": IMPORT_ID}}

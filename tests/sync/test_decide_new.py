@@ -70,6 +70,14 @@ def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: st
         assert step.belief.uploaded == ("title",)
 
 
+def test_what_a_person_did_to_the_card_of_a_lost_create_is_read_before_anything_is_sent() -> None:
+    """Its etag of now and its values of then are never believed together: a change sent with them would undo it."""
+    step = decide(seen({"title": "T"}, notes=(note(),), found=found(card()), names=NAMES))
+    assert isinstance(step, TakeCard)
+    taken = seen({"title": "T", "percentComplete": 51}, belief=step.belief, names=NAMES)
+    assert decide(taken) == ReadCard(step.belief.planner_id)
+
+
 def test_a_create_whose_card_no_late_listing_shows_is_held_for_not_made() -> None:
     step = decide(seen({"title": "T"}, notes=(note(),), found=found(began=NOW + GRACE_MS), names=NAMES))
     assert step == DropNote("n1", "plan")

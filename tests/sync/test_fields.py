@@ -252,6 +252,28 @@ async def test_a_renamed_bucket_changes_the_name_and_moves_no_card(world: World,
     assert "Doing" not in world.emulator.bucket_ids()
 
 
+@pytest.mark.parametrize("by_whom", ["an agent", "a person"])
+async def test_an_old_copy_with_the_old_name_of_a_bucket_moves_no_card(
+    world: World, service: Service, by_whom: str
+) -> None:
+    doing = world.emulator.bucket_ids()["Doing"]
+    if by_whom == "an agent":
+        await uploaded(world, service, bucket="Doing", bucketId=doing)
+        task = "t"
+    else:
+        task = "planner-" + world.human.create(title="Task", bucketId=doing)["id"]
+        await world.settle(service)
+    old = await world.document(task)
+    world.human.rename_bucket(bucket_id=doing, name="In work")
+    for _ in range(11):
+        await world.settle(service)
+    await world.redis.set(world.keys.document(task), json.dumps({**old, "percentComplete": 50}))
+    await world.publish("updated", task)
+    await world.settle(service)
+    assert (await world.document(task))["bucket"] == "In work"
+    assert "Doing" not in world.emulator.bucket_ids()
+
+
 async def test_checklist_items_merge_one_by_one(world: World, service: Service) -> None:
     card = await uploaded(world, service, checklist=[{"title": "One"}, {"title": "Two"}])
     items = {item["title"]: key for key, item in card["details"]["checklist"].items()}

@@ -22,7 +22,7 @@ from planner_sync.sync.seen import GONE
 from planner_sync.task import TASK_ID, Document
 
 SWEEP_SECONDS = 60.0
-CARD_SHOWS_MS = 120_000  # after a claim: the time that its create may take, and a listing that lags
+CARD_SHOWS_MS = 300_000  # after a claim: the time that its create may take, and a listing that lags
 Looks = Callable[[Mapping[str, Observed]], Awaitable[frozenset[str]]]  # gives those that were not looked at
 
 
@@ -78,23 +78,27 @@ class Adoption:
     async def place_orphans(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> None:
         """A card whose mapping was refused: its document's, if that has none; deleted, if nobody has touched it.
 
-        What nobody can see any more is forgotten.
+        What nobody can see in the plan any more is forgotten.
         """
         creating = await self.plans.creating(plan_id)
         owned = await self.mapper.all_task_ids()
         for planner_id, text in (await self.plans.orphans(plan_id)).items():
             posted = json.loads(text)
             card, task_id = cards.get(planner_id), posted["taskId"]
-            if card is None and posted["at"] + CARD_SHOWS_MS < began and await self.reader.ask(planner_id) == GONE:
-                await self.plans.drop_orphan(plan_id, planner_id)
+            if card is None and posted["at"] + CARD_SHOWS_MS < began:
+                answer = await self.reader.ask(planner_id)
+                if answer == GONE or (isinstance(answer, Card) and answer.plan_id != plan_id):
+                    await self.plans.drop_orphan(plan_id, planner_id)
             if card is None or task_id in creating:
                 continue
             if task_id in owned and _untouched(card, posted["atoms"]):
                 await self.reader.planner.delete_task(planner_id, card.etag)
                 cards.pop(planner_id)
             elif task_id not in owned and await self.repository.read_documents([task_id]):
-                await looks({task_id: Observed(card=card, began=began)})
+                missed = await looks({task_id: Observed(card=card, began=began)})
                 cards.pop(planner_id)
+                if missed:
+                    continue
             await self.plans.drop_orphan(plan_id, planner_id)
 
     async def _documents(self) -> tuple[dict[str, str], dict[str, list[str]], frozenset[str]]:

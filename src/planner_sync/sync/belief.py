@@ -39,8 +39,8 @@ class Trail:
 class Belief:
     """One mapped task.
 
-    `base` are the atoms on which both sides last agreed, with the etags of that moment (`details_etag` is empty while
-    the details were never read). `rev` is the `_rev` that was stamped last. `shown` are the fields that the document
+    `base` are the atoms on which both sides last agreed, with the etags of that moment (one is empty while
+    that part was never read). `rev` is the `_rev` that was stamped last. `shown` are the fields that the document
     carries. `meant` says what names in the document meant when it was last settled ("bucket Doing" -> id). `uploaded`
     and `untold` are fields whose message is still owed to the agents, `unsaid` whole messages. `settled_at` is the
     server's time (ms), and so is `born`, when we made the card.

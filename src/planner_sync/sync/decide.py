@@ -92,7 +92,8 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
         return ReadNames()
     if seen.card == GONE:
         return _decide_gone(seen, belief, seen.names)
-    if seen.claim.look in ("read", "restore") and not seen.fresh:
+    never_read = seen.card is None and not belief.etag
+    if never_read or (seen.claim.look in ("read", "restore") and not seen.fresh):
         return ReadCard(belief.planner_id)
     document = accepted(seen)
     plan_id = document.fields.get("planId")

@@ -48,7 +48,8 @@ def resolve_create(seen: Seen, note: OpenNote) -> Step:
     if card and seen.names is None:
         return ReadNames()
     if card:
-        return TakeCard(created_belief(seen, card, note.atoms))
+        # Without an etag: the card may have been changed since it was made, and that is to be merged first.
+        return TakeCard(replace(created_belief(seen, card, note.atoms), etag=""))
     if not found.last:
         return Finish(outcome.later(seen, GRACE_MS))
     if found.began < note.at + GRACE_MS:

@@ -135,6 +135,9 @@ class _Reader:
             self.atoms["bucketId"] = self._known("bucket", text, self.buckets) or UNKNOWN + text
         else:
             self.atoms["bucketId"] = text
+            name = fields.get("bucket")
+            if name is not None and dict(self.context.names.buckets).get(text) == name:
+                self.meant[f"bucket {name}"] = text
 
     def _carries_old_bucket(self) -> bool:
         """Has the agent changed the name alone, in a copy from before the id became what it is now?"""

@@ -10,7 +10,7 @@ from planner_sync.errors import Code, Refusal
 from planner_sync.graph.cards import Card, Names
 from planner_sync.store.task_repository import Order, document_hash
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading, remember_meant
+from planner_sync.sync.meaning import PERCENT_DEFAULT, Context, Reading, read_meaning, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Merged
 from planner_sync.sync.rendering import Wanted, fields_of, render, shown_fields
 from planner_sync.sync.renewal import renewed
@@ -112,16 +112,25 @@ def imported(seen: Seen, card: Card, names: Names) -> Order:
     changes |= {"createdBy": card.created_by_user or "planner", "createdAt": card.created_at}
     text = dialects.write(empty, {**changes, "plannerId": card.id, "_rev": rev})
     belief = replace(belief, rev=rev, shown=tuple(sorted(shown)), settled_at=seen.claim.now)
+    belief = remember_meant(belief, _meant_by(text, Context(names, seen.people, None, None, card.id, card.atoms)))
     return Order(
         plan_id=card.plan_id,
         planner_id=card.id,
         etags=belief.etags,
         state=belief.dump(),
+        epoch=seen.epoch,
         expected=None,
         write="set",
         new=text.encode(),
         document_messages=[updated(seen, "created", text, sorted(human))],
     )
+
+
+def _meant_by(text: str, context: Context) -> Mapping[str, str]:
+    try:
+        return read_meaning(dialects.parse(text.encode()), context).meant
+    except Refusal:
+        return {}  # a card may hold what no document may: the next look says so
 
 
 def restored(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names, conflict: bool) -> Order:

@@ -41,8 +41,17 @@ def alive_or_gone(scene: Scene) -> Iterator[str]:
         others_items = [item for item in scene.history.items if item[1] == birth and item[0] > at - TOGETHER]
         if by == "human" and scene.history.born[birth] == "agent" and not _was_told(scene, birth, at):
             continue  # the card of a create that had no answer yet: nobody could know that there had been one
+        if by == "agent" and _held_over_a_restart(scene, at):
+            continue
         if alive and not others and not others_items and len(deletes) == 1 and scene.sure:
             yield f"I5 {birth}: the {by} deleted it at {at:.1f}, and it is back"
+
+
+def _held_over_a_restart(scene: Scene, at: float) -> bool:
+    """What vanished without a word and was held may be lost by a Redis that has restarted since: it is back."""
+    ops = scene.script.ops
+    silent = any(op["do"] == "delete many" and op["by"] == "agents" and not op["say"] for op in ops)
+    return silent and any(op["do"] == "restart redis" and op["at"] > at for op in ops)
 
 
 def _was_told(scene: Scene, birth: str, at: float) -> bool:

@@ -34,7 +34,8 @@ def _fault(random: Random, maker: "Maker") -> Json:
         fault = {"at": at, "kind": kind, "side": "redis", "moment": random.choice(("before", "after")), "match": match}
     else:
         match = random.choice(("POST", "PATCH", "DELETE", "GET", WRITES, ".", WRITES))
-        moment = random.choice(("before", "after", "after"))
+        moments = ("before", "after", "after") if kind != "status" else ("before", "before", "after", "after", "after")
+        moment = random.choice(moments)
         fault = {"at": at, "kind": kind, "side": "graph", "moment": moment, "match": match}
     return fault | _more(random, maker, fault)
 

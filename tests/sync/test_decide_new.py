@@ -70,6 +70,16 @@ def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: st
         assert step.belief.uploaded == ("title",)
 
 
+def test_a_document_that_names_no_card_is_asked_for_by_the_public_mapping_first() -> None:
+    """After a loss its card may be in a plan that is not known yet."""
+    assert decide(seen({"title": "T"}, names=NAMES, stored={"public_planner_id": "card"})) == AskOwner("card")
+
+
+def test_a_public_mapping_that_is_no_id_of_a_card_says_nothing() -> None:
+    junk = seen({"title": "T"}, names=NAMES, stored={"public_planner_id": "no/card"})
+    assert isinstance(decide(junk), CreateCard)
+
+
 def test_what_a_person_did_to_the_card_of_a_lost_create_is_read_before_anything_is_sent() -> None:
     """Its etag of now and its values of then are never believed together: a change sent with them would undo it."""
     step = decide(seen({"title": "T"}, notes=(note(),), found=found(card()), names=NAMES))

@@ -35,7 +35,8 @@ class Stored:
 
     `text` is the document (None: there is none); `wrong_type` says that its key holds something that is no string.
     A document over the limit is cut there, and `size` has its true length. `last` is the document as last settled.
-    `namings` has a hash of the names of each plan, as the last instance read them.
+    `public_planner_id` is what the public mapping says, which anybody may have written. `namings` has a hash of the
+    names of each plan, as the last instance read them.
     """
 
     text: bytes | None
@@ -46,6 +47,7 @@ class Stored:
     notes: tuple[Note, ...] = ()
     refusal: str | None = None
     grave: str | None = None
+    public_planner_id: str | None = None
     namings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -110,7 +112,8 @@ class TaskRepository:
             pipe.hget(private("refusals"), task_id)
             pipe.hget(private("graves"), task_id)
             pipe.hgetall(private("namings"))
-            text, exists, beliefs, refusal, grave, namings = await pipe.execute(raise_on_error=False)
+            pipe.get(self._keys.planner_id(task_id))
+            text, exists, beliefs, refusal, grave, namings, public = await pipe.execute(raise_on_error=False)
         wrong_type = isinstance(text, Exception)
         for answer in (exists, beliefs, refusal, grave, namings):
             if isinstance(answer, Exception):
@@ -125,6 +128,7 @@ class TaskRepository:
             notes=tuple(sorted(_notes(beliefs), key=lambda note: note.at)),
             refusal=_text(refusal),
             grave=_text(grave),
+            public_planner_id=public.decode(errors="replace") if isinstance(public, bytes) else None,
             namings={plan.decode(): naming.decode() for plan, naming in namings.items()},
         )
 

@@ -29,6 +29,7 @@ from planner_sync.sync.steps import (
     TakeCard,
 )
 from planner_sync.task import (
+    PLANNER_ID,
     PRIORITY_DEFAULT,
     Document,
     Value,
@@ -91,7 +92,7 @@ def decide_new(seen: Seen) -> Step:
     document = accepted(seen)
     if isinstance(seen.card, Card) and seen.owner is None:
         return _adopt(seen, document, seen.card)  # a pass has found out that they belong together
-    named = document.planner_id or _named_by_id(seen.task_id)
+    named = document.planner_id or _named_by_id(seen.task_id) or _named_by_mapping(seen)
     if named and (seen.owner is None or seen.owner.planner_id != named):
         return AskOwner(named)
     owner = seen.owner
@@ -131,6 +132,12 @@ def _equals(reading: Reading, card: Card) -> bool:
 def _named_by_id(task_id: str) -> str | None:
     planner_id = task_id.removeprefix(IMPORT_ID)
     return planner_id if task_id.startswith(IMPORT_ID) and len(planner_id) == PLANNER_ID_LENGTH else None
+
+
+def _named_by_mapping(seen: Seen) -> str | None:
+    """What is left of a card that we have forgotten, for a document that does not name it; it may be in any plan."""
+    planner_id = seen.stored.public_planner_id
+    return planner_id if planner_id and PLANNER_ID.fullmatch(planner_id) else None
 
 
 def _grave_of_human(seen: Seen, planner_id: str) -> bool:

@@ -42,13 +42,17 @@ class Recovering(Exception):
 
 
 class Trouble(Exception):
-    """A GraphError, with what had been seen when it happened; `creating`: a card may have been made nevertheless."""
+    """A GraphError, with what had been seen when it happened; `creating`: a card may have been made nevertheless.
 
-    def __init__(self, seen: Seen, error: GraphError, *, creating: bool = False) -> None:
+    `reading`: nothing was to be changed, so it says nothing of the document.
+    """
+
+    def __init__(self, seen: Seen, error: GraphError, *, creating: bool = False, reading: bool = False) -> None:
         super().__init__(str(error))
         self.seen = seen
         self.error = error
         self.creating = creating
+        self.reading = reading
 
 
 @dataclass
@@ -100,7 +104,8 @@ class Actor:
                 case steps.DeleteCard(planner_id):
                     return await self._delete(seen, planner_id)
         except GraphError as error:
-            raise Trouble(seen, error) from error
+            reading = isinstance(step, (steps.ReadNames, steps.ReadCard, steps.ReadDetails))
+            raise Trouble(seen, error, reading=reading) from error
         raise AssertionError(f"{step} is no step that acts")
 
     async def _read_card(self, seen: Seen, planner_id: str) -> Seen:

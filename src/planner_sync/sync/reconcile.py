@@ -155,11 +155,11 @@ class Reconciler:
                 if isinstance(error, Rejected) and await self._names_moved(seen):
                     seen = replace(_to_read_again(seen), names=None)
                     continue
-                return await self._give_back(seen, error, trouble.creating)
+                return await self._give_back(seen, error, trouble)
         return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
 
     # -- trouble -----------------------------------------------------------------------------------------------------
-    async def _give_back(self, seen: Seen, error: GraphError, creating: bool) -> Order:
+    async def _give_back(self, seen: Seen, error: GraphError, trouble: Trouble) -> Order:
         log.warning("task %s: %s", seen.task_id, error)
         before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
         wait = min(RETRY_MS * 2 ** min(before.get("tries", 0), 8), RETRY_MAX_MS)
@@ -171,7 +171,9 @@ class Reconciler:
             case NotSent():
                 return outcome.later(seen, wait, "unreachable", str(error), say_after=3)
             case AnswerLost():
-                return outcome.later(seen, GRACE_MS if creating else wait, "unreachable", str(error), say_after=3)
+                return outcome.later(
+                    seen, GRACE_MS if trouble.creating else wait, "unreachable", str(error), say_after=3
+                )
             case Unauthorized():
                 return outcome.later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
             case LimitReached():
@@ -180,6 +182,8 @@ class Reconciler:
                 return outcome.later(
                     seen, UNAUTHORIZED_MS, "unauthorized", f"plan {seen.plan_id} cannot be read: {error}"
                 )
+            case Forbidden() if trouble.reading:
+                return outcome.later(seen, AGAIN_MS)  # the right came back in between
             case Rejected() | Forbidden() | NotFound():
                 return outcome.refused(seen, Refusal("refused_by_planner", str(error)))
         return outcome.later(seen, AGAIN_MS)

@@ -21,7 +21,7 @@ from planner_sync.graph.planner import Planner
 from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.scripts import Scripts, script_names, script_text
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.sync import decide, reconcile
+from planner_sync.sync import decide, decide_new, reconcile
 from planner_sync.sync.epochs import Begun, Epochs
 from planner_sync.sync.merge import Meaning, merge
 from planner_sync.sync.plan_reader import PlanReader
@@ -119,7 +119,9 @@ def no_epoch() -> AbstractContextManager[None]:
         return await write(repository, claim, nonce, body, plan_id, kind)
 
     passes = ((Epochs, "begin", begun), (Epochs, "end", ended))
-    return swapped((Plans, "epoch", known), *passes, (TaskRepository, "write_note", trusted))
+    # What the public mapping still says is asked as well, and would hide some of it.
+    mapping = (decide_new, "_named_by_mapping", lambda seen: None)
+    return swapped((Plans, "epoch", known), *passes, mapping, (TaskRepository, "write_note", trusted))
 
 
 def no_absence_guards() -> AbstractContextManager[None]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from planner_sync.sync.service import Service
+from tests.emulator_process import Emulator, emulator_process
 from tests.redis_process import redis_process
 from tests.store.cluster_process import cluster_process, hosting
 from tests.sync.world import World, world_of
@@ -93,3 +94,19 @@ async def world(make_world: Callable[..., Any]) -> World:
 async def service(world: World) -> Service:
     """An instance that does nothing by itself: the test says when it looks."""
     return world.service()
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """A Planner for one test."""
+    with emulator_process() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for the tests of pages; its library is installed for those alone."""
+    from tests.emulator.browser import chromium
+
+    with chromium() as browser:
+        yield browser

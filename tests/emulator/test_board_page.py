@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.emulator_process import Emulator, emulator_process
+from tests.emulator_process import Emulator
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -19,20 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 HTML = '<img src=x onerror="document.title=1"><b>bold</b>'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chrome]:
-    from tests.emulator.browser import chromium
-
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with emulator_process() as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.emulator_process import Emulator, emulator_process
+from tests.emulator_process import Emulator
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -51,20 +51,6 @@ def elsewhere() -> Iterator[Elsewhere]:
     site.server.shutdown()
     site.server.server_close()
     thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Chrome]:
-    from tests.emulator.browser import chromium
-
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with emulator_process() as emulator:
-        yield emulator
 
 
 @pytest.fixture

@@ -107,15 +107,16 @@ def no_epoch() -> AbstractContextManager[None]:
         return Epoch((await plans.moment()).run_id, 10**9)
 
     async def begun(epochs: Epochs, plan_id: str) -> Begun:
-        moment = await epochs.plans.moment()
-        return Begun(moment.now, moment.run_id, None, trusted=True)
+        moment, epoch = await epochs.plans.moment(), await epochs.plans.epoch(plan_id)
+        await epochs.plans._redis.hset(epochs.plans._keys.private("epochs"), plan_id, str(epoch))
+        return Begun(moment.now, moment.run_id, epoch, trusted=True)
 
     async def ended(epochs: Epochs, plan_id: str, begun: Begun) -> bool:
         return True
 
     async def trusted(repository: TaskRepository, claim: Any, nonce: str, body: str, plan_id: str, kind: Any) -> str:
         _, run = await repository._scripts["read_moment"]([repository._keys.private("epochs")], [])
-        await repository._redis.hset(repository._keys.private("epochs"), plan_id, f"{run.decode()} 1")
+        await repository._redis.hset(repository._keys.private("epochs"), plan_id, f"{run.decode()} {10**9}")
         return await write(repository, claim, nonce, body, plan_id, kind)
 
     passes = ((Epochs, "begin", begun), (Epochs, "end", ended))

@@ -23,11 +23,6 @@ class Epoch:
     run_id: str
     beat: int
 
-    @property
-    def known(self) -> bool:
-        """Was the plan adopted by a whole pass?"""
-        return not self.run_id.startswith(ADOPTING)
-
     def __str__(self) -> str:
         return f"{self.run_id} {self.beat}"
 
@@ -73,6 +68,11 @@ class Plans:
             return None
         run_id, _, beat = value.decode().partition(" ")
         return Epoch(run_id, int(beat))
+
+    async def knows(self, plan_id: str) -> bool:
+        """Was the plan adopted by a whole pass?"""
+        epoch = await self.epoch(plan_id)
+        return epoch is not None and not epoch.run_id.startswith(ADOPTING)
 
     async def set_epoch(self, plan_id: str, before: Epoch | None, after: Epoch) -> bool:
         """Set the plan's epoch; False when it is not `before` any more."""

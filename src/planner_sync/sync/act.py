@@ -83,8 +83,7 @@ class Actor:
                     return replace(seen, people=dict(self.people.known))
                 case steps.AskOwner(planner_id):
                     owner = (await self.mapper.task_ids([planner_id])).get(planner_id)
-                    epoch = await self.plans.epoch(seen.plan_id)
-                    if owner is None and not (epoch and epoch.known):
+                    if owner is None and not await self.plans.knows(seen.plan_id):
                         owner = await self.mapper.public_task_id(planner_id)  # ours is lost
                     buried = planner_id in await self.mapper.buried([planner_id])
                     return replace(seen, owner=Owner(planner_id, owner, buried))

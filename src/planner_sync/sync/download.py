@@ -108,7 +108,7 @@ class Download:
             await self.vitals.graph_ok()
         await self._read_names(plan_id)
         known, lost = await self._known(plan_id)
-        listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun.epoch or ""))
+        listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun.epoch))
         await self._look_at_changed(listing, known)
         left_out, whole = await self._look_at_missing(listing, known)
         complete = await self._look_at_unmapped(listing, known, whole=whole)

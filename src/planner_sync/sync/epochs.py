@@ -19,7 +19,7 @@ class Begun:
 
     now: int
     run_id: str
-    epoch: Epoch | None
+    epoch: Epoch
     trusted: bool
 
 
@@ -42,8 +42,7 @@ class Epochs:
 
     async def end(self, plan_id: str, begun: Begun) -> bool:
         """This Redis knows the plan. False: it lost something since the pass began, or another instance was at it."""
-        before = begun.epoch.beat if begun.epoch else 0
-        epoch = Epoch(begun.run_id, max(before, self._beats.get(plan_id, 0)) + 1)
+        epoch = Epoch(begun.run_id, max(begun.epoch.beat, self._beats.get(plan_id, 0)) + 1)
         if not await self.plans.set_epoch(plan_id, begun.epoch, epoch):
             return False
         self._beats[plan_id] = epoch.beat

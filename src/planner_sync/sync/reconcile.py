@@ -155,11 +155,12 @@ class Reconciler:
                 if isinstance(error, Rejected) and await self._names_moved(seen):
                     seen = replace(_to_read_again(seen), names=None)
                     continue
-                return await self._give_back(seen, error, trouble)
+                return await self._give_back(trouble)
         return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
 
     # -- trouble -----------------------------------------------------------------------------------------------------
-    async def _give_back(self, seen: Seen, error: GraphError, trouble: Trouble) -> Order:
+    async def _give_back(self, trouble: Trouble) -> Order:
+        seen, error = trouble.seen, trouble.error
         log.warning("task %s: %s", seen.task_id, error)
         before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
         wait = min(RETRY_MS * 2 ** min(before.get("tries", 0), 8), RETRY_MAX_MS)

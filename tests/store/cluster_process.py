@@ -1,6 +1,7 @@
 """A real cluster of three servers, each with a third of the slots; gone afterwards."""
 
 import time
+from bisect import bisect
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from redis.crc import key_slot
 from tests.redis_process import RestartableRedis, free_port, redis_process
 
 SERVERS, SLOTS = 3, 16384
+BOUNDS = [n * SLOTS // SERVERS for n in range(SERVERS + 1)]  # server n has the slots from its own to the next
 PATIENCE = 30.0
 
 
@@ -47,7 +49,7 @@ def slot_of(namespace: str) -> int:
 
 def hosting(urls: list[str], namespace: str) -> str:
     """The server that has this namespace, as long as no slot was moved."""
-    return urls[slot_of(namespace) * SERVERS // SLOTS]
+    return urls[bisect(BOUNDS, slot_of(namespace)) - 1]
 
 
 def cluster_config(bus: int) -> dict[str, str]:
@@ -62,10 +64,9 @@ def cluster_config(bus: int) -> dict[str, str]:
 
 def join(urls: list[str], buses: list[int]) -> None:
     """Make one cluster of these servers; returns when each of them knows all."""
-    bounds = [n * SLOTS // SERVERS for n in range(SERVERS + 1)]
     with ExitStack() as stack:
         clients = [stack.enter_context(Redis.from_url(url)) for url in urls]
-        for client, first, end in zip(clients, bounds, bounds[1:], strict=False):
+        for client, first, end in zip(clients, BOUNDS, BOUNDS[1:], strict=False):
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
         for url, bus in zip(urls[1:], buses[1:], strict=True):
             clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port_of(url), bus)

@@ -3,6 +3,7 @@
 More seeds: `make simulate`, `make soak`; all kills: `make kill`; the harness itself: `make ablate`.
 """
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.simulation.kill import STORIES, judge_kill, kills
 from tests.simulation.maker import of_seed
 from tests.simulation.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
 from tests.simulation.story import play
+from tests.simulation.virtual_time import run
 
 STRIDE = 40
 TURNS_RED_WITHIN = 20
@@ -41,6 +43,27 @@ def test_the_same_seed_gives_the_same_timeline_in_another_process() -> None:
         for _ in range(2)
     }
     assert len(told) == 1
+
+
+def test_a_group_that_falls_cancels_its_tasks_in_one_order() -> None:
+    cancelled = []
+
+    async def wait(number: int) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cancelled.append(number)
+
+    async def fall() -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(9):
+                group.create_task(wait(number))
+            await asyncio.sleep(1)
+            raise ValueError
+
+    with pytest.raises(ExceptionGroup):
+        run(fall())
+    assert cancelled == list(range(9))
 
 
 @pytest.mark.parametrize("path", REGRESS, ids=lambda path: path.stem)

@@ -4,6 +4,7 @@ It never waits and never watches a socket. A loop with nothing to do and no time
 """
 
 import asyncio
+import itertools
 import selectors
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
@@ -29,12 +30,25 @@ class _Jump(selectors.SelectSelector):
         return []
 
 
+class _Numbered(asyncio.Task[Any]):
+    """A task whose place in a set is its number: groups cancel in the order of a set, and addresses are never alike."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], number: int, **kwargs: Any) -> None:
+        self._number = number
+        super().__init__(coroutine, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """`time()` begins at 0 and is seconds since START."""
 
     def __init__(self) -> None:
         self._jump = _Jump()
         super().__init__(self._jump)
+        numbers = itertools.count()
+        self.set_task_factory(lambda loop, coro, **kwargs: _Numbered(coro, next(numbers), loop=loop, **kwargs))
 
     def time(self) -> float:
         return self._jump.now

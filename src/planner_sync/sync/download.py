@@ -5,7 +5,6 @@ Only a complete listing counts; whatever it lacks is asked for by its id. What a
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -99,7 +98,8 @@ class Download:
             await self.plans.take_lease(plan_id)
 
     async def _pass(self, plan_id: str) -> None:
-        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         begun = await self.epochs.begin(plan_id)
         tasks = {task["id"]: task for task in await self.reader.list_tasks(plan_id)}
         if missing := self.planner.missing_right():  # we may read, and that is all
@@ -117,7 +117,7 @@ class Download:
         if complete and await self.epochs.end(plan_id, begun):
             await self.pending.mark(self.waiting)  # the plan is known: what waited for that goes on
             self.waiting.clear()
-        took = round((time.monotonic() - started) * 1000)
+        took = round((loop.time() - started) * 1000)
         await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
 
     async def _known(self, plan_id: str) -> tuple[dict[str, str], bool]:

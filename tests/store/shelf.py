@@ -74,6 +74,10 @@ class Shelf:
         before = await self.plans.epoch(PLAN)
         assert await self.plans.set_epoch(PLAN, before, Epoch((await self.plans.moment()).run_id, 1))
 
+    async def epoch(self) -> str:
+        """What an order names that rests on what a pass has read now."""
+        return f"{(await self.plans.moment()).run_id} {await self.plans.epoch(PLAN)}"
+
     async def note(self, claim: Claim, kind: Any = "update", nonce: str | None = None) -> str:
         return await self.repository.write_note(claim, nonce or uuid.uuid4().hex, '{"x":1}', PLAN, kind)
 

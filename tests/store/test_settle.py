@@ -252,17 +252,24 @@ async def test_a_delete_that_was_decided_before_a_restore_is_not_sent(shelf: She
 
 async def test_a_card_is_not_taken_on_what_redis_has_lost_since(shelf: Shelf) -> None:
     await shelf.know_plan()
-    epoch = str(await shelf.plans.epoch(PLAN))
+    epoch = await shelf.epoch()
     await shelf.redis.delete(shelf.keys.private("epochs"))
     claim = await shelf.marked()
     assert await shelf.settle(claim, **CARD, epoch=epoch, release=False) == "moved"
     assert await shelf.mapper.task_ids(["card-1"]) == {}
 
 
+async def test_a_card_is_not_taken_on_what_another_server_said(shelf: Shelf) -> None:
+    """A replica that took over may have the plan's epoch, and not the last owners of its cards."""
+    await shelf.know_plan()
+    replaced = f"{40 * 'e'} {await shelf.plans.epoch(PLAN)}"
+    assert await shelf.settle(await shelf.marked(), **CARD, epoch=replaced, release=False) == "moved"
+    assert await shelf.mapper.task_ids(["card-1"]) == {}
+
+
 async def test_a_card_is_taken_while_its_plan_is_known(shelf: Shelf) -> None:
     await shelf.know_plan()
-    epoch = str(await shelf.plans.epoch(PLAN))
-    assert await shelf.settle(await shelf.marked(), **CARD, epoch=epoch, release=False) == "settled"
+    assert await shelf.settle(await shelf.marked(), **CARD, epoch=await shelf.epoch(), release=False) == "settled"
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
 
 

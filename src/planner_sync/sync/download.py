@@ -40,7 +40,7 @@ Look = Callable[[Claim, Observed], Awaitable[bool]]  # did it come to an end?
 
 @dataclass(frozen=True)
 class Listing:
-    """One complete listing: Graph's tasks by id, and the server's time (ms) and the plan's epoch before it began."""
+    """One complete listing: Graph's tasks by id, the server's time (ms) before it began, and the pass that read it."""
 
     plan_id: str
     tasks: Mapping[str, dict[str, Any]]
@@ -108,7 +108,7 @@ class Download:
             await self.vitals.graph_ok()
         await self._read_names(plan_id)
         known, lost = await self._known(plan_id)
-        listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun.epoch))
+        listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun))
         await self._look_at_changed(listing, known)
         left_out, whole = await self._look_at_missing(listing, known)
         complete = await self._look_at_unmapped(listing, known, whole=whole)

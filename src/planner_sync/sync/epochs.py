@@ -22,6 +22,10 @@ class Begun:
     epoch: Epoch
     trusted: bool
 
+    def __str__(self) -> str:
+        """What an order that rests on this pass must still find: a replica may have the epoch, and not what we read."""
+        return f"{self.run_id} {self.epoch}"
+
 
 @dataclass
 class Epochs:

@@ -51,8 +51,8 @@ class Observed:
     """What whoever wakes the reconciler knows already.
 
     A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
-    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now; the epoch on
-    which it rests that nobody has the card.
+    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now; the epoch of
+    the pass that found that nobody has the card.
     """
 
     card: Card | str | None = None

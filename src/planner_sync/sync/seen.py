@@ -77,7 +77,7 @@ class Seen:
 
     `card` is the card (GONE, or None while it was not read), `fresh` says that task and details were read after the
     claim. `twin` is a card without a task that may be the one of this document, after Redis was lost. `epoch` is
-    that of the plan when a pass found that nobody has the card. `done_notes` end with the look, `written` (of what this
+    that of the pass that found that nobody has the card. `done_notes` end with the look, `written` (of what this
     look has sent) only when the card that came back is merged; `not_created` says that a create of this look has
     provably made no card, `dropped` that an older one turned out to have made none.
     """

@@ -6,6 +6,11 @@ local function clock()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
+-- Which server this is: another one after a restart or a failover.
+local function run_id()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+end
+
 -- Is somebody at work on this task now? A claim ends with its settle ("<token> done …") or with its lease.
 local function claimed(claims, pending, id, now)
   local claim = redis.call('HGET', claims, id)

@@ -3,4 +3,4 @@
 -- KEYS[1]  any key of the namespace, so that a cluster asks the right server
 --
 -- Returns {time (ms), run id}.
-return {clock(), string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')}
+return {clock(), run_id()}

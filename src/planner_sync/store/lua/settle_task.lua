@@ -39,8 +39,8 @@
 -- ARGV[3]  new       the bytes to write
 --
 -- "only_same" gives up the whole order when the document is not the one that was merged, or when an operator has asked
--- for a restore since the claim ("look" is how the claim was to look); the next look reads the card. "epoch" gives it
--- up when that is not the plan's epoch any more: what the order rests on may be lost.
+-- for a restore since the claim ("look" is how the claim was to look); the next look reads the card. "epoch" ("run
+-- id epoch") gives it up when this is another server or the plan has another epoch by now: what it rests on may be lost.
 --
 -- Returns "settled"; "moved" when the document or a mark came in between (it stays due now); "overtaken" when the claim
 -- is lost (the task is marked again); "taken" when the card belongs to another task, or is known to be deleted.
@@ -71,7 +71,7 @@ if redis.call('TYPE', document).ok == 'string' then current = redis.call('GET', 
 local same = (current and '=' .. current or '') == ARGV[2]
 if o.size and current then same = #current == o.size and '=' .. string.sub(current, 1, #ARGV[2] - 1) == ARGV[2] end
 local called_back = o.look ~= 'restore' and redis.call('HGET', look, id) == 'restore'
-local lost = o.epoch and redis.call('HGET', epochs, o.plan) ~= o.epoch
+local lost = o.epoch and run_id() .. ' ' .. (redis.call('HGET', epochs, o.plan) or '') ~= o.epoch
 if lost or o.only_same and (not same or called_back) then
   redis.call('HSETNX', look, id, 'read')
   redis.call('ZADD', pending, now, id)

@@ -21,9 +21,8 @@ local id, token, nonce, plan, kind = ARGV[1], ARGV[2], ARGV[4], ARGV[6], ARGV[7]
 if redis.call('HGET', claims, id) ~= token then return 'overtaken' end
 if kind == 'delete' and redis.call('HGET', look, id) == 'restore' then return 'overtaken' end
 if kind ~= 'update' then
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
   local epoch = redis.call('HGET', epochs, plan)
-  if not epoch or string.match(epoch, '^%w+') ~= run then return 'recovering' end
+  if not epoch or string.match(epoch, '^%w+') ~= run_id() then return 'recovering' end
 end
 local now = clock()
 redis.call('ZADD', pending, now + tonumber(ARGV[3]), id)

@@ -32,7 +32,7 @@ test: $(READY)  ## all tests but those in a browser
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 cluster: $(READY)  ## the tests of store and sync on a Redis Cluster of three servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile --redis=cluster tests/store tests/sync tests/agents/test_client.py $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --redis=cluster tests/store tests/sync tests/agents/test_client.py $(ARGS)
 
 lint: $(READY)  ## ruff: rules and layout
 	$(BIN)/ruff check .

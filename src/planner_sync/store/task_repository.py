@@ -144,10 +144,36 @@ class TaskRepository:
 
     async def settle(self, claim: Claim, order: Order) -> Result:
         """Carry out one order under a claim."""
-        private, task_id = self._keys.private, claim.task_id
+        given = {name: value for name, value in self._order(claim, order).items() if value is not None}
+        expected = b"" if order.expected is None else b"=" + order.expected
+        keys = self._keys_of(claim.task_id, order)
+        answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
+        result: Result = answer.decode()
+        return result
+
+    def _keys_of(self, task_id: str, order: Order) -> list[str]:
+        private = self._keys.private
+        planner_id, plan = order.planner_id or "none", order.plan_id
+        return [
+            *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
+            self._keys.task(task_id),
+            self._keys.document(task_id),
+            self._keys.planner_id(task_id),
+            self._keys.redis_id(planner_id),
+            private("owners"),
+            *(private(name, plan) for name in ("cards", "creating", "orphans")),
+            *(private(name) for name in ("tombstones", "graves", "trash")),
+            private("trash", "entries"),
+            private("deletes", plan),
+            *(private(name) for name in ("refusals", "hashes", "missing")),
+            private("cards", order.old_plan_id or plan),
+            private("epochs"),
+        ]
+
+    def _order(self, claim: Claim, order: Order) -> dict[str, Any]:
         final = order.new if order.write == "set" else order.expected
-        body = {
-            "id": task_id,
+        return {
+            "id": claim.task_id,
             "token": claim.token,
             "mark": claim.mark,
             "planner_id": order.planner_id or None,
@@ -180,27 +206,6 @@ class TaskRepository:
             "messages": self._addressed(order.messages),
             "document_messages": self._addressed(order.document_messages),
         }
-        planner_id, plan = order.planner_id or "none", order.plan_id
-        keys = [
-            *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
-            self._keys.task(task_id),
-            self._keys.document(task_id),
-            self._keys.planner_id(task_id),
-            self._keys.redis_id(planner_id),
-            private("owners"),
-            *(private(name, plan) for name in ("cards", "creating", "orphans")),
-            *(private(name) for name in ("tombstones", "graves", "trash")),
-            private("trash", "entries"),
-            private("deletes", plan),
-            *(private(name) for name in ("refusals", "hashes", "missing")),
-            private("cards", order.old_plan_id or plan),
-            private("epochs"),
-        ]
-        expected = b"" if order.expected is None else b"=" + order.expected
-        given = {name: value for name, value in body.items() if value is not None}
-        answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
-        result: Result = answer.decode()
-        return result
 
     def _addressed(self, messages: Sequence[tuple[Channel, str]]) -> list[tuple[str, str]]:
         channels = {"sync": self._keys.sync, "updates": self._keys.updates}

@@ -12,7 +12,7 @@ from planner_sync.store.task_repository import Order, document_hash
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import PERCENT_DEFAULT, Context, Reading, read_meaning, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Merged
-from planner_sync.sync.rendering import Wanted, fields_of, render, shown_fields
+from planner_sync.sync.rendering import Wanted, fields_of, meant_as_written, render, shown_fields
 from planner_sync.sync.renewal import renewed
 from planner_sync.sync.seen import Seen
 from planner_sync.sync.telling import (
@@ -48,7 +48,8 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
         changes["planId"] = belief.plan_id
     advance = bool(changes or merged.human or belief.uploaded or document.rev is None)
     rev = _next_rev(belief, seen.claim.now) if advance else belief.rev
-    after = learn(seen, belief, merged, reading, rev, shown)
+    written = meant_as_written(reading.meant, wanted, {*document.fields, *changes})
+    after = learn(seen, belief, merged, replace(reading, meant=written), rev, shown)
     stamped = document.planner_id == belief.planner_id and document.rev == rev
     told = sorted({*human, *renamed, *belief.untold})
     order = Order(
@@ -112,7 +113,8 @@ def imported(seen: Seen, card: Card, names: Names) -> Order:
     changes |= {"createdBy": card.created_by_user or "planner", "createdAt": card.created_at}
     text = dialects.write(empty, {**changes, "plannerId": card.id, "_rev": rev})
     belief = replace(belief, rev=rev, shown=tuple(sorted(shown)), settled_at=seen.claim.now)
-    belief = remember_meant(belief, _meant_by(text, Context(names, seen.people, None, None, card.id, card.atoms)))
+    meant = _meant_by(text, Context(names, seen.people, None, None, card.id, card.atoms))
+    belief = remember_meant(belief, meant_as_written(meant, wanted, changes))
     return Order(
         plan_id=card.plan_id,
         planner_id=card.id,

@@ -91,6 +91,31 @@ def shown_fields(fields: Iterable[str], present: Collection[str]) -> list[str]:
     return shown
 
 
+def meant_as_written(meant: Mapping[str, str], wanted: Wanted, fields: Collection[str]) -> dict[str, str]:
+    """What the names in a document with these fields mean once it is written; `meant` is what they meant before.
+
+    Two buckets or labels can have one name, in one plan or in two: then it means that which the card has.
+    """
+    texts = _label_texts(meant, wanted)
+    now = {f"label {text}": slot for slot, text in texts.items() if text != slot}
+    bucket = wanted.atoms.get("bucketId")
+    if "bucket" in fields and (name := dict(wanted.names.buckets).get(str(bucket))):
+        now[f"bucket {name}"] = str(bucket)
+    return {**meant, **now}
+
+
+def _label_texts(meant: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
+    """How each label of the card is shown: by its name; of several with one name, all but one by their slots."""
+    slots = [atom.split(" ")[1] for atom in wanted.atoms if atom.startswith("labels ")]
+    slots.sort(key=lambda slot: int(slot.removeprefix("category")))
+    slots.sort(key=lambda slot: meant.get(f"label {wanted.names.labels.get(slot)}") != slot)
+    texts: dict[str, str] = {}
+    for slot in slots:
+        name = wanted.names.labels.get(slot)
+        texts[slot] = name if name and name not in texts.values() else slot
+    return texts
+
+
 def _meant(reading: Reading, name: str) -> Any:
     return reading.meaning.atoms.get(name)
 
@@ -132,17 +157,17 @@ def _people(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
 
 
 def _labels(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
-    slots = [atom.split(" ")[1] for atom in wanted.atoms if atom.startswith("labels ")]
-    plain = [slot for slot in slots if not agent_of(wanted.names.labels.get(slot) or "")]
+    texts = _label_texts(reading.meant, wanted)
+    plain = [slot for slot in texts if not agent_of(wanted.names.labels.get(slot) or "")]
     plain.sort(key=lambda slot: int(slot.removeprefix("category")))
     kept, seen = [], set()
     for text in document.fields.get("labels") or ():
         slot = reading.meant.get(f"label {text}", text.lower())
         if slot in plain and slot not in seen:
             by_slot = text.lower() == slot and f"label {text}" not in reading.meant
-            kept.append(text if by_slot else _label(slot, wanted.names))
+            kept.append(text if by_slot else texts[slot])
             seen.add(slot)
-    return kept + [_label(slot, wanted.names) for slot in plain if slot not in seen]
+    return kept + [texts[slot] for slot in plain if slot not in seen]
 
 
 def _names_of_labels(wanted: Wanted) -> list[str]:

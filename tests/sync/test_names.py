@@ -1,0 +1,69 @@
+"""Two buckets or labels of one name, in one plan or in two: a document means the one that its card has."""
+
+from typing import Any
+
+import pytest
+
+from planner_sync.sync.service import Service
+from tests.sync.world import World
+
+PLAN, OTHER_PLAN = "A" * 28, "B" * 28
+
+
+@pytest.mark.contract("§6 Human edits, completes, moves")
+async def test_a_card_that_people_move_to_another_plan_stays_in_its_bucket_there(make_world: Any) -> None:
+    world: World = await make_world(plans=(PLAN, OTHER_PLAN))
+    service = world.service()
+    planner_id = await world.uploaded(service, bucket="Doing")
+    there = world.transfer(planner_id, OTHER_PLAN, "Doing")
+    await world.settle(service)
+    await world.settle(service)
+    await world.change("t", percentComplete=50)
+    await world.settle(service)
+    card = world.emulator.cards(OTHER_PLAN)[planner_id]
+    assert world.said("failed") == []
+    assert (card["percentComplete"], card["bucketId"]) == (50, there)
+
+
+@pytest.mark.contract("§6 Human edits, completes, moves")
+async def test_a_card_that_people_move_to_a_bucket_of_the_same_name_stays_there(world: World, service: Service) -> None:
+    planner_id = await world.uploaded(service, bucket="Doing")
+    twin = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Doing")["id"]
+    world.human.move(planner_id, bucket_id=twin)
+    await world.settle(service)
+    await world.change("t", percentComplete=50)
+    await world.settle(service)
+    card = world.cards()[planner_id]
+    assert (card["percentComplete"], card["bucketId"]) == (50, twin)
+
+
+async def test_a_new_card_keeps_the_second_of_two_labels_of_one_name(world: World, service: Service) -> None:
+    for slot in ("category1", "category7"):
+        world.human.rename_label(plan_id=world.emulator.plan_id, category=slot, name="Red")
+    card = world.human.create(title="By people", appliedCategories={"category7": True})
+    await world.settle(service)
+    await world.change(f"planner-{card['id']}", percentComplete=50)
+    await world.settle(service)
+    now = world.cards()[card["id"]]
+    assert (now["percentComplete"], list(now["appliedCategories"])) == (50, ["category7"])
+
+
+@pytest.mark.parametrize(
+    ("taken", "left"),
+    [
+        pytest.param([], ["category1", "category7"], id="beside it"),
+        pytest.param(["category1"], ["category7"], id="in its place"),
+    ],
+)
+async def test_a_second_label_of_the_same_name_stays_where_people_put_it(
+    world: World, service: Service, taken: list[str], left: list[str]
+) -> None:
+    for slot in ("category1", "category7"):
+        world.human.rename_label(plan_id=world.emulator.plan_id, category=slot, name="Red")
+    planner_id = await world.uploaded(service, labels=["Red"])
+    world.human.relabel(planner_id, add=["category7"], remove=taken)
+    await world.settle(service)
+    await world.change("t", percentComplete=50)
+    await world.settle(service)
+    card = world.cards()[planner_id]
+    assert (card["percentComplete"], sorted(card["appliedCategories"])) == (50, left)

@@ -67,3 +67,34 @@ async def test_a_second_label_of_the_same_name_stays_where_people_put_it(
     await world.settle(service)
     card = world.cards()[planner_id]
     assert (card["percentComplete"], sorted(card["appliedCategories"])) == (50, left)
+
+
+@pytest.mark.contract("§4 bucket")
+@pytest.mark.parametrize("remade", [False, True], ids=["which is made anew", "which people have made anew"])
+async def test_the_name_of_a_deleted_bucket_means_a_new_one(world: World, service: Service, remade: bool) -> None:
+    planner_id = await world.uploaded(service, bucket="Doing")
+    world.human.delete_bucket(bucket_id=world.emulator.bucket_ids()["Doing"])
+    await world.settle(service)
+    if remade:
+        world.human.create_bucket(plan_id=world.emulator.plan_id, name="Doing")
+    await world.change("t", bucket="Doing")
+    await world.settle(service)
+    assert world.said("failed") == []
+    assert world.cards()[planner_id]["bucketId"] == world.emulator.bucket_ids()["Doing"]
+
+
+@pytest.mark.parametrize("winner", ["planner", "agents"])
+async def test_an_old_copy_with_the_name_of_a_deleted_bucket_does_not_make_it_anew(
+    make_world: Any, winner: str
+) -> None:
+    world: World = await make_world(CONFLICT_WINNER=winner)
+    service = world.service()
+    planner_id = await world.uploaded(service, bucket="Doing")
+    old = await world.document("t")
+    world.human.delete_bucket(bucket_id=world.emulator.bucket_ids()["Doing"])
+    await world.settle(service)
+    await world.set("t", **{**old, "percentComplete": 50})
+    await world.settle(service)
+    card = world.cards()[planner_id]
+    assert (card["percentComplete"], card["bucketId"]) == (50, None)
+    assert "Doing" not in world.emulator.bucket_ids()

@@ -132,12 +132,22 @@ class _Reader:
             first = self.context.names.buckets[:1]
             self._set("bucketId", first[0][0] if first else None)
         elif by_name:
-            self.atoms["bucketId"] = self._known("bucket", text, self.buckets) or UNKNOWN + text
+            found = self._known("bucket", text, self.buckets)
+            if found and self._is_gone(found):
+                found = self.meant[f"bucket {text}"] = self.buckets.get(text, UNKNOWN + text)
+            self.atoms["bucketId"] = found or UNKNOWN + text
         else:
             self.atoms["bucketId"] = text
             name = fields.get("bucket")
             if name is not None and dict(self.context.names.buckets).get(text) == name:
                 self.meant[f"bucket {name}"] = text
+
+    def _is_gone(self, bucket: str) -> bool:
+        """Was it deleted, or left behind in another plan, as who wrote this has seen? Then its name is free again."""
+        belief = self.context.belief
+        if belief is None or bucket == belief.base.get("bucketId") or bucket in dict(self.context.names.buckets):
+            return False
+        return (self.document.rev or 0) >= belief.trail("bucketId").human
 
     def _carries_old_bucket(self) -> bool:
         """Has the agent changed the name alone, in a copy from before the id became what it is now?"""

@@ -98,3 +98,12 @@ async def test_an_old_copy_with_the_name_of_a_deleted_bucket_does_not_make_it_an
     card = world.cards()[planner_id]
     assert (card["percentComplete"], card["bucketId"]) == (50, None)
     assert "Doing" not in world.emulator.bucket_ids()
+
+
+@pytest.mark.contract("§4 labels")
+@pytest.mark.parametrize("name", ["Next\u00a0week", "Next week", "100% done", "a%20b", "?"])
+async def test_a_new_label_may_have_any_characters(world: World, service: Service, name: str) -> None:
+    planner_id = await world.uploaded(service, labels=[name])
+    (slot,) = world.cards()[planner_id]["appliedCategories"]
+    assert world.emulator.state()["plans"][0]["labels"][slot] == name
+    assert (await world.document("t"))["labels"] == [name]

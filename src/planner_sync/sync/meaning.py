@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
 
 from planner_sync.graph.cards import Names, item_id
 from planner_sync.sync.belief import Belief, token
@@ -175,7 +176,7 @@ class _Reader:
             if key in before or not self.context.names.labels.get(slot):
                 self.meant[key] = slot  # it stands for a label without a name; once that has one, it is shown
             return slot
-        return self._known("label", text, self.labels) or UNKNOWN + text.replace(" ", "\u00a0")
+        return self._known("label", text, self.labels) or UNKNOWN + quote(text, safe="")
 
     def _read_references(self) -> None:
         for reference in self.document.fields.get("references") or ():
@@ -272,7 +273,7 @@ class _LabelFields:
 
 def unknown_name(atom: str) -> str:
     """The name of a label that is still to be made, from its atom."""
-    return atom.removeprefix(f"labels {UNKNOWN}").replace("\u00a0", " ")
+    return unquote(atom.removeprefix(f"labels {UNKNOWN}"))
 
 
 def remember_meant(belief: Belief, meant: Mapping[str, str]) -> Belief:

@@ -170,3 +170,41 @@ async def test_four_hundred_edits_between_two_polls_all_arrive(world: World, ser
     assert [document.get("percentComplete") for document in documents] == [100] * 400 + [None] * 10
     written = [call["path"] for call in world.emulator.requests() if call["method"] != "GET"]
     assert set(written) <= {"/$batch"}
+
+
+@pytest.mark.contract("§2 Nothing outside it is ever read or written")
+@pytest.mark.parametrize("bucket", ["Doing", None], ids=["in a bucket", "in none"])
+async def test_a_card_that_people_moved_out_of_our_plans_stays_when_its_document_is_deleted(
+    make_world: Any, bucket: str | None
+) -> None:
+    ours, theirs = "A" * 28, "B" * 28
+    world: World = await make_world(plans=(ours, theirs), PLAN_IDS=ours)
+    service = world.service()
+    planner_id = await world.uploaded(service, bucket="Doing")
+    world.human.edit(planner_id, fields={"bucketId": world.emulator.bucket_ids()["Doing"] if bucket else None})
+    await world.settle(service)
+    world.transfer(planner_id, theirs, bucket)
+    await world.delete("t")
+    await _said_deleted(service, "t")
+    await world.settle(service)
+    assert planner_id in world.emulator.cards(theirs)
+    assert await world.find("t") is None
+
+
+async def test_a_document_whose_card_people_moved_to_another_plan_of_ours_comes_back(make_world: Any) -> None:
+    ours, other = "A" * 28, "B" * 28
+    world: World = await make_world(plans=(ours, other))
+    service = world.service()
+    planner_id = await world.uploaded(service, bucket="Doing", planId=ours)
+    world.transfer(planner_id, other, "Done")
+    await world.delete("t")
+    await _said_deleted(service, "t")
+    await world.settle(service)
+    document = await world.document("t")
+    assert (document["bucket"], document["planId"]) == ("Done", other)
+    assert [m["field"] for m in world.said("conflict")] == ["deleted"]
+
+
+async def _said_deleted(service: Service, task_id: str) -> None:
+    """As the listener does when it hears of it."""
+    await (await service._opened()).pending.mark([task_id], word="deleted")

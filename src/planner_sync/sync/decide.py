@@ -197,9 +197,14 @@ def _decide_missing(seen: Seen) -> Step:
         return ReadNames()
     if not seen.fresh or not isinstance(seen.card, Card):
         return ReadCard(belief.planner_id)
+    brought_back = seen.restoring or (seen.recovering and seen.claim.said != "deleted")
+    if seen.card.plan_id != belief.plan_id:
+        if seen.card.plan_id in seen.policy.plan_ids:
+            return _follow(seen, belief, seen.card)
+        if not brought_back:
+            return Finish(outcome.let_go(seen, belief))
     last = seen.last or _blank(belief)
     _, merged = _merge(seen, belief, replace(last, fields={}), seen.names)  # no opinions: what differs, humans changed
-    brought_back = seen.restoring or (seen.recovering and seen.claim.said != "deleted")
     if not merged.human and not brought_back:
         return DeleteCard(belief.planner_id)
     restored = replace(seen, document=last)

@@ -183,6 +183,35 @@ async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(world:
     assert (document["title"], document["percentComplete"]) == ("Changed", 50)
 
 
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        pytest.param("percentComplete", (10, 50, 60), id="of the task"),
+        pytest.param("description", ("one", "two", "three"), id="of the details"),
+    ],
+)
+async def test_a_read_from_before_our_own_change_is_no_humans_change(
+    world: World, service: Service, field: str, values: tuple[Any, ...]
+) -> None:
+    """Planner need not answer a read with what it has just told us."""
+    parts = await service._opened()
+    planner_id = await world.uploaded(service, **{field: values[0]})
+    path = f"/planner/tasks/{planner_id}" + ("/details" if field == "description" else "")
+    card = world.cards()[planner_id]
+    before = card["details"] if field == "description" else {k: v for k, v in card.items() if k != "details"}
+    await world.change("t", **{field: values[1]})
+    await world.settle(service)
+    await world.change("t", **{field: values[2]})
+    await parts.pending.mark(["t"], look="read")
+    world.emulator.faults.add("body", method="GET", path=f"{path}$", body=before)
+    await parts.workers.drain(1.0)
+    await world.forget_claims()
+    await world.settle(service)
+    card = world.cards()[planner_id]
+    assert {**card, **card["details"]}[field] == (await world.document("t"))[field] == values[2]
+    assert world.said("conflict") == []
+
+
 async def test_a_404_right_after_the_create_is_no_delete(world: World, service: Service) -> None:
     await world.settle(service)
     await world.set("t", title="Task")

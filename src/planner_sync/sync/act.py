@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from planner_sync.errors import AnswerLost, Forbidden, GraphError, LimitReached, NotFound, NotYet, Refusal
-from planner_sync.graph.cards import Card, create_body, details_patch, read_card, task_patch
+from planner_sync.graph.cards import Card, create_body, details_patch, newer, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
@@ -29,6 +29,7 @@ from planner_sync.sync.people import People
 from planner_sync.sync.seen import GONE, Owner, Seen, card_with_details, card_with_task
 from planner_sync.task import Value
 
+LAG_MS = 60_000  # for so long after a settle a card may be read as it was before
 YOUNG_MS = 5_000  # for so long after a create a 404 may mean "not yet"
 Before = Callable[[], Awaitable[None]]
 
@@ -116,7 +117,10 @@ class Actor:
             # 404 proves a delete only while the plan itself can be read.
             await self.planner.read_plan(seen.plan_id)
             return replace(seen, card=GONE, fresh=True)
-        return replace(seen, card=read_card(task, await self._read_details(planner_id)), fresh=True)
+        card = read_card(task, await self._read_details(planner_id))
+        if seen.belief and _is_behind(card, seen.belief, seen.claim.now):
+            raise NotYet(f"Planner shows card {planner_id} as it was before it told us more")
+        return replace(seen, card=card, fresh=True)
 
     async def _read_details(self, planner_id: str) -> dict[str, Any]:
         try:
@@ -182,7 +186,8 @@ class Actor:
         news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
         belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
         card = card_with_task(seen, answer) if isinstance(step, steps.PatchTask) else card_with_details(seen, answer)
-        belief = replace(belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag)
+        details_etag = card.details_etag or belief.details_etag
+        belief = replace(belief, etag=card.etag, details_etag=details_etag, settled_at=seen.claim.now)
         # The note stays open until what else the answer shows is merged: its etag hides that from every pass.
         await self._record(seen, belief, done=[])
         await self._count("patched", seen)
@@ -279,6 +284,12 @@ class Actor:
         """Raises Refusal (held) when deletes of the plan are held."""
         if await self.brake.stops(seen.plan_id, side, [seen.task_id] if side == "planner" else ()):
             raise Refusal("held", f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once")
+
+
+def _is_behind(card: Card, belief: Belief, now: int) -> bool:
+    """Is this from before what Planner has told us lately? Its servers need not agree at once."""
+    behind = newer(belief.etag, card.etag) or newer(belief.details_etag, card.details_etag or "")
+    return behind and now - belief.settled_at < LAG_MS
 
 
 def _without(seen: Seen, nonce: str) -> Seen:

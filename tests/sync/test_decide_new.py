@@ -198,6 +198,7 @@ def test_a_named_card_of_another_document_makes_this_one_a_new_task() -> None:
 GRAVE = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "planner"})
 AGENTS_GRAVE = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "agent"})
 BURIED = {"names": NAMES, "owner": Owner("card", None, True)}
+BY_AGENT = {"names": NAMES, "owner": Owner("card", None, True, by_agent=True)}
 
 
 @pytest.mark.parametrize(
@@ -222,8 +223,9 @@ def test_a_stale_copy_of_a_card_that_a_human_deleted_is_refused(members: dict[st
         pytest.param({}, {"stored": {"grave": GRAVE}, "claim": {"said": "created"}}, id="a created message came"),
         pytest.param({}, {"stored": {"grave": AGENTS_GRAVE}}, id="an agent had deleted it"),
         pytest.param(
-            {"plannerId": "card"}, {**BURIED, "stored": {"grave": AGENTS_GRAVE}}, id="the same, with plannerId"
+            {"plannerId": "card"}, {**BY_AGENT, "stored": {"grave": AGENTS_GRAVE}}, id="the same, with plannerId"
         ),
+        pytest.param({"plannerId": "card"}, BY_AGENT, id="the same, under another id"),
     ],
 )
 def test_a_new_task_under_an_old_id_is_created(members: dict[str, Any], more: dict[str, Any]) -> None:

@@ -102,6 +102,25 @@ async def test_a_copy_under_another_id_is_a_new_task_and_takes_nothing_away(worl
     assert await world.document("t") == copy
 
 
+@pytest.mark.contract("§6 Agent creates or updates")
+@pytest.mark.parametrize("order", [("old", "new"), ("new", "old")], ids=["deleted first", "created first"])
+async def test_a_document_that_an_agent_renames_has_one_card_afterwards(
+    world: World, service: Service, order: tuple[str, str]
+) -> None:
+    parts = await service._opened()
+    await world.uploaded(service, "old", title="Task", description="more", x="private")
+    await world.redis.rename(world.keys.document("old"), world.keys.document("new"))
+    for task_id in order:
+        await parts.pending.mark([task_id], word="deleted" if task_id == "old" else "created")
+        await parts.workers.drain(20)
+    await world.settle(service)
+    (card,) = world.cards().values()
+    assert (card["title"], card["details"]["description"]) == ("Task", "more")
+    document = await world.document("new")
+    assert (document["plannerId"], document["x"]) == (card["id"], "private")
+    assert world.said("failed") == []
+
+
 async def test_a_document_without_rev_and_planner_id_keeps_its_card(world: World, service: Service) -> None:
     planner_id = await world.uploaded(service)
     await world.set("t", title="Task", percentComplete=30)

@@ -1,5 +1,6 @@
 """Which card belongs to which task, both ways. Our own hash decides; the public mapping is repaired from it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,12 @@ class IdMapper:
                 pipe.zscore(self._keys.private("tombstones"), planner_id)
             scores = await pipe.execute()
         return frozenset(pid for pid, score in zip(planner_ids, scores, strict=True) if score is not None)
+
+    async def deleted_by(self, planner_id: str) -> str | None:
+        """On whose side this card was deleted, "agent" or "planner", whichever task it was of; None: nobody knows."""
+        graves = await self._redis.hvals(self._keys.private("graves"))
+        found = (grave for text in graves if (grave := json.loads(text))["planner_id"] == planner_id)
+        return next((str(grave["by"]) for grave in found), None)
 
     async def unowned(self, planner_ids: Sequence[str], owners: Mapping[str, str], plan_id: str) -> frozenset[str]:
         """Those of these cards that the plan still has, and that had no owner before: half of what we knew is lost.

@@ -87,7 +87,8 @@ class Actor:
                     if owner is None and not await self.plans.knows(seen.plan_id):
                         owner = await self.mapper.public_task_id(planner_id)  # ours is lost
                     buried = planner_id in await self.mapper.buried([planner_id])
-                    return replace(seen, owner=Owner(planner_id, owner, buried))
+                    by = await self.mapper.deleted_by(planner_id) if buried else None
+                    return replace(seen, owner=Owner(planner_id, owner, buried, by_agent=by == "agent"))
                 case steps.ReadCard(planner_id):
                     return await self._read_card(seen, planner_id)
                 case steps.ReadDetails(planner_id):

@@ -97,7 +97,7 @@ def decide_new(seen: Seen) -> Step:
         return AskOwner(named)
     owner = seen.owner
     if owner and owner.task_id in (None, seen.task_id):
-        if owner.buried and document.planner_id and _grave_of_human(seen, owner.planner_id):
+        if owner.buried and document.planner_id and not owner.by_agent:
             raise _stale(f"plannerId: the card {owner.planner_id} was deleted in Planner")
         if not owner.buried:
             if seen.card is None:
@@ -138,11 +138,6 @@ def _named_by_mapping(seen: Seen) -> str | None:
     """What is left of a card that we have forgotten, for a document that does not name it; it may be in any plan."""
     planner_id = seen.stored.public_planner_id
     return planner_id if planner_id and PLANNER_ID.fullmatch(planner_id) else None
-
-
-def _grave_of_human(seen: Seen, planner_id: str) -> bool:
-    grave = seen.grave
-    return grave is None or grave["planner_id"] != planner_id or grave["by"] == "planner"
 
 
 def _check_grave(seen: Seen, document: Document) -> None:

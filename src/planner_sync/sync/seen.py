@@ -64,11 +64,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Owner:
-    """Who has the card that a document names: a task, or nobody; `buried` when the card is known to be deleted."""
+    """Who has the card that a document names: a task, or nobody.
+
+    `buried`: the card is known to be deleted, `by_agent`: not by a human, maybe under another task id.
+    """
 
     planner_id: str
     task_id: str | None
     buried: bool
+    by_agent: bool = False
 
 
 @dataclass(frozen=True)

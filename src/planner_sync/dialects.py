@@ -7,6 +7,7 @@ agents' own: `write` keeps them value for value. This module never talks to Redi
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
 from typing import Any, Final
@@ -66,15 +67,25 @@ def parse(text: bytes, previous: Dialect | None = None) -> Document:
     return read(_json_object(text), previous)
 
 
+def parse_settled(text: bytes) -> Document:
+    """The document as the service has settled it. People may have brought into it what no document may hold, or made it
+    too large: such a field is not in `fields`, but all else is. Raises Refusal: not_json."""
+    raw = _json_object(text)
+    dialect = dialect_of(raw) or "camelCase"
+    fields: dict[str, FieldValue | None] = {}
+    for name in FIELDS:
+        with suppress(Refusal):
+            fields |= _field(raw, name, dialect)
+    return Document(raw, dialect, fields, _planner_id(raw, dialect), _rev(raw))
+
+
 def read(raw: dict[str, Any], previous: Dialect | None = None) -> Document:
     """The document in a JSON object. Raises Refusal: limit, bad_field."""
     decided = dialect_of(raw)
     dialect = decided or previous or "camelCase"
     fields: dict[str, FieldValue | None] = {}
     for name in FIELDS:
-        member = _member(raw, name, dialect)
-        if member in raw:
-            fields[name] = read_field(name, _in_table_form(name, raw[member], dialect))
+        fields |= _field(raw, name, dialect)
     if fields.get("title") is None:
         raise refuse("title", raw.get("title"), "is no title: a task needs one")
     _check_word(fields.get("priority"), raw, decided)
@@ -172,6 +183,12 @@ def _json_text(raw: Mapping[str, Any]) -> str:
     except UnicodeEncodeError:  # half a surrogate pair in an agent's own member: JSON can say it, UTF-8 cannot
         text = json.dumps(raw, separators=(",", ":"), allow_nan=False)
     return text
+
+
+def _field(raw: Mapping[str, Any], name: str, dialect: Dialect) -> dict[str, FieldValue | None]:
+    """The field alone; nothing when it is absent."""
+    member = _member(raw, name, dialect)
+    return {name: read_field(name, _in_table_form(name, raw[member], dialect))} if member in raw else {}
 
 
 def _member(raw: Mapping[str, Any], name: str, dialect: Dialect) -> str:

@@ -1,5 +1,6 @@
 """What people do on the board besides plain edits, and what becomes of it in the documents."""
 
+import uuid
 from typing import Any
 
 import pytest
@@ -208,3 +209,42 @@ async def test_a_document_whose_card_people_moved_to_another_plan_of_ours_comes_
 async def _said_deleted(service: Service, task_id: str) -> None:
     """As the listener does when it hears of it."""
     await (await service._opened()).pending.mark([task_id], word="deleted")
+
+
+ITEMS = {str(uuid.uuid4()): {"title": f"step {n}"} for n in range(25)}
+GROWN: list[Any] = [
+    pytest.param({"description": "z" * 30_000}, {}, id="more than a document may have"),
+    pytest.param({"checklist": ITEMS}, {"x": 1}, id="too many items"),
+]
+
+
+@pytest.mark.parametrize(("fields", "private"), GROWN)
+async def test_a_document_that_people_made_too_large_is_refused_and_its_task_goes_on(
+    make_world: Any, fields: dict[str, Any], private: dict[str, Any]
+) -> None:
+    world: World = await make_world(max_checklist_items=30)
+    service = world.service()
+    planner_id = await world.uploaded(service, **{"x": "y" * 255 * 1024, **private})
+    world.human.edit(planner_id, fields=fields)
+    await world.settle(service)
+    await world.change("t", percentComplete=40)
+    await world.settle(service)
+    assert [message["code"] for message in world.said("failed")] == ["limit"]
+    await world.change("t", x="little", checklist=None)
+    await world.settle(service)
+    assert world.cards()[planner_id]["percentComplete"] == 40
+
+
+@pytest.mark.parametrize(("fields", "private"), GROWN)
+async def test_a_document_that_people_made_too_large_is_deleted_like_any_other(
+    make_world: Any, fields: dict[str, Any], private: dict[str, Any]
+) -> None:
+    world: World = await make_world(max_checklist_items=30)
+    service = world.service()
+    planner_id = await world.uploaded(service, **{"x": "y" * 255 * 1024, **private})
+    world.human.edit(planner_id, fields=fields)
+    await world.settle(service)
+    await world.delete("t")
+    await _said_deleted(service, "t")
+    await world.settle(service)
+    assert planner_id not in world.cards()

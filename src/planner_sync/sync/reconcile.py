@@ -102,7 +102,7 @@ class Reconciler:
     async def _observe(self, claim: Claim, observed: Observed) -> Seen:
         stored = await self.repository.read(claim.task_id)
         belief = Belief.load(stored.state) if stored.state else None
-        last = dialects.parse(stored.last) if stored.last else None
+        last = dialects.parse_settled(stored.last) if stored.last else None
         document, refusal = _parse(stored, belief)
         card: Any = observed.card
         if card and belief and not _usable(card, belief, observed):

@@ -217,6 +217,13 @@ def test_a_start_after_a_due_date_that_a_human_set_unseen_is_a_conflict() -> Non
     assert (result.want, [conflict.atom for conflict in result.conflicts]) == (EARLY_DUE, ["startDate"])
 
 
+def test_where_agents_win_it_takes_its_own_due_date_along() -> None:
+    belief = believing(BEFORE).agree({"dueDate": EARLY_DUE["dueDate"]}).see_human(["dueDate"], 10)
+    result = merge(belief, saying(LATE_START), 5, EARLY_DUE, "agents")
+    assert result.want == LATE_START
+    assert [(conflict.atom, conflict.lost) for conflict in result.conflicts] == [("dueDate", EARLY_DUE["dueDate"])]
+
+
 # -- forms -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("meant", "value", "equal"),

@@ -243,8 +243,11 @@ class _Merge:
                 self.human.add(atom)
                 self._keep(atom, self._decide(atom, value, self.card.get(atom)))
         for atom in DATES:
-            if self.winner == "agents" and atom not in mine and self.card.get(atom) != self.base.get(atom):
-                self._keep(atom, self._decide(atom, self.base.get(atom), self.card.get(atom)))
+            if self.winner == "agents" and atom not in mine:
+                theirs, unseen = self.card.get(atom), self.trail(atom).human > self.rev
+                before = self.base.get(atom) if theirs != self.base.get(atom) else self._mine_or(atom, theirs)
+                if before != theirs and (unseen or theirs != self.base.get(atom)):
+                    self._keep(atom, self._decide(atom, before, theirs))
 
     def _decide(
         self, atom: str, mine: Value | None, theirs: Value | None, attributes: Mapping[str, Value] = NO_ATTRIBUTES

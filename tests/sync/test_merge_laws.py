@@ -77,6 +77,16 @@ def test_the_same_document_again_changes_nothing(three: tuple[Atoms, Atoms, Atom
     assert (again.want, again.send, again.conflicts) == (first.want, {}, ())
 
 
+def test_who_edits_an_item_that_a_human_took_off_is_told_once() -> None:
+    link = {"references https://a.example/": True}
+    edited = {**link, "references https://a.example/ alias": "link"}
+    belief = believing(link)
+    first = merge(belief, saying(edited), 0, {}, "planner")
+    assert [(conflict.atom, conflict.kept) for conflict in first.conflicts] == [("references https://a.example/", None)]
+    again = merge(learnt(belief, first, 2), saying(edited), 0, {}, "planner")
+    assert (again.want, again.send, again.conflicts) == ({}, {}, ())
+
+
 @given(SIDES)
 def test_the_sides_are_alike_but_for_the_winner(three: tuple[Atoms, Atoms, Atoms]) -> None:
     base, document, card = three

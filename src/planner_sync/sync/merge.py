@@ -203,6 +203,8 @@ class _Merge:
             edits = self.meaning.atoms.get(item) is not None and bool(edited)
             if edits and self._decide(item, True, None, mine) is not None:
                 self.want.update({item: True, **self._new(names), **mine})
+            elif edits and was:
+                self.human.update(mine)  # they went with the item, also those that it had never had
         elif now and removed:
             self._take_from_card(item, names, touched)
         elif now:

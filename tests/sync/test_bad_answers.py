@@ -183,6 +183,22 @@ async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(world:
     assert (document["title"], document["percentComplete"]) == ("Changed", 50)
 
 
+async def test_a_card_that_we_may_not_read_keeps_no_create_from_finding_its_card(
+    world: World, service: Service
+) -> None:
+    """People have moved it into a plan without us; whether our listing lacks it says nothing of the listing."""
+    elsewhere = world.human.create_plan(title="Without us")["id"]
+    world.transfer(await world.uploaded(service), elsewhere, None)
+    world.human.unreadable(plan_id=elsewhere)
+    await world.settle(service)
+    world.emulator.faults.add("drop_after", method="POST", path="/planner/tasks$")
+    await world.set("lost", title="Lost")
+    await world.settle(service)
+    (planner_id,) = world.cards()
+    assert (await world.document("lost"))["plannerId"] == planner_id
+    assert await world.find("t") is not None
+
+
 @pytest.mark.parametrize(
     ("field", "values"),
     [

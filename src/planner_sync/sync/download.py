@@ -23,7 +23,7 @@ from planner_sync.sync.decide_new import IMPORT_ID
 from planner_sync.sync.epochs import Epochs
 from planner_sync.sync.lost_creates import by_place, found_for, made_at
 from planner_sync.sync.names import PlanNames, dump
-from planner_sync.sync.plan_reader import PlanReader
+from planner_sync.sync.plan_reader import FORBIDDEN, PlanReader
 from planner_sync.sync.reconcile import Observed
 from planner_sync.sync.seen import GONE
 
@@ -261,7 +261,16 @@ class Download:
         left_out = len(there) - len(moved)
         if left_out:
             log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
-        return left_out, not any(_should_be_listed(answers[pid], listing) for pid in left)
+        elsewhere = await self._elsewhere(listing, [pid for pid in left if answers[pid] == FORBIDDEN])
+        return left_out, not any(_should_be_listed(answers[pid], listing) for pid in left if pid not in elsewhere)
+
+    async def _elsewhere(self, listing: Listing, forbidden: Sequence[str]) -> frozenset[str]:
+        """Which of these are in a plan that we may not read? Those that stay forbidden while this one answers."""
+        if not forbidden or not await self.plans.creating(listing.plan_id):
+            return frozenset()  # nobody needs to know
+        await self.planner.read_plan(listing.plan_id, interactive=False)
+        answers = await asyncio.gather(*(self.reader.ask(pid) for pid in forbidden))
+        return frozenset(pid for pid, answer in zip(forbidden, answers, strict=True) if answer == FORBIDDEN)
 
     async def _bury(self, listing: Listing, gone: Sequence[str]) -> None:
         await self.planner.read_plan(listing.plan_id, interactive=False)

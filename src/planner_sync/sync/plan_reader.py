@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from planner_sync.errors import Forbidden, NotFound, Rejected
 from planner_sync.graph.cards import Card, read_card
 from planner_sync.graph.planner import Planner
 from planner_sync.sync.seen import GONE
+
+FORBIDDEN: Final = "forbidden"  # a card that we may not read, or a right that we have lost
 
 
 @dataclass
@@ -45,12 +47,12 @@ class PlanReader:
         return [card for card in await asyncio.gather(*(read(task) for task in tasks)) if card]
 
     async def ask(self, planner_id: str) -> Card | str | None:
-        """One card by its id: GONE when there is none, None when Planner does not say."""
+        """One card by its id: GONE when there is none, FORBIDDEN or None when Planner does not say."""
         try:
             task = await self.planner.read_task(planner_id, interactive=False)
         except NotFound:
             return GONE
         except Forbidden:
-            return None
+            return FORBIDDEN
         cards = await self.with_details([task])
         return cards[0] if cards else None

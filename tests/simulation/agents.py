@@ -15,7 +15,7 @@ from typing import Any
 
 from planner_sync.agents.client import AgentClient
 from planner_sync.errors import PlannerSyncError
-from tests.simulation.history import History, Write, birth_of
+from tests.simulation.history import History, Item, Write, birth_of
 from tests.simulation.world import World
 
 Json = dict[str, Any]
@@ -115,6 +115,7 @@ class Agents:
         except PlannerSyncError:
             return
         self._remember(op, seen)
+        self._remember_nameless(op["task"], seen)
         self._world.trace(f"-- client {op['task']} {op['fields']}")
 
     async def _copy(self, op: Json) -> None:
@@ -146,6 +147,7 @@ class Agents:
         self._world.trace(f"-- agent deletes {task_id}, said {op['say']} times")
         self._history.deletes.append((self._now, "agent", op["task"]))
         if op["say"]:
+            self._history.said.append((self._now, op["task"]))
             await self._say("deleted", task_id)
 
     # -- steps -------------------------------------------------------------------------------------------------------
@@ -171,6 +173,7 @@ class Agents:
         more = " ".join(f"{name} {op[name]}" for name in ("add", "put", "take") if op.get(name))
         world.trace(f"-- agent ({op['do']}) {task_id} {op['fields']} {more} said {op['say']} times")
         self._remember(op, stood)
+        self._remember_nameless(op["task"], document)
         for _ in range(op["say"]):
             await self._say(action, task_id)
 
@@ -202,7 +205,11 @@ class Agents:
             else:
                 writes.append(Write(self._now, "agent", op["task"], name, value, stood.get(name)))
         if "add" in op:
-            self._history.items.append((self._now, op["task"], op["add"]))
+            self._history.items.append(Item(self._now, "agent", op["task"], op["add"]))
+
+    def _remember_nameless(self, birth: str, document: Json) -> None:
+        if self._world.births.get(document.get("plannerId", "")) != birth:
+            self._history.nameless.append((self._now, birth))
 
 
 def _sayings(say: int) -> tuple[tuple[str, bool], ...]:

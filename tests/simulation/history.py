@@ -21,23 +21,40 @@ class Write:
     stood: Any = None
 
 
+@dataclass(frozen=True)
+class Item:
+    """Somebody added an item to the checklist."""
+
+    at: float
+    by: str
+    task: str
+    title: str
+
+
 @dataclass
 class History:
-    """Everything that was meant. `deletes` are (time, who, task), `items` checklist items as (time, task, title).
+    """Everything that was meant. `deletes` are (time, who, task), `said` those of them that an agent has announced.
 
     `strangers` are births whose document did not yet name its card when Redis lost what it knew, `plans` the plan (a
-    number) of each birth, `restored` the times at which an operator wanted back what was missing.
+    number) of each birth, `restored` the times at which an operator wanted back what was missing, `nameless` when an
+    agent wrote a document that does not name the card of its birth.
     """
 
     writes: list[Write] = field(default_factory=list)
     deletes: list[tuple[float, str, str]] = field(default_factory=list)
-    items: list[tuple[float, str, str]] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     born: dict[str, str] = field(default_factory=dict)
     plans: dict[str, int] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     styles: dict[str, set[str]] = field(default_factory=dict)
     restored: list[float] = field(default_factory=list)
+    nameless: list[tuple[float, str]] = field(default_factory=list)
+    said: list[tuple[float, str]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def edits(self) -> list[Write | Item]:
+        return [*self.writes, *self.items]
 
     def deleted(self, birth: str) -> list[tuple[float, str]]:
         return [(at, by) for at, by, task in self.deletes if task == birth]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from planner_emulator.refusals import Refused
-from tests.simulation.history import History, Write, birth_of
+from tests.simulation.history import History, Item, Write, birth_of
 from tests.simulation.world import AGENT_LABEL, World
 
 Json = dict[str, Any]
@@ -104,7 +104,7 @@ class People:
             if stood.get(name) != value:  # who writes what stands there has changed nothing
                 self._history.writes.append(Write(now, "human", op["task"], name, value, stood.get(name)))
         if "add" in op:
-            self._history.items.append((now, op["task"], op["add"]))
+            self._history.items.append(Item(now, "human", op["task"], op["add"]))
 
 
 def shown(world: World, card: Json) -> Json:

@@ -101,9 +101,10 @@ class Script:
         return [op["at"] for op in self.ops if op["do"] in deeds]
 
     @property
-    def forgets(self) -> bool:
-        """Does Redis forget something?"""
-        return bool(self.times("wipe", "failover"))
+    def forgets(self) -> list[float]:
+        """The times from which something of the service's own may be forgotten. The public mapping is none of that."""
+        wipes = [op["at"] for op in self.ops if op["do"] == "wipe" and op["what"] != "mapping"]
+        return sorted([*wipes, *self.times("failover")])
 
     @property
     def loses(self) -> list[float]:

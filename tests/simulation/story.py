@@ -10,7 +10,7 @@ from tests.simulation.actors import Actors
 from tests.simulation.faults import Faults
 from tests.simulation.gates import Process, Step
 from tests.simulation.judges import judge
-from tests.simulation.judges.scene import Scene
+from tests.simulation.judges.scene import Scene, Stored
 from tests.simulation.judges.store import Claims, judge_store
 from tests.simulation.rows import afterwards, observed
 from tests.simulation.script import Json, Script
@@ -94,9 +94,9 @@ class _Story:
         world.trace("** from here on nothing happens")
         await asyncio.sleep(130.0)
         wrong = await self._settle()
-        refused = await world.hash("refusals")
         foreign = {key: (await world.redis.get(key) or b"").decode() for key in FOREIGN_KEYS}
-        scene = Scene(world, script, self._actors.history, await world.documents(), refused, foreign)
+        own = (await world.hash("refusals"), await world.hash("trash", "entries"), await world.mapping())
+        scene = Scene(world, script, self._actors.history, Stored(await world.documents(), *own, foreign))
         wrong += [*world.broken, *await judge_store(world, script), *judge(scene), *await self._stays_quiet()]
         rows, seconds = self._rows + afterwards(world), world.loop.time()
         requests = len(world.planner.journal.rows())

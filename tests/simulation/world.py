@@ -198,6 +198,12 @@ class World:
                     found.append({**message, "at": at, "channel": channel})
         return found
 
+    async def mapping(self) -> dict[str, str]:
+        """The public mapping: of task ids, and of `planner:` with a card's id."""
+        start = self.keys.planner_id("")
+        keys = sorted([key.decode() async for key in self.redis.scan_iter(f"{start}*", 1000)])
+        return {key.removeprefix(start): (await self.redis.get(key)).decode() for key in keys}
+
     async def hash(self, *parts: str) -> dict[str, str]:
         """One of the service's private hashes."""
         found = await self.redis.hgetall(self.keys.private(*parts))

@@ -3,18 +3,25 @@
 They know the contract, the world and what everybody meant; they use no code of the service.
 """
 
-from tests.simulation.judges import sides, traffic, values
+from tests.simulation.judges import sides, told, traffic, values
 from tests.simulation.judges.scene import Scene
 
 JUDGES = (
     sides.one_to_one,
-    sides.alive_or_gone,
+    sides.nothing_gone,
+    sides.nothing_back,
     sides.equal,
     values.fields,
     values.members,
     values.items,
     values.private,
     values.confirmed,
+    told.once,
+    told.true,
+    told.people_heard,
+    told.deletes_told,
+    told.refusals,
+    told.mapped,
     traffic.asked_for,
     traffic.bounded,
     traffic.left_alone,

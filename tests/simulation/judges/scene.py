@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tests.simulation.history import History, birth_of
@@ -9,33 +10,48 @@ from tests.simulation.script import Script
 from tests.simulation.world import World
 
 Json = dict[str, Any]
+SETTLING = 120.0  # seconds within which two deeds may have crossed: a poll, a plan that cannot be read, a pause
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What Redis holds at the end: documents by task, the service's refusals and trash, the public mapping with its
+    keys' last parts, keys of others.
+    """
+
+    documents: Mapping[str, bytes]
+    refused: Mapping[str, str]
+    trash: Mapping[str, str]
+    mapping: Mapping[str, str]
+    foreign: Mapping[str, str]
 
 
 class Scene:
-    """Cards and documents by birth; refused documents are left out."""
+    """Cards and documents by birth; refused documents stand apart."""
 
-    def __init__(
-        self,
-        world: World,
-        script: Script,
-        history: History,
-        documents: dict[str, bytes],
-        refused: dict[str, str],
-        foreign: Mapping[str, str],
-    ) -> None:
-        self.world, self.script, self.history, self.foreign = world, script, history, foreign
+    def __init__(self, world: World, script: Script, history: History, stored: Stored) -> None:
+        self.world, self.script, self.history, self.stored = world, script, history, stored
         self.cards: dict[str, list[Json]] = {}
         for card in world.cards().values():
             self.cards.setdefault(birth_of(card["title"]), []).append(card)
-        self.refused = refused
         self.documents: dict[str, list[Json]] = {}
-        self.unsynced: set[str] = set()
-        for task_id, text in documents.items():
+        self.unsynced: dict[str, list[Json]] = {}
+        for task_id, text in stored.documents.items():
             document = json.loads(text)
-            if task_id in refused:
-                self.unsynced.add(birth_of(document["title"]))
-            else:
-                self.documents.setdefault(birth_of(document["title"]), []).append({**document, "key": task_id})
+            kept = self.unsynced if task_id in stored.refused else self.documents
+            kept.setdefault(birth_of(document["title"]), []).append({**document, "key": task_id})
+        self.said: dict[str, list[Json]] = {}
+        for message in world.said():
+            self.said.setdefault(self.birth(message.get("redisId") or message["taskId"]), []).append(message)
+
+    def birth(self, task_id: str) -> str:
+        """Whose birth is the task of this id?"""
+        known = task_id in self.history.born
+        return task_id if known else self.world.births.get(task_id.removeprefix("planner-"), task_id)
+
+    def told(self, birth: str, *actions: str, since: float = 0.0) -> list[Json]:
+        """What was said of this birth, on either channel."""
+        return [m for m in self.said.get(birth, []) if m["action"] in actions and m["at"] >= since]
 
     @property
     def doomed(self) -> frozenset[str]:
@@ -46,21 +62,36 @@ class Scene:
 
     @property
     def births(self) -> list[str]:
-        """All births that can be told apart: after documents were lost, an agent's own object is a new task."""
-        lost = self.script.loses
-        span = max((op.get("seconds", 0) for op in self.script.ops if op["do"] == "failover"), default=0)
-        blind = {w.task for w in self.history.writes if w.by == "agent" and not w.stood and lost and w.at >= lost[0]}
-        old = {"own", "keeper", "blind"}  # objects that do not name their card
-        writes = [w.task for w in self.history.writes if w.by == "agent" and lost and w.at >= lost[0]]
-        blind |= {task for task in writes if self.history.styles.get(task, set()) & old}
-        blind |= {w.task for w in self.history.writes if lost and any(at - 1 <= w.at <= at + span + 1 for at in lost)}
+        """All births that can be told apart: after documents were lost, whoever sets an object without a look makes a
+        new task, unless it names a card that nobody has by then.
+        """
+        first = min(self.script.loses, default=float("inf")) - 1
+        blind = {birth for at, birth in self.history.nameless if at >= first}
+        kept = {birth for birth, styles in self.history.styles.items() if "keeper" in styles}
+        blind |= {w.task for w in self.history.writes if w.by == "agent" and w.task in kept and w.at >= first}
         return sorted({*self.history.born, *self.cards, *self.documents} - blind - self.history.strangers - self.doomed)
 
     @property
     def sure(self) -> bool:
-        """Did Redis remember everything?"""
+        """Did Redis remember everything that is the service's own?"""
         return not self.script.forgets
 
-    def restored(self, birth: str) -> bool:
-        """Did an operator want back what was deleted?"""
-        return bool(self.history.restored)
+    def keeps_private(self, birth: str) -> bool:
+        """Must the agents' own field be there? A blind agent drops it itself; Redis may have lost it, and what was
+        deleted before it had a card was never kept.
+        """
+        if self.history.born.get(birth) != "agent" or "blind" in self.history.styles.get(birth, ()):
+            return False
+        return not self.script.loses and all(self.had_a_card(birth, at) for at, _ in self.history.deleted(birth))
+
+    def had_a_card(self, birth: str, at: float) -> bool:
+        """Had it been said at this time that the card was made?"""
+        return any(message["created"] and message["at"] <= at for message in self.told(birth, "uploaded"))
+
+    def lost_around(self, at: float) -> bool:
+        """Did Redis forget something that was not settled yet at this time, or later?"""
+        return any(lost > at - SETTLING for lost in self.script.forgets)
+
+    def restored(self, at: float) -> bool:
+        """Did an operator, after this time, want back what was deleted?"""
+        return any(restored > at for restored in self.history.restored)

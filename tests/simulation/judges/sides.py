@@ -5,10 +5,10 @@ did.
 from collections.abc import Iterator
 from typing import Any
 
-from tests.simulation.judges.scene import Scene
+from tests.simulation.judges.scene import SETTLING, Scene
 from tests.simulation.people import shown
 
-TOGETHER = 120.0  # seconds within which a delete and an edit may have crossed
+FIRST_BUCKET = "To do"  # where a card is that nobody has put anywhere
 
 
 def one_to_one(scene: Scene) -> Iterator[str]:
@@ -19,57 +19,79 @@ def one_to_one(scene: Scene) -> Iterator[str]:
             keys = [document["key"] for document in documents]
             yield f"I1 {birth}: {len(cards)} cards, documents {keys}"
         elif len(cards) != len(documents):
-            yield f"I1 {birth}: {len(cards)} cards, {len(documents)} documents; refusals {scene.refused}"
+            yield f"I1 {birth}: {len(cards)} cards, {len(documents)} documents; refusals {scene.stored.refused}"
 
 
-def alive_or_gone(scene: Scene) -> Iterator[str]:
-    """I5: nothing is gone that nobody deleted; what was deleted with nobody else at it is gone."""
-    lost = scene.script.loses
+def nothing_gone(scene: Scene) -> Iterator[str]:
+    """I5: nothing is gone that nobody deleted."""
+    made = set(scene.world.births.values())
     for birth in scene.history.born:
-        alive, deletes = bool(scene.cards.get(birth)), scene.history.deleted(birth)
-        if birth in scene.doomed:
-            there = birth in scene.documents or birth in scene.unsynced
-            if scene.history.born[birth] == "agent" and not (deletes or lost or there):
-                yield f"I5 {birth}: its plan was deleted, and its document is gone"
+        if scene.history.deleted(birth):
             continue
-        if not deletes and not alive and not lost and birth not in scene.unsynced:
-            yield f"I5 {birth}: gone, and nobody deleted it"
-        if not deletes or lost or scene.history.restored:
+        if birth in scene.doomed:
+            known = scene.history.born[birth] == "agent" or scene.told(birth, "created")
+            if known and not (scene.script.loses or birth in scene.documents or birth in scene.unsynced):
+                yield f"I5 {birth}: its plan was deleted, and its document is gone"
+        elif not scene.cards.get(birth) and (birth in made or not scene.script.loses):
+            copied = scene.history.styles.get(birth) == {"copier"} and birth in scene.unsynced
+            if not copied:  # a copy of what a person deleted is refused as a stale one
+                yield f"I5 {birth}: gone, and nobody deleted it"
+
+
+def nothing_back(scene: Scene) -> Iterator[str]:
+    """I5: what was deleted is gone, unless there is a reason why it may be back."""
+    for birth in scene.history.born:
+        deletes = scene.history.deleted(birth)
+        if not deletes or birth in scene.doomed or not scene.cards.get(birth):
             continue
         at, by = deletes[-1]
-        others = [write for write in scene.history.writes if write.task == birth and write.at > at - TOGETHER]
-        others_items = [item for item in scene.history.items if item[1] == birth and item[0] > at - TOGETHER]
-        if by == "human" and scene.history.born[birth] == "agent" and not _was_told(scene, birth, at):
-            continue  # the card of a create that had no answer yet: nobody could know that there had been one
-        if by == "agent" and _held_over_a_restart(scene, at):
-            continue
-        if alive and not others and not others_items and len(deletes) == 1 and scene.sure:
+        if not (scene.lost_around(at) or scene.restored(at) or _may_be_back(scene, birth, at, by)):
             yield f"I5 {birth}: the {by} deleted it at {at:.1f}, and it is back"
 
 
-def _held_over_a_restart(scene: Scene, at: float) -> bool:
-    """What vanished without a word and was held may be lost by a Redis that has restarted since: it is back."""
-    ops = scene.script.ops
-    silent = any(op["do"] == "delete many" and op["by"] == "agents" and not op["say"] for op in ops)
-    return silent and any(op["do"] == "restart redis" and op["at"] > at for op in ops)
+def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
+    """An agent has set it again since; or the other side was at it, and a conflict says so."""
+    set_since = {write.at for write in scene.history.writes if (write.task, write.by) == (birth, "agent")}
+    nameless = {when for when, task in scene.history.nameless if task == birth}
+    if any(when > at for when in (nameless if by == "human" else set_since)):
+        return True  # an object that does not name the card that a person deleted, or any that an agent did
+    overruled = any(m["field"] == "deleted" and m["lost"] is True for m in scene.told(birth, "conflict", since=at))
+    if by == "agent":
+        return _lost_over_a_restart(scene, birth, at) or (overruled and _touched(scene, birth, "human", at))
+    if scene.history.born[birth] == "agent" and not scene.had_a_card(birth, at):
+        return True  # the card of a create that had no answer yet: nobody could know that there had been one
+    winner = scene.script.env.get("CONFLICT_WINNER")
+    return winner == "agents" and overruled and _touched(scene, birth, "agent", at)
 
 
-def _was_told(scene: Scene, birth: str, at: float) -> bool:
-    told = scene.world.said("uploaded")
-    return any(message["redisId"] == birth and message["created"] and message["at"] <= at for message in told)
+def _touched(scene: Scene, birth: str, by: str, at: float) -> bool:
+    """Has this side changed the task when the delete was under way?"""
+    return any(e.at > at - SETTLING and (e.task, e.by) == (birth, by) for e in scene.history.edits)
+
+
+def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
+    """What vanished without a word, and was not carried out or was held when Redis restarted, may be lost by that Redis:
+    it is back.
+    """
+    if (at, birth) in scene.history.said:
+        return False
+    held = any(message["code"] == "held" for message in scene.told(birth, "failed", since=at))
+    return any(at < restart and (held or restart < at + SETTLING) for restart in scene.script.times("restart redis"))
 
 
 def equal(scene: Scene) -> Iterator[str]:
     """I2: document and card say the same."""
+    moved = {write.task for write in scene.history.writes if write.by == "human" and write.name == "bucket"}
     for birth in scene.births:
         pairs = list(zip(scene.cards.get(birth, []), scene.documents.get(birth, []), strict=False))
         for card, document in pairs[: len(pairs) == 1]:
             for name, value in shown(scene.world, card).items():
                 found = _found(scene, document, name)
                 default = value in (None, []) or (name, value) == ("percentComplete", 0)
+                default |= name == "bucket" and (birth not in moved or value == FIRST_BUCKET)
                 if (found or not default) and name in document and found != value:
                     yield f"I2 {birth} {name}: the document has {found!r}, the card {value!r}"
-                elif name not in document and not default and name != "bucket":
+                elif name not in document and not default:
                     yield f"I2 {birth} {name}: the document has nothing, the card {value!r}"
             if document.get("plannerId") != card["id"]:
                 yield f"I2 {birth}: plannerId {document.get('plannerId')}, the card is {card['id']}"

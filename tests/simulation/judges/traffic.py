@@ -44,8 +44,8 @@ def left_alone(scene: Scene) -> Iterator[str]:
 def kept_secret(scene: Scene) -> Iterator[str]:
     """I12: nothing of others in Redis was touched, and the token stands nowhere."""
     wiped = any(op["do"] == "wipe" and op["what"] == "all" for op in scene.script.ops)
-    if not wiped and dict(scene.foreign) != FOREIGN_KEYS:
-        yield f"I12 keys of others: {dict(scene.foreign)}"
+    if not wiped and dict(scene.stored.foreign) != FOREIGN_KEYS:
+        yield f"I12 keys of others: {dict(scene.stored.foreign)}"
     if any(TOKEN in line for line in scene.world.lines):
         yield "I12 the token is in the log"
     if any(TOKEN in str(item.value) for item in scene.world.server.copy().values()):

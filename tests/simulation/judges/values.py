@@ -8,36 +8,39 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.simulation.history import Write
-from tests.simulation.judges.scene import Scene
-from tests.simulation.judges.sides import TOGETHER
+from tests.simulation.judges.scene import SETTLING, Scene
 from tests.simulation.people import shown
 
 DEFAULTS = {"percentComplete": 0}  # what a document that does not show the field says
 ONCE = ("title", "dueDate", "description")  # fields whose every value was written once only
+CAREFUL = {"reader", "client", "mixes up"}  # agents that take turns and read before they write
 
 
 def fields(scene: Scene) -> Iterator[str]:
     """I3 for single values."""
     for birth, final in _judged(scene):
-        styles = scene.history.styles.get(birth, set())
-        if len(styles - {"create", "agent deletes"}) > 1:
-            continue
+        styles = _styles(scene, birth)
         mine = [write for write in scene.history.writes if write.task == birth and " " not in write.name]
         for name in dict.fromkeys(write.name for write in mine):
             writes = [write for write in mine if write.name == name]
             if name == "bucket" and styles & {"own", "keeper"}:
                 continue  # in an old object a bucket that the card was in before is not meant, by the rule
-            field = _blind_field if "blind" in styles else _field
+            field = _field if _alone(styles) and "blind" not in styles else _careless_field
             yield from field(scene, birth, name, final[name], writes)
 
 
-def _blind_field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write]) -> Iterator[str]:
-    """An agent that leaves out what it wrote before may have taken it back before anybody looked."""
-    if final in [write.value for write in writes if write.by == "agent"]:
-        return
+def _careless_field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write]) -> Iterator[str]:
+    """Agents that overwrite each other, or leave out what they wrote before, may undo themselves, and nobody else."""
     human = next((write for write in reversed(writes) if write.by == "human"), None)
-    if human and final != human.value:
-        yield f"I3 {birth} {name}: {final!r} is neither the agent's nor the human's {human.value!r}"
+    agents = [write for write in writes if write.by == "agent"]
+    if final == (human.value if human else DEFAULTS.get(name)):
+        return
+    if final not in [write.value for write in agents]:
+        yield f"I3 {birth} {name}: {final!r} is neither the agent's nor the human's {human and human.value!r}"
+    elif human and not any(write.at > human.at and write.stood == human.value for write in agents):
+        again = any(write.value == human.value for write in writes if write is not human)
+        if name in ONCE and not again and not _reported(scene, birth, human):
+            yield f"I3 {birth} {name}: the human's {human.value!r} is lost to {final!r}, and no conflict says so"
 
 
 def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write]) -> Iterator[str]:
@@ -55,9 +58,11 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
     elif first.value == last.value or (final == last.value and knew):
         return
+    elif final != last.value and knew and name in ONCE:
+        yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and its {last.value!r} is undone"
     elif final != agent.value or not _put_back(scene, birth, agent, [w for w in writes if stood[w] == human.value]):
         lost = first if final == last.value else last
-        if name != "bucket" and not _reported(scene, name, lost.value):  # buckets are no values of one writer
+        if name != "bucket" and not _reported(scene, birth, lost):  # buckets are no values of one writer
             yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
 
 
@@ -74,31 +79,33 @@ def _times_sent(scene: Scene, birth: str, write: Write) -> int:
     return sum(row["status"] < 300 and (row["body"] or {}).get(write.name) == write.value for row in rows)
 
 
-def _reported(scene: Scene, name: str, value: Any) -> bool:
-    """Did a conflict show this value? A person's date is shown as the instant that it is."""
+def _reported(scene: Scene, birth: str, write: Write) -> bool:
+    """Did a conflict say that this value lost, or, to an agent that has insisted since, that it was the human's?
+
+    A person's date is shown as the instant that it is.
+    """
+    sides = ("lost", "kept") if write.by == "human" else ("lost",)
     return any(
-        message["field"].removesuffix("Id") == name and value in (said, str(said)[:10])
-        for message in scene.world.said("conflict")
-        for said in (message["lost"], message["kept"])
+        message["field"].removesuffix("Id") == write.name and write.value in (message[side], str(message[side])[:10])
+        for message in scene.told(birth, "conflict", since=write.at)
+        for side in sides
     )
 
 
 def members(scene: Scene) -> Iterator[str]:
     """I3 for labels, people and ticks, each on its own: as the last who meant it, unless two crossed."""
     for birth, final in _judged(scene):
+        styles = _styles(scene, birth)
         mine = [write for write in scene.history.writes if write.task == birth and " " in write.name]
         for name in dict.fromkeys(write.name for write in mine):
             writes = [write for write in mine if write.name == name]
             there, last = _is_there(final, name), writes[-1]
-            styles = scene.history.styles.get(birth, set()) - {"create", "agent deletes"}
-            if last.by == "agent" and ("blind" in styles or len(styles) > 1):
+            if last.by == "agent" and ("blind" in styles or not _alone(styles)):
                 continue  # agents that overwrite each other, or themselves
             before = [write for write in writes if write.by != last.by and write.value != last.value]
-            crossed = before and before[-1].at > last.at - TOGETHER
-            if there != last.value and not crossed and last.by == "human":
-                yield f"I3 {birth} {name}: {there}, but the human meant {last.value} ({last.at:.1f})"
-            elif there != last.value and len({write.by for write in writes}) == 1:
-                yield f"I3 {birth} {name}: {there}, but the {last.by} meant {last.value} ({last.at:.1f}), nobody else"
+            crossed = before and before[-1].at > last.at - SETTLING
+            if there != last.value and not crossed:
+                yield f"I3 {birth} {name}: {there}, but the {last.by} meant {last.value} ({last.at:.1f})"
 
 
 def _is_there(final: dict[str, Any], name: str) -> bool:
@@ -111,18 +118,18 @@ def _is_there(final: dict[str, Any], name: str) -> bool:
 def items(scene: Scene) -> Iterator[str]:
     """I3 for lists: what anybody added is there, once."""
     for birth, final in _judged(scene):
-        styles = scene.history.styles.get(birth, set()) - {"create"}
-        added = Counter(item for _, task, item in scene.history.items if task == birth)
-        there = Counter(title for title, _ in final["checklist"])
-        if there != added and not styles & {"own", "keeper", "blind"}:
+        mine = [item for item in scene.history.items if item.task == birth]
+        added, there = Counter(item.title for item in mine), Counter(title for title, _ in final["checklist"])
+        if not _alone(_styles(scene, birth)):  # an agent may have overwritten what another one added
+            added -= Counter(item.title for item in mine if item.by == "agent" and item.title not in there)
+        if there != added:
             yield f"I3 {birth} checklist: {dict(there)}, added were {dict(added)}"
 
 
 def private(scene: Scene) -> Iterator[str]:
-    """I12: fields of the agents' own are as they were."""
-    for birth, documents in scene.documents.items():
-        dropped = "blind" in scene.history.styles.get(birth, set())  # a blind agent has dropped it itself
-        if scene.history.born.get(birth) == "agent" and scene.sure and not scene.history.deleted(birth) and not dropped:
+    """I12: fields of the agents' own are as they were, in refused documents too."""
+    for birth, documents in [*scene.documents.items(), *scene.unsynced.items()]:
+        if scene.keeps_private(birth):
             for document in documents:
                 if document.get("x") != f"private {birth}":
                     yield f"I12 {birth}: the private field is {document.get('x')!r}"
@@ -132,11 +139,10 @@ def confirmed(scene: Scene) -> Iterator[str]:
     """I9: whoever created a task, or set a field, was told that it is on its card."""
     if not scene.sure:
         return
-    uploads = scene.world.said("uploaded")
     for birth, by in scene.history.born.items():
-        if by != "agent" or not scene.cards.get(birth) or scene.history.deleted(birth) or birth in scene.doomed:
+        if by != "agent" or not scene.cards.get(birth) or birth in scene.doomed:
             continue
-        told = [message for message in uploads if message["redisId"] == birth]
+        told = scene.told(birth, "uploaded")
         if not any(message["created"] for message in told):
             yield f"I9 {birth}: nobody was told that the card was made"
         final = shown(scene.world, scene.cards[birth][0])
@@ -146,11 +152,20 @@ def confirmed(scene: Scene) -> Iterator[str]:
                 yield f"I9 {birth} {write.name}: nobody was told that {write.value!r} is on the card"
 
 
+def _alone(styles: set[str]) -> bool:
+    """Do the agents of a task leave each other's writes alone?"""
+    return len(styles) <= 1 or styles <= CAREFUL
+
+
+def _styles(scene: Scene, birth: str) -> set[str]:
+    return scene.history.styles.get(birth, set()) - {"create", "agent deletes"}
+
+
 def _judged(scene: Scene) -> Iterator[tuple[str, dict[str, Any]]]:
     """Births of one card whose values can be told, with what the card says."""
-    if not scene.sure or scene.history.restored:
+    if not scene.sure:
         return
     for birth, cards in scene.cards.items():
-        known = birth in scene.history.born and birth not in scene.doomed and birth not in scene.unsynced
+        known = birth in scene.history.born and birth not in scene.doomed
         if known and len(cards) == 1 and not scene.history.deleted(birth):
             yield birth, shown(scene.world, cards[0])

@@ -1,0 +1,119 @@
+"""What agents are told, and what is kept for them: every message once and true, the trash, the public mapping."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.simulation.judges.scene import Json, Scene
+from tests.simulation.judges.values import ONCE
+
+RETURNS = ("percentComplete", "bucket")  # what people put back between two polls has not changed
+HELD_BY = {"stale_copy": "a delete", "unauthorized": "a plan that is gone"}
+
+
+def once(scene: Scene) -> Iterator[str]:
+    """Of a card it is said once that it was made, once that it came to be a document, once that it is gone."""
+    if not scene.sure:
+        return
+    said: Counter[tuple[str, str]] = Counter()
+    for message in scene.world.said("uploaded", "created", "deleted"):
+        card = message.get("plannerId") or message.get("task", {}).get("plannerId")
+        if card and message.get("created", True):
+            said[card, message["action"]] += 1
+    for (card, action), times in said.items():
+        if times > 1:
+            yield f"I9 {scene.world.births.get(card)}: {action} was said {times} times"
+
+
+def true(scene: Scene) -> Iterator[str]:
+    """Messages name the right card, conflicts the right winner and two values that differ, revisions only grow."""
+    winner, births = scene.script.env.get("CONFLICT_WINNER", "planner"), scene.world.births
+    newest: dict[str, Json] = {}
+    for message in scene.world.said():
+        task_id = message.get("redisId") or message["taskId"]
+        birth, card = scene.birth(task_id), message.get("plannerId")
+        if card in births and births[card] != birth:
+            yield f"I9 {birth}: {message['action']} names the card of {births[card]}"
+        if message["action"] == "conflict" and message["kept"] == message["lost"]:
+            yield f"I9 {birth}: a conflict between {message['kept']!r} and the same"
+        if message["action"] == "conflict" and message["field"] != "deleted" and message["winner"] != winner:
+            yield f"I9 {birth}: {message['winner']} wins over {message['field']}"
+        if "task" in message and scene.sure:
+            before, task = newest.get(task_id, {}), message["task"]
+            if task != before and task["_rev"] <= before.get("_rev", 0):
+                yield f"I9 {birth}: revision {task['_rev']} after {before['_rev']}"
+            newest[task_id] = task
+
+
+def people_heard(scene: Scene) -> Iterator[str]:
+    """I9: whatever a person made or wrote, agents were told of."""
+    if not scene.sure:
+        return
+    for birth, documents in scene.documents.items():
+        news = scene.told(birth, "created", "updated")
+        if scene.history.born.get(birth) == "human" and not any(m["action"] == "created" for m in news):
+            yield f"I9 {birth}: no agent was told that there is such a task"
+        final = {write.name: write for write in scene.history.writes if write.task == birth}
+        for name, write in final.items():
+            said = [m for m in news if name in m["changed"] and m["task"].get(name) == write.value]
+            there = documents[0].get(name) == write.value
+            if write.by == "human" and name in ONCE and there and not any(m["at"] >= write.at for m in said):
+                yield f"I9 {birth} {name}: no agent was told of the human's {write.value!r}"
+
+
+def deletes_told(scene: Scene) -> Iterator[str]:
+    """I9: of every card that is gone agents were told, and what it held is in the trash."""
+    trash = {name.split(" ")[1]: json.loads(text) for name, text in scene.stored.trash.items()}
+    for card, birth in scene.world.births.items():
+        deletes = scene.history.deleted(birth)
+        gone = deletes and card not in scene.world.cards() and birth not in scene.doomed
+        if not gone or scene.lost_around(deletes[-1][0]):
+            continue
+        of_card = [m for m in scene.said.get(birth, []) if m.get("plannerId") == card]
+        of_card += [m for m in scene.said.get(birth, []) if m.get("task", {}).get("plannerId") == card]
+        said = [m for m in of_card if m["action"] == "deleted"]
+        anew = any(m["action"] == "conflict" and m["field"] == "deleted" and m["lost"] for m in of_card)
+        if of_card and not (said or anew or scene.restored(deletes[0][0])):
+            yield f"I9 {birth}: its card is gone, and nobody was told"
+        if any(m["by"] == "planner" for m in said) and not scene.told(birth, "deleted", since=said[0]["at"])[1:]:
+            yield f"I9 {birth}: deleted was said on one channel only"
+        if said and card not in trash and birth not in scene.documents:
+            yield f"I5 {birth}: deleted, and not in the trash"
+        if said and card in trash:
+            yield from _whole(scene, birth, trash[card])
+
+
+def _whole(scene: Scene, birth: str, entry: Json) -> Iterator[str]:
+    """In the trash the document is as it was, private fields too."""
+    kept = json.loads(entry["document"] or "{}")
+    if not kept:
+        yield f"I5 {birth}: its document is not in the trash"
+    elif scene.keeps_private(birth) and kept.get("x") != f"private {birth}":
+        yield f"I12 {birth}: in the trash the private field is {kept.get('x')!r}"
+
+
+def refusals(scene: Scene) -> Iterator[str]:
+    """What is refused has been said, and for a reason: no other refusal comes up in a script."""
+    for task_id, text in scene.stored.refused.items():
+        code, birth = json.loads(text)["code"], scene.birth(task_id)
+        if not any(message["code"] == code for message in scene.told(birth, "failed")):
+            yield f"I9 {birth}: refused as {code}, and nobody was told"
+        because = {
+            "stale_copy": any(by == "human" for _, by, _ in scene.history.deletes),
+            "unauthorized": birth in scene.doomed,
+            "not_json": task_id == "odd",
+        }
+        if not because.get(code):
+            yield f"I5 {birth}: refused as {code} for no reason: {text}"
+
+
+def mapped(scene: Scene) -> Iterator[str]:
+    """I1: the public mapping has every pair of card and document, both ways, and nothing else."""
+    cards, mapping = scene.world.cards(), scene.stored.mapping
+    pairs = {d["key"]: d["plannerId"] for of_birth in scene.documents.values() for d in of_birth if "plannerId" in d}
+    pairs = {task_id: card for task_id, card in pairs.items() if card in cards}
+    wanted = {**pairs, **{f"planner:{card}": task_id for task_id, card in pairs.items()}}
+    for name in sorted(wanted.keys() | mapping.keys()):
+        doomed = scene.doomed and name not in wanted
+        if wanted.get(name) != mapping.get(name) and not doomed:
+            yield f"I1 mapping {name}: {mapping.get(name)}, and not {wanted.get(name)}"

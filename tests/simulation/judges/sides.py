@@ -70,8 +70,8 @@ def _touched(scene: Scene, birth: str, by: str, at: float) -> bool:
 
 
 def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
-    """What vanished without a word, and was not carried out or was held when Redis restarted, may be lost by that Redis:
-    it is back.
+    """What vanished without a word, and was held or not carried out yet when Redis restarted, may be lost by that
+    Redis: it is back.
     """
     if (at, birth) in scene.history.said:
         return False

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from tests.simulation.judges.scene import Json, Scene
 from tests.simulation.judges.values import ONCE
 
-RETURNS = ("percentComplete", "bucket")  # what people put back between two polls has not changed
-HELD_BY = {"stale_copy": "a delete", "unauthorized": "a plan that is gone"}
-
 
 def once(scene: Scene) -> Iterator[str]:
     """Of a card it is said once that it was made, once that it came to be a document, once that it is gone."""
@@ -79,7 +76,7 @@ def deletes_told(scene: Scene) -> Iterator[str]:
             yield f"I9 {birth}: deleted was said on one channel only"
         if said and card not in trash and birth not in scene.documents:
             yield f"I5 {birth}: deleted, and not in the trash"
-        if said and card in trash:
+        if said and card in trash and all(scene.had_a_card(birth, at) for at, by in deletes if by == "agent"):
             yield from _whole(scene, birth, trash[card])
 
 

@@ -43,6 +43,22 @@ def _careless_field(scene: Scene, birth: str, name: str, final: Any, writes: lis
             yield f"I3 {birth} {name}: the human's {human.value!r} is lost to {final!r}, and no conflict says so"
 
 
+def revived(scene: Scene) -> Iterator[str]:
+    """I3: what somebody deleted, and the other side brought back, is what it was, as far as agents were told of it."""
+    for birth, final in _alive(scene):
+        if not scene.history.deleted(birth) or scene.told(birth, "deleted"):
+            continue
+        news = scene.told(birth, "created", "updated")
+        for name in ONCE:
+            writes = [write for write in scene.history.writes if (write.task, write.name) == (birth, name)]
+            human = next((write for write in reversed(writes) if write.by == "human"), None)
+            if human is None or final[name] == human.value or _reported(scene, birth, human):
+                continue
+            told = any(name in m["changed"] and m["task"].get(name) == human.value for m in news)
+            if told and not any(write.at > human.at and write.stood == human.value for write in writes):
+                yield f"I3 {birth} {name}: came back as {final[name]!r}, but the human meant {human.value!r}"
+
+
 def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write]) -> Iterator[str]:
     agent = next((write for write in reversed(writes) if write.by == "agent"), None)
     human = next((write for write in reversed(writes) if write.by == "human"), None)
@@ -162,10 +178,13 @@ def _styles(scene: Scene, birth: str) -> set[str]:
 
 
 def _judged(scene: Scene) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Births that nobody deleted, with what their card says."""
+    return ((birth, final) for birth, final in _alive(scene) if not scene.history.deleted(birth))
+
+
+def _alive(scene: Scene) -> Iterator[tuple[str, dict[str, Any]]]:
     """Births of one card whose values can be told, with what the card says."""
-    if not scene.sure:
-        return
     for birth, cards in scene.cards.items():
         known = birth in scene.history.born and birth not in scene.doomed
-        if known and len(cards) == 1 and not scene.history.deleted(birth):
+        if known and scene.sure and len(cards) == 1:
             yield birth, shown(scene.world, cards[0])

@@ -67,6 +67,20 @@ async def test_one_direction_of_the_public_mapping_is_lost(world: World, directi
     assert (len(world.cards()), await world.redis.exists(key)) == (TASKS, 1)
 
 
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+@pytest.mark.parametrize("names", ["*", "planner:*", "t1"])
+async def test_a_lost_public_mapping_is_there_again_although_nobody_touches_a_task(world: World, names: str) -> None:
+    service = world.service()
+    ids = await filled(world, service)
+    await world.redis.delete(*[key async for key in world.redis.scan_iter(match=world.keys.planner_id(names))])
+    world.messages.clear()
+    for _ in range(2):
+        await world.settle(service)
+    assert [(await world.redis.get(world.keys.planner_id(task_id))).decode() for task_id in ids] == list(ids.values())
+    assert [(await world.redis.get(world.keys.redis_id(pid))).decode() for pid in ids.values()] == list(ids)
+    assert world.messages == []
+
+
 @pytest.mark.contract("§6 More than `MAX_DELETE_RATIO` … vanish at once")
 async def test_all_documents_are_lost_and_their_state_is_not(make_world: Any) -> None:
     """Without a word of a delete, and more than the brake lets through: held until an operator decides."""

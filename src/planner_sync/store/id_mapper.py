@@ -6,6 +6,8 @@ from typing import Any
 
 from planner_sync.store.keys import Keys
 
+CHUNK = 500
+
 
 class IdMapper:
     """Reads the mapping of one namespace; `lua/settle_task.lua` alone takes and drops entries."""
@@ -24,6 +26,19 @@ class IdMapper:
     async def all_task_ids(self) -> frozenset[str]:
         """Every task that has a card."""
         return frozenset(task_id.decode() for task_id in await self._redis.hvals(self._keys.private("owners")))
+
+    async def unpublished(self) -> frozenset[str]:
+        """Tasks of which the public mapping does not say, both ways, what ours does."""
+        owners = await self._redis.hgetall(self._keys.private("owners"))
+        pairs = [(planner_id.decode(), task_id.decode()) for planner_id, task_id in owners.items()]
+        found: set[str] = set()
+        for start in range(0, len(pairs), CHUNK):
+            part = pairs[start : start + CHUNK]
+            there = await self._redis.mget([self._keys.planner_id(task_id) for _, task_id in part])
+            back = await self._redis.mget([self._keys.redis_id(planner_id) for planner_id, _ in part])
+            rows = zip(part, there, back, strict=True)
+            found |= {t for (p, t), one, other in rows if (one, other) != (p.encode(), t.encode())}
+        return frozenset(found)
 
     async def buried(self, planner_ids: Sequence[str]) -> frozenset[str]:
         """Those of these cards that are known to be deleted."""

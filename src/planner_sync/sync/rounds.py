@@ -109,6 +109,7 @@ class Rounds:
             else:
                 good.append(task_id)
         await self.pending.mark(good)
+        await self.pending.mark(sorted(await self.mapper.unpublished()))  # whoever looks at one publishes it again
         if swept.complete:
             await self.bad_ids.withdraw_missing(swept.present)
             missing = await self.sweep.confirm_missing(swept, now, self._rest_ms)

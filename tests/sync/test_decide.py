@@ -67,7 +67,14 @@ def test_an_unanswered_delete_that_was_carried_out_was_the_agents() -> None:
 
 def test_a_document_that_came_after_our_own_delete_gets_a_new_card() -> None:
     order = order_of(decide(known({}, notes=(note("delete"),), card=GONE, fresh=True)))
-    assert (order.bury, order.write, order.due_ms, order.trash) == (True, "leave", 0, None)
+    assert (order.bury, order.write, order.due_ms) == (True, "leave", 0)
+
+
+def test_of_a_document_that_came_after_our_own_delete_the_last_one_is_in_the_trash() -> None:
+    before = b'{"title": "Before"}'
+    order = order_of(decide(known({}, notes=(note("delete"),), stored={"last": before}, card=GONE, fresh=True)))
+    assert order.trash
+    assert json.loads(order.trash[1])["document"] == before.decode()
 
 
 # -- document and card -----------------------------------------------------------------------------------------------

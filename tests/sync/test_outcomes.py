@@ -120,6 +120,37 @@ async def test_a_human_deletes_while_an_agent_edits(make_world: Any, winner: str
         assert (await world.document("t"))["plannerId"] == card["id"] != planner_id
 
 
+@pytest.mark.contract("§6 An agent writes back a copy that it read")
+@pytest.mark.parametrize(("title", "stays", "told"), [("Task", "human", []), ("agent", "agent", ["title"])])
+async def test_a_card_that_is_made_anew_undoes_no_human(make_world: Any, title: str, stays: str, told: Any) -> None:
+    """The agent never reads: it sets its object as it was, or with a title that it has thought of since."""
+    world = await make_world(CONFLICT_WINNER="agents")
+    service = world.service()
+    planner_id = await world.uploaded(service, title="Task")
+    world.human.edit(planner_id, fields={"title": "human"})
+    await world.settle(service)
+    world.human.delete(planner_id)
+    await world.set("t", title=title, percentComplete=70)
+    await world.settle(service)
+    await world.settle(service)
+    (card,) = world.cards().values()
+    assert (card["title"], card["percentComplete"]) == (stays, 70)
+    assert (await world.document("t"))["title"] == stays
+    assert [message["field"] for message in world.said("conflict")] == ["deleted", *told]
+
+
+async def test_an_old_copy_comes_out_of_the_trash_with_what_the_human_wrote(world: World, service: Service) -> None:
+    planner_id = await world.uploaded(service, title="Task")
+    world.human.edit(planner_id, fields={"title": "human"})
+    await world.settle(service)
+    world.human.delete(planner_id)
+    await world.set("t", title="Task", percentComplete=70)
+    await world.settle(service)
+    (entry,) = await world.redis.hvals(world.keys.private("trash", "entries"))
+    renewed = json.loads(json.loads(entry)["renewed"])
+    assert (renewed["title"], renewed["percentComplete"]) == ("human", 70)
+
+
 async def test_a_deleted_document_is_in_the_trash(world: World, service: Service) -> None:
     planner_id = await world.uploaded(service, private="kept")
     text = (await world.redis.get(world.keys.document("t"))).decode()

@@ -27,6 +27,7 @@ from planner_sync.sync.decide_new import decide_new, resolve_create, stays_refus
 from planner_sync.sync.meaning import Reading
 from planner_sync.sync.merge import Merged, merge
 from planner_sync.sync.needs import accepted, check, read, resolve, uploaded
+from planner_sync.sync.renewal import put_right
 from planner_sync.sync.seen import GONE, Seen
 from planner_sync.sync.steps import (
     BuryCard,
@@ -147,16 +148,21 @@ def _follow(seen: Seen, belief: Belief, card: Card) -> Step:
 
 
 def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:
-    if seen.restoring:
-        return Finish(outcome.made_anew(seen, belief, names, conflict=False))
     document = seen.document
+    if document is None and seen.restoring:
+        return Finish(outcome.made_anew(seen, belief, names))
     if document is None:
         return BuryCard(outcome.buried(seen, belief, names, "planner"))
     reading, merged = _merge(replace(seen, card=None), belief, document, names)
+    right = replace(seen, document=put_right(document, reading, merged, names))
     edited = bool(merged.meant or reading.strangers)
+    told = telling.conflicts(seen, merged, names)
+    if seen.restoring:
+        return Finish(outcome.made_anew(right, belief, names, told))
     if edited and seen.policy.winner == "agents":
-        return Finish(outcome.made_anew(seen, belief, names, conflict=True))
-    return BuryCard(outcome.buried(seen, belief, names, "planner", edited=edited))
+        lost = telling.delete_conflict(seen, kept=False, lost=True, winner="agents")
+        return Finish(outcome.made_anew(right, belief, names, [lost, *told]))
+    return BuryCard(outcome.buried(right, belief, names, "planner", edited=edited))
 
 
 # -- a card in a plan that is not ours any more ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Literal
 from planner_sync import dialects
 from planner_sync.errors import Code, Refusal
 from planner_sync.graph.cards import Card, Names
-from planner_sync.store.task_repository import Order, document_hash
+from planner_sync.store.task_repository import Channel, Order, document_hash
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import PERCENT_DEFAULT, Context, Reading, read_meaning, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Merged
@@ -237,14 +237,15 @@ def buried(seen: Seen, belief: Belief, names: Names, by: Literal["agent", "plann
 
 def deleted_unanswered(seen: Seen, belief: Belief, names: Names) -> Order:
     """Our own delete, whose answer was lost, was carried out; a document that is there by now gets a new card."""
-    order = buried(seen, belief, names, "agent")
+    gone = replace(seen, document=None, stored=replace(seen.stored, text=None))
+    order = buried(gone, belief, names, "agent")
     if seen.stored.text is not None:
-        order.trash = None
+        order.expected = seen.stored.text
         order.write, order.due_ms = "leave", 0
     return order
 
 
-def made_anew(seen: Seen, belief: Belief, names: Names, *, conflict: bool) -> Order:
+def made_anew(seen: Seen, belief: Belief, names: Names, messages: Iterable[tuple[Channel, str]] = ()) -> Order:
     """A human deleted the card, and an agent that was editing wins, or an operator: the document gets a new card."""
     order = buried(seen, belief, names, "agent")
     order.trash = None
@@ -252,7 +253,7 @@ def made_anew(seen: Seen, belief: Belief, names: Names, *, conflict: bool) -> Or
     order.write, order.due_ms = "leave", 0
     if seen.document is not None:
         order.write, order.new = "set", renewed(seen, belief, names).encode()
-    order.messages = [delete_conflict(seen, kept=False, lost=True, winner="agents")] if conflict else []
+    order.messages = list(messages)
     return order
 
 

@@ -10,7 +10,7 @@ from planner_sync import dialects
 from planner_sync.graph.cards import Names
 from planner_sync.sync.belief import Belief
 from planner_sync.sync.meaning import Reading
-from planner_sync.sync.merge import NO_OPINION
+from planner_sync.sync.merge import NO_OPINION, Merged
 from planner_sync.sync.rendering import Wanted, fields_of, render
 from planner_sync.sync.seen import Seen
 from planner_sync.task import Document
@@ -31,6 +31,17 @@ def renewed(seen: Seen, belief: Belief, names: Names) -> str:
         changes["id"] = seen.task_id
     changes |= {"planId": belief.plan_id, "plannerId": dialects.REMOVE, "_rev": dialects.REMOVE}
     return dialects.write(document, changes)
+
+
+def put_right(document: Document, reading: Reading, merged: Merged, names: Names) -> Document:
+    """The document without what its writer never meant: where an old copy differs, what both sides should hold stands.
+
+    People who are not known yet cannot be told from people who were taken off: then `assignedTo` stays as it is.
+    """
+    changes = render(document, reading, Wanted(merged.want, (), names, frozenset(document.fields), frozenset()))
+    if reading.strangers:
+        changes.pop("assignedTo", None)
+    return dialects.parse(dialects.write(document, changes).encode(), document.dialect) if changes else document
 
 
 def _nothing(belief: Belief) -> Document:

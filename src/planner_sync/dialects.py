@@ -67,11 +67,14 @@ def parse(text: bytes, previous: Dialect | None = None) -> Document:
     return read(_json_object(text), previous)
 
 
-def parse_settled(text: bytes) -> Document:
-    """The document as the service has settled it. People may have brought into it what no document may hold, or made it
-    too large: such a field is not in `fields`, but all else is. Raises Refusal: not_json."""
+def parse_settled(text: bytes, previous: Dialect | None = None) -> Document:
+    """The document as the service has written it; `previous` as for `parse`.
+
+    People may have brought into it what no document may hold, or made it too large: such a field is not in `fields`,
+    but all else is. Raises Refusal: not_json.
+    """
     raw = _json_object(text)
-    dialect = dialect_of(raw) or "camelCase"
+    dialect = dialect_of(raw) or previous or "camelCase"
     fields: dict[str, FieldValue | None] = {}
     for name in FIELDS:
         with suppress(Refusal):

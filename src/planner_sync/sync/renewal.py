@@ -41,7 +41,7 @@ def put_right(document: Document, reading: Reading, merged: Merged, names: Names
     changes = render(document, reading, Wanted(merged.want, (), names, frozenset(document.fields), frozenset()))
     if reading.strangers:
         changes.pop("assignedTo", None)
-    return dialects.parse(dialects.write(document, changes).encode(), document.dialect) if changes else document
+    return dialects.parse_settled(dialects.write(document, changes).encode(), document.dialect)
 
 
 def _nothing(belief: Belief) -> Document:

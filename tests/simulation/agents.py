@@ -16,10 +16,11 @@ from typing import Any
 from planner_sync.agents.client import AgentClient
 from planner_sync.errors import PlannerSyncError
 from tests.simulation.history import History, Item, Write, birth_of
-from tests.simulation.world import World
+from tests.simulation.world import URGENCIES, World
 
 Json = dict[str, Any]
 THINGS = ("labels", "assignedTo")
+LISTS = ("checklist", "references")
 
 
 class Agents:
@@ -98,6 +99,8 @@ class Agents:
         found.update(op["fields"])
         if "add" in op:
             found["checklist"] = [*(found.get("checklist") or []), {"title": op["add"]}]
+        if "link" in op:
+            found["references"] = [*(found.get("references") or []), {"url": op["link"]}]
         changed = self._change_members(found, op)
         await self._set(task_id, found, op, stood)
         for member, put in changed:
@@ -125,7 +128,7 @@ class Agents:
             return
         task = op["task"]
         self._history.born[task], self._history.plans[task] = "agent", self._history.plans[op["of"]]
-        self._objects[task] = {name: value for name, value in found.items() if name != "checklist"}
+        self._objects[task] = {name: value for name, value in found.items() if name not in LISTS}
         self._objects[task] |= {**op["fields"], "x": f"private {task}"}
         await self._set(task, self._objects[task], op, {}, "created")
 
@@ -170,7 +173,7 @@ class Agents:
     async def _set(self, task_id: str, document: Json, op: Json, stood: Json, action: str = "updated") -> None:
         world = self._world
         await world.redis.set(world.keys.document(task_id), json.dumps(document))
-        more = " ".join(f"{name} {op[name]}" for name in ("add", "put", "take") if op.get(name))
+        more = " ".join(f"{name} {op[name]}" for name in ("add", "link", "put", "take") if op.get(name))
         world.trace(f"-- agent ({op['do']}) {task_id} {op['fields']} {more} said {op['say']} times")
         self._remember(op, stood)
         self._remember_nameless(op["task"], document)
@@ -203,9 +206,12 @@ class Agents:
             if name in THINGS:
                 writes.extend(Write(self._now, "agent", op["task"], f"{name} {each}", True) for each in value)
             else:
-                writes.append(Write(self._now, "agent", op["task"], name, value, stood.get(name)))
-        if "add" in op:
-            self._history.items.append(Item(self._now, "agent", op["task"], op["add"]))
+                found = stood.get(name)
+                before = URGENCIES.get(found, found) if name == "priority" else found
+                if value is not None or before is not None:  # who clears what is not there has changed nothing
+                    writes.append(Write(self._now, "agent", op["task"], name, value, before))
+        items = [op[name] for name in ("add", "link") if name in op]
+        self._history.items.extend(Item(self._now, "agent", op["task"], item) for item in items)
 
     def _remember_nameless(self, birth: str, document: Json) -> None:
         if self._world.births.get(document.get("plannerId", "")) != birth:

@@ -15,6 +15,8 @@ BUCKETS = ("To do", "Doing", "Done")
 LABELS = ("red", "green")
 SLOTS = ("category1", "category2")
 PEOPLE = ("mira.novak@example.com", "jonas.berg@example.com")
+URGENCIES = (1, 3, 5, 9)  # what Planner's page offers; programs may write any of 0 to 10
+CLEARED = ("startDate", "dueDate", "description")
 DEEDS = ("edits", "edits", "edits", "completes", "reopens", "moves", "relabels", "reassigns", "ticks")
 HELPERS = ("scout", "mira.novak@example.com")
 
@@ -22,7 +24,7 @@ HELPERS = ("scout", "mira.novak@example.com")
 def of_seed(seed: int) -> Script:
     """The script of this seed."""
     random = Random(f"script {seed}")
-    maker = Maker(random)
+    maker = Maker(random, Random(f"more {seed}"))
     ops = maker.ops()
     switches = _switches(random)
     faults = mishaps(random, maker, lags=switches["list_lag_ms"] != "0")
@@ -66,11 +68,14 @@ def _switches(random: Random) -> Json:
 
 
 class Maker:
-    """Makes ops; births are `t0`… for tasks that agents create and `h0`… for cards that people create."""
+    """Makes ops; births are `t0`… for tasks that agents create and `h0`… for cards that people create.
 
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self._count = 0
+    `more` decides about what came to scripts later, so that it changes nothing of what a seed did before.
+    """
+
+    def __init__(self, random: Random, more: Random) -> None:
+        self._random, self._more = random, more
+        self._count, self._further_count = 0, 0
         self._percents = random.sample(range(1, 100), 99)
         self.tasks = [f"t{n}" for n in range(random.randint(1, 4))]
         self.cards = [f"h{n}" for n in range(random.randint(0, 2))]
@@ -102,7 +107,7 @@ class Maker:
     def _card(self, task: str) -> list[Json]:
         random = self._random
         born = round(random.uniform(2, 100), 2)
-        fields = {"title": self._value(task, "title"), **self._some(task)}
+        fields = {"title": self._value(task, "title"), **self._by_hand(self._some(task))}
         ops: list[Json] = [{"at": born, "do": "human creates", "task": task, "fields": fields, **self._plan(task)}]
         ops += [self.agent_op(task, "reader", self._at(born + 40)) for _ in range(random.randint(0, 3))]
         ops += [self.human_op(task, self._at(born)) for _ in range(random.randint(0, 3))]
@@ -131,13 +136,17 @@ class Maker:
         pair = style == "pair"
         if pair:
             style = random.choice(("reader", "own"))
-        op: Json = {"at": at, "do": style, "task": task, "fields": self._some(task, 1), "say": self._say()}
+        fields = self._some(task, 1)
+        if style not in ("reader", "client"):  # whoever has not looked cannot know that there is something to clear
+            fields = {name: value for name, value in fields.items() if value is not None}
+        op: Json = {"at": at, "do": style, "task": task, "fields": fields, "say": self._say()}
         if pair:
             op["pair"] = True
         if style == "reader":
             op["think"] = random.choice((0, 0, 0.5, 3, 30)) if think is None else think
             if random.random() < 0.25:
                 op["add"] = self._value(task, "item")
+            op |= self._link(task)
             if random.random() < 0.3:
                 op |= {"put": self._members(LABELS, HELPERS), "take": self._members(SLOTS, PEOPLE)}
         return op
@@ -148,9 +157,10 @@ class Maker:
         op: Json = {"at": at, "do": f"human {deed}", "task": task, "fields": {}}
         match deed:
             case "edits":
-                op["fields"] = self._some(task, 1)
+                op["fields"] = self._by_hand(self._some(task, 1))
                 if random.random() < 0.25:
                     op["add"] = self._value(task, "item")
+                op |= self._link(task)
             case "completes":
                 op["fields"] = {"percentComplete": 100}
             case "reopens":
@@ -179,7 +189,27 @@ class Maker:
 
     def _some(self, task: str, least: int = 0) -> Json:
         names = self._random.sample(SCALARS, self._random.randint(least, 2))
-        return {name: self._value(task, name) for name in names}
+        return {**{name: self._value(task, name) for name in names}, **self._further(least)}
+
+    def _further(self, least: int) -> Json:
+        """A start, before every due date; a priority; or, in a task that is there, a field that is cleared."""
+        more, found = self._more, {}
+        self._further_count += 1
+        if more.random() < 0.15:
+            found["startDate"] = f"2025-{1 + self._further_count // 28 % 12:02d}-{1 + self._further_count % 28:02d}"
+        if more.random() < 0.15:
+            found["priority"] = more.randint(0, 10)
+        if more.random() < 0.1 and least:
+            found[more.choice(CLEARED)] = None
+        return found
+
+    def _by_hand(self, fields: Json) -> Json:
+        """What a person can choose."""
+        return {**fields, "priority": self._more.choice(URGENCIES)} if "priority" in fields else fields
+
+    def _link(self, task: str) -> Json:
+        self._further_count += 1
+        return {"link": f"https://example.com/{task}/{self._further_count}"} if self._more.random() < 0.15 else {}
 
     def _value(self, task: str, name: str) -> Any:
         self._count += 1

@@ -1,6 +1,7 @@
 """People at Planner's page, and what a card looks like to them."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from planner_emulator.refusals import Refused
 from tests.simulation.history import History, Item, Write, birth_of
@@ -58,13 +59,15 @@ class People:
         checklist, ticked = self._checklist(card, op)
         if checklist:
             body["checklist"] = checklist
+        if "link" in op:
+            body["references"] = {op["link"]: {"alias": "a link"}}
         if not body:
             return
         world.humans.edit(card_id, body)
         self._remember(op, stood)
         for member, put in [*changed, *ticked]:
             self._history.writes.append(Write(now, "human", task, member, put, not put))
-        more = f"{op.get('add', '')} {dict([*changed, *ticked]) or ''}"
+        more = f"{op.get('add', '')} {op.get('link', '')} {dict([*changed, *ticked]) or ''}"
         world.trace(f"-- {op['do']} {task} {op['fields']} {more}".rstrip())
 
     def _members(self, card: Json, op: Json) -> list[tuple[str, bool]]:
@@ -90,8 +93,10 @@ class People:
         body: Json = {}
         for name, value in fields.items():
             match name:
-                case "dueDate":
-                    body["dueDateTime"] = f"{value}T10:00:00Z"
+                case "startDate" | "dueDate":
+                    body[f"{name}Time"] = value and f"{value}T10:00:00Z"
+                case "description":
+                    body[name] = value or ""
                 case "bucket":
                     body["bucketId"] = next(pid for pid, text in self._world.buckets(plan_id).items() if text == value)
                 case _:
@@ -103,8 +108,8 @@ class People:
         for name, value in op["fields"].items():
             if stood.get(name) != value:  # who writes what stands there has changed nothing
                 self._history.writes.append(Write(now, "human", op["task"], name, value, stood.get(name)))
-        if "add" in op:
-            self._history.items.append(Item(now, "human", op["task"], op["add"]))
+        items = [op[name] for name in ("add", "link") if name in op]
+        self._history.items.extend(Item(now, "human", op["task"], item) for item in items)
 
 
 def shown(world: World, card: Json) -> Json:
@@ -116,10 +121,13 @@ def shown(world: World, card: Json) -> Json:
     return {
         "title": card["title"],
         "percentComplete": card["percentComplete"],
+        "startDate": (card["startDateTime"] or "")[:10] or None,
         "dueDate": (card["dueDateTime"] or "")[:10] or None,
+        "priority": card["priority"],
         "description": (card["details"]["description"] or "").replace("\r\n", "\n") or None,
         "bucket": world.buckets(card["planId"]).get(card["bucketId"]),
         "labels": sorted(label for label in labels if not label.startswith(AGENT_LABEL)),
         "assignedTo": sorted([*(people[user] for user in card["assignments"]), *helpers]),
         "checklist": sorted((i["title"], i["isChecked"]) for i in (card["details"]["checklist"] or {}).values()),
+        "references": sorted(unquote(key) for key in card["details"]["references"] or {}),
     }

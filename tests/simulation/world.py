@@ -25,6 +25,7 @@ OTHER_PLAN = "Second-Plan_of-simulations-0"
 FOREIGN_PLAN = "Nobody-elses_plan-is-here-00"
 TOKEN = "the-token-that-nobody-may-ever-see"
 AGENT_LABEL = "Agent: "
+URGENCIES = {"urgent": 1, "important": 3, "medium": 5, "low": 9}  # words of documents, as cards have them
 FOREIGN_KEYS = {"someone:else": "theirs", "annikas:tasks:x": "theirs too"}
 Json = dict[str, Any]
 

@@ -139,6 +139,19 @@ async def test_a_card_that_is_made_anew_undoes_no_human(make_world: Any, title: 
     assert [message["field"] for message in world.said("conflict")] == ["deleted", *told]
 
 
+async def test_a_card_that_is_made_anew_gets_the_names_that_its_document_was_the_first_to_use(make_world: Any) -> None:
+    world = await make_world(CONFLICT_WINNER="agents")
+    service = world.service()
+    planner_id = await world.uploaded(service, title="Task", labels=["Old"])
+    world.human.delete(planner_id)
+    await world.change("t", labels=["Old", "New"], bucket="Fresh", assignedTo=["mira.novak@example.com", "scout"])
+    await world.settle(service)
+    await world.settle(service)
+    document = await world.document("t")
+    assert (document["labels"], document["bucket"]) == (["Old", "New"], "Fresh")
+    assert sorted(document["assignedTo"]) == ["mira.novak@example.com", "scout"]
+
+
 async def test_an_old_copy_comes_out_of_the_trash_with_what_the_human_wrote(world: World, service: Service) -> None:
     planner_id = await world.uploaded(service, title="Task")
     world.human.edit(planner_id, fields={"title": "human"})

@@ -9,7 +9,7 @@ from typing import Any
 from planner_sync import dialects
 from planner_sync.graph.cards import Names
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.meaning import Reading
+from planner_sync.sync.meaning import UNKNOWN, Reading
 from planner_sync.sync.merge import NO_OPINION, Merged
 from planner_sync.sync.rendering import Wanted, fields_of, render
 from planner_sync.sync.seen import Seen
@@ -36,12 +36,22 @@ def renewed(seen: Seen, belief: Belief, names: Names) -> str:
 def put_right(document: Document, reading: Reading, merged: Merged, names: Names) -> Document:
     """The document without what its writer never meant: where an old copy differs, what both sides should hold stands.
 
-    People who are not known yet cannot be told from people who were taken off: then `assignedTo` stays as it is.
+    A field that names what is not known yet (a new label or bucket, somebody to look up) stays as it is.
     """
-    changes = render(document, reading, Wanted(merged.want, (), names, frozenset(document.fields), frozenset()))
-    if reading.strangers:
-        changes.pop("assignedTo", None)
+    atoms = {atom: value for atom, value in merged.want.items() if not atom.startswith(f"labels {UNKNOWN}")}
+    changes = render(document, reading, Wanted(atoms, (), names, frozenset(document.fields), frozenset()))
+    for name in _unknown_fields(reading, merged, names):
+        changes.pop(name, None)
     return dialects.parse_settled(dialects.write(document, changes).encode(), document.dialect)
+
+
+def _unknown_fields(reading: Reading, merged: Merged, names: Names) -> set[str]:
+    fields = {"assignedTo"} if reading.strangers else set()
+    if any(atom.startswith(f"labels {UNKNOWN}") for atom in merged.want):
+        fields |= {"labels", "assignedTo"}
+    if merged.want.get("bucketId") not in dict(names.buckets):
+        fields |= {"bucket", "bucketId"}
+    return fields
 
 
 def _nothing(belief: Belief) -> Document:

@@ -82,7 +82,9 @@ class Scene:
         """
         if self.history.born.get(birth) != "agent" or "blind" in self.history.styles.get(birth, ()):
             return False
-        return not self.script.loses and all(self.had_a_card(birth, at) for at, _ in self.history.deleted(birth))
+        deletes = self.history.deleted(birth)
+        kept = not deletes or (self.sure and all(self.had_a_card(birth, at) for at, _ in deletes))
+        return kept and not self.script.loses
 
     def had_a_card(self, birth: str, at: float) -> bool:
         """Had it been said at this time that the card was made?"""

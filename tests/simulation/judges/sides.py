@@ -5,7 +5,7 @@ did.
 from collections.abc import Iterator
 from typing import Any
 
-from tests.simulation.judges.scene import SETTLING, Scene
+from tests.simulation.judges.scene import SETTLING, Json, Scene
 from tests.simulation.people import shown
 
 FIRST_BUCKET = "To do"  # where a card is that nobody has put anywhere
@@ -86,25 +86,40 @@ def equal(scene: Scene) -> Iterator[str]:
         pairs = list(zip(scene.cards.get(birth, []), scene.documents.get(birth, []), strict=False))
         for card, document in pairs[: len(pairs) == 1]:
             for name, value in shown(scene.world, card).items():
-                found = _found(scene, document, name)
+                found = _found(scene, card, document, name)
+                if name == "priority" and found == _word(value):
+                    continue
                 default = value in (None, []) or (name, value) == ("percentComplete", 0)
+                default |= name == "priority" and _word(value) == "medium"
                 default |= name == "bucket" and (birth not in moved or value == FIRST_BUCKET)
-                if (found or not default) and name in document and found != value:
+                there = name in document or (name == "bucket" and "bucketId" in document)
+                if (found or not default) and there and found != value:
                     yield f"I2 {birth} {name}: the document has {found!r}, the card {value!r}"
-                elif name not in document and not default:
+                elif not there and not default:
                     yield f"I2 {birth} {name}: the document has nothing, the card {value!r}"
             if document.get("plannerId") != card["id"]:
                 yield f"I2 {birth}: plannerId {document.get('plannerId')}, the card is {card['id']}"
 
 
-def _found(scene: Scene, document: dict[str, Any], name: str) -> Any:
+def _word(priority: int) -> str:
+    """The range that a priority is in."""
+    return next(
+        word for word, most in {"urgent": 1, "important": 4, "medium": 7, "low": 10}.items() if priority <= most
+    )
+
+
+def _found(scene: Scene, card: Json, document: Json, name: str) -> Any:
     """What the document says, in the words of `shown`."""
     found = document.get(name)
     match name:
+        case "bucket":
+            return found or scene.world.buckets(card["planId"]).get(document.get("bucketId"))
         case "checklist":
             return sorted((item["title"], item.get("isChecked", False)) for item in found or [])
         case "labels":
             return sorted(found or [])
+        case "references":
+            return sorted(reference["url"] for reference in found or [])
         case "assignedTo":
             known = {user: email for email, user in scene.world.user_ids.items()}
             return sorted(known.get(text.lower(), text) for text in found or [])

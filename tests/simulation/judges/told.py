@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.simulation.judges.scene import Json, Scene
+from tests.simulation.judges.scene import SETTLING, Json, Scene
 from tests.simulation.judges.values import ONCE
 
 
@@ -53,7 +53,7 @@ def people_heard(scene: Scene) -> Iterator[str]:
         final = {write.name: write for write in scene.history.writes if write.task == birth}
         for name, write in final.items():
             said = [m for m in news if name in m["changed"] and m["task"].get(name) == write.value]
-            there = documents[0].get(name) == write.value
+            there = documents[0].get(name) == write.value is not None
             if write.by == "human" and name in ONCE and there and not any(m["at"] >= write.at for m in said):
                 yield f"I9 {birth} {name}: no agent was told of the human's {write.value!r}"
 
@@ -76,7 +76,8 @@ def deletes_told(scene: Scene) -> Iterator[str]:
             yield f"I9 {birth}: deleted was said on one channel only"
         if said and card not in trash and birth not in scene.documents:
             yield f"I5 {birth}: deleted, and not in the trash"
-        if said and card in trash and all(scene.had_a_card(birth, at) for at, by in deletes if by == "agent"):
+        settled = of_card and of_card[0]["at"] < deletes[-1][0] - SETTLING  # what never was is not kept
+        if said and card in trash and settled:
             yield from _whole(scene, birth, trash[card])
 
 
@@ -98,6 +99,7 @@ def refusals(scene: Scene) -> Iterator[str]:
         because = {
             "stale_copy": any(by == "human" for _, by, _ in scene.history.deletes),
             "unauthorized": birth in scene.doomed,
+            "unreachable": birth in scene.doomed,
             "not_json": task_id == "odd",
         }
         if not because.get(code):
@@ -111,6 +113,6 @@ def mapped(scene: Scene) -> Iterator[str]:
     pairs = {task_id: card for task_id, card in pairs.items() if card in cards}
     wanted = {**pairs, **{f"planner:{card}": task_id for task_id, card in pairs.items()}}
     for name in sorted(wanted.keys() | mapping.keys()):
-        doomed = scene.doomed and name not in wanted
-        if wanted.get(name) != mapping.get(name) and not doomed:
+        left = name not in wanted and (scene.doomed or not scene.sure)  # what is gone was never seen to go
+        if wanted.get(name) != mapping.get(name) and not left:
             yield f"I1 mapping {name}: {mapping.get(name)}, and not {wanted.get(name)}"

@@ -11,8 +11,8 @@ from tests.simulation.history import Write
 from tests.simulation.judges.scene import SETTLING, Scene
 from tests.simulation.people import shown
 
-DEFAULTS = {"percentComplete": 0}  # what a document that does not show the field says
-ONCE = ("title", "dueDate", "description")  # fields whose every value was written once only
+DEFAULTS = {"percentComplete": 0, "priority": 5}  # what a document that does not show the field says
+ONCE = ("title", "startDate", "dueDate", "description")  # fields whose every value was written once only
 CAREFUL = {"reader", "client", "mixes up"}  # agents that take turns and read before they write
 
 
@@ -74,12 +74,20 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
     elif first.value == last.value or (final == last.value and knew):
         return
-    elif final != last.value and knew and name in ONCE:
+    elif final != last.value and knew and _nothing_in_doubt(scene, birth, first, last):
         yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and its {last.value!r} is undone"
     elif final != agent.value or not _put_back(scene, birth, agent, [w for w in writes if stood[w] == human.value]):
         lost = first if final == last.value else last
         if name != "bucket" and not _reported(scene, birth, lost):  # buckets are no values of one writer
             yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
+
+
+def _nothing_in_doubt(scene: Scene, birth: str, first: Write, last: Write) -> bool:
+    """Can it be told that the first value was there before the last? Not when it is that of nothing or of others, nor
+    when the answer to an agent's change was lost.
+    """
+    unanswered = last.by == "human" and _times_sent(scene, birth, first) > 1
+    return first.name in ONCE and first.value is not None and not unanswered
 
 
 def _put_back(scene: Scene, birth: str, agent: Write, over: list[Write]) -> bool:
@@ -92,7 +100,9 @@ def _put_back(scene: Scene, birth: str, agent: Write, over: list[Write]) -> bool
 def _times_sent(scene: Scene, birth: str, write: Write) -> int:
     paths = [f"/planner/tasks/{card['id']}" for card in scene.cards[birth]]
     rows = [row for row in scene.world.planner.journal.rows() if row["method"] == "PATCH" and row["path"] in paths]
-    return sum(row["status"] < 300 and (row["body"] or {}).get(write.name) == write.value for row in rows)
+    bodies = [row["body"] or {} for row in rows if row["status"] < 300]
+    values = (body.get(write.name) or str(body.get(f"{write.name}Time"))[:10] for body in bodies)
+    return sum(value == write.value for value in values)
 
 
 def _reported(scene: Scene, birth: str, write: Write) -> bool:
@@ -135,11 +145,14 @@ def items(scene: Scene) -> Iterator[str]:
     """I3 for lists: what anybody added is there, once."""
     for birth, final in _judged(scene):
         mine = [item for item in scene.history.items if item.task == birth]
-        added, there = Counter(item.title for item in mine), Counter(title for title, _ in final["checklist"])
+        added, there = (
+            Counter(item.title for item in mine),
+            Counter([*(title for title, _ in final["checklist"]), *final["references"]]),
+        )
         if not _alone(_styles(scene, birth)):  # an agent may have overwritten what another one added
             added -= Counter(item.title for item in mine if item.by == "agent" and item.title not in there)
         if there != added:
-            yield f"I3 {birth} checklist: {dict(there)}, added were {dict(added)}"
+            yield f"I3 {birth} items: {dict(there)}, added were {dict(added)}"
 
 
 def private(scene: Scene) -> Iterator[str]:
@@ -163,7 +176,7 @@ def confirmed(scene: Scene) -> Iterator[str]:
             yield f"I9 {birth}: nobody was told that the card was made"
         final = shown(scene.world, scene.cards[birth][0])
         mine = [write for write in scene.history.writes if write.task == birth and write.by == "agent"]
-        for write in (write for write in mine if write.name in ONCE and write.value == final[write.name]):
+        for write in (write for write in mine if write.name in ONCE and write.value == final[write.name] is not None):
             if not any(write.name in message["fields"] and message["at"] >= write.at for message in told):
                 yield f"I9 {birth} {write.name}: nobody was told that {write.value!r} is on the card"
 

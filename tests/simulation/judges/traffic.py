@@ -4,22 +4,40 @@ pause, nothing of others, no secret anywhere.
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from tests.simulation.judges.scene import Scene
+from tests.simulation.judges.values import ONCE, reported
+from tests.simulation.virtual_time import START
 from tests.simulation.world import FOREIGN_KEYS, FOREIGN_PLAN, TOKEN
 
 WRITES_PER_EVENT, WRITES_AT_LEAST = 4, 12
 
 
 def asked_for(scene: Scene) -> Iterator[str]:
-    """I5: a card that we deleted was deleted by an agent before, or was the second of its birth."""
-    asked = {birth for _, by, birth in scene.history.deletes if by == "agent"}
+    """I5: a card that we deleted was deleted by an agent before, or was the second of its birth; and whatever a person
+    had written on it was known to the agent, or has lost to it.
+    """
+    for at, card in _deleted(scene):
+        birth = scene.world.births.get(card, "?")
+        asked = [when for when, by in scene.history.deleted(birth) if by == "agent" and when <= at]
+        if not asked and list(scene.world.births.values()).count(birth) < 2:
+            yield f"I5 {birth}: we deleted its card, and no agent did"
+        for write in scene.history.writes if asked and scene.sure else ():
+            if (write.task, write.by) == (birth, "human") and write.name in ONCE and write.at < at:
+                told = scene.told(birth, "created", "updated", since=write.at)
+                if not any(write.name in m["changed"] and m["at"] <= asked[-1] for m in told) and not reported(
+                    scene, birth, write
+                ):
+                    yield f"I5 {birth}: we deleted its card, on which a person had just written {write.value!r}"
+
+
+def _deleted(scene: Scene) -> Iterator[tuple[float, str]]:
+    """When which card was deleted by us."""
     for row in scene.world.planner.journal.rows():
         gone = re.fullmatch(r"/planner/tasks/([^/?]+)", row["path"])
         if row["method"] == "DELETE" and gone and row["status"] == 204:
-            birth = scene.world.births.get(gone[1], "?")
-            if birth not in asked and list(scene.world.births.values()).count(birth) < 2:
-                yield f"I5 {birth}: we deleted its card, and no agent did"
+            yield (datetime.fromisoformat(row["at"]) - START).total_seconds(), gone[1]
 
 
 def bounded(scene: Scene) -> Iterator[str]:

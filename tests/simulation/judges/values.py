@@ -39,7 +39,7 @@ def _careless_field(scene: Scene, birth: str, name: str, final: Any, writes: lis
         yield f"I3 {birth} {name}: {final!r} is neither the agent's nor the human's {human and human.value!r}"
     elif human and not any(write.at > human.at and write.stood == human.value for write in agents):
         again = any(write.value == human.value for write in writes if write is not human)
-        if name in ONCE and not again and not _reported(scene, birth, human):
+        if name in ONCE and not again and not reported(scene, birth, human):
             yield f"I3 {birth} {name}: the human's {human.value!r} is lost to {final!r}, and no conflict says so"
 
 
@@ -52,7 +52,7 @@ def revived(scene: Scene) -> Iterator[str]:
         for name in ONCE:
             writes = [write for write in scene.history.writes if (write.task, write.name) == (birth, name)]
             human = next((write for write in reversed(writes) if write.by == "human"), None)
-            if human is None or final[name] == human.value or _reported(scene, birth, human):
+            if human is None or final[name] == human.value or reported(scene, birth, human):
                 continue
             told = any(name in m["changed"] and m["task"].get(name) == human.value for m in news)
             if told and not any(write.at > human.at and write.stood == human.value for write in writes):
@@ -78,7 +78,7 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and its {last.value!r} is undone"
     elif final != agent.value or not _put_back(scene, birth, agent, [w for w in writes if stood[w] == human.value]):
         lost = first if final == last.value else last
-        if name != "bucket" and not _reported(scene, birth, lost):  # buckets are no values of one writer
+        if name != "bucket" and not reported(scene, birth, lost):  # buckets are no values of one writer
             yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
 
 
@@ -105,7 +105,7 @@ def _times_sent(scene: Scene, birth: str, write: Write) -> int:
     return sum(value == write.value for value in values)
 
 
-def _reported(scene: Scene, birth: str, write: Write) -> bool:
+def reported(scene: Scene, birth: str, write: Write) -> bool:
     """Did a conflict say that this value lost, or, to an agent that has insisted since, that it was the human's?
 
     A person's date is shown as the instant that it is.

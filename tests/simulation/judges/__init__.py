@@ -12,6 +12,7 @@ JUDGES = (
     sides.nothing_back,
     sides.equal,
     values.fields,
+    values.remembered,
     values.revived,
     values.members,
     values.items,

@@ -43,10 +43,24 @@ def _careless_field(scene: Scene, birth: str, name: str, final: Any, writes: lis
             yield f"I3 {birth} {name}: the human's {human.value!r} is lost to {final!r}, and no conflict says so"
 
 
+def remembered(scene: Scene) -> Iterator[str]:
+    """I3 where Redis forgot: whatever a person wrote last is there, or a conflict says what became of it."""
+    for birth in () if scene.sure else scene.births:
+        cards = scene.cards.get(birth, [])
+        final = shown(scene.world, cards[0]) if len(cards) == 1 and not scene.history.deleted(birth) else {}
+        for name in ONCE if final else ():
+            writes = [write for write in scene.history.writes if (write.task, write.name) == (birth, name)]
+            human = next((write for write in reversed(writes) if write.by == "human"), None)
+            if human is None or final[name] == human.value or reported(scene, birth, human):
+                continue
+            if not any(write.at > human.at and write.stood == human.value for write in writes):
+                yield f"I3 {birth} {name}: {final[name]!r}, but the human meant {human.value!r}; no conflict"
+
+
 def revived(scene: Scene) -> Iterator[str]:
     """I3: what somebody deleted, and the other side brought back, is what it was, as far as agents were told of it."""
     for birth, final in _alive(scene):
-        if not scene.history.deleted(birth) or scene.told(birth, "deleted"):
+        if not scene.history.deleted(birth) or scene.told(birth, "deleted") or _older_object(scene, birth):
             continue
         news = scene.told(birth, "created", "updated")
         for name in ONCE:
@@ -57,6 +71,15 @@ def revived(scene: Scene) -> Iterator[str]:
             told = any(name in m["changed"] and m["task"].get(name) == human.value for m in news)
             if told and not any(write.at > human.at and write.stood == human.value for write in writes):
                 yield f"I3 {birth} {name}: came back as {final[name]!r}, but the human meant {human.value!r}"
+
+
+def _older_object(scene: Scene, birth: str) -> bool:
+    """Has an agent set an object from before once more, when the card was a new one? What the first card has been
+    through is forgotten with it.
+    """
+    made = [message["at"] for message in scene.told(birth, "uploaded") if message["created"]][1:]
+    writes = [write.at for write in scene.history.writes if (write.task, write.by) == (birth, "agent")]
+    return bool(made and _styles(scene, birth) - CAREFUL and any(at > made[-1] for at in writes))
 
 
 def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write]) -> Iterator[str]:
@@ -98,7 +121,7 @@ def _put_back(scene: Scene, birth: str, agent: Write, over: list[Write]) -> bool
 
 
 def _times_sent(scene: Scene, birth: str, write: Write) -> int:
-    paths = [f"/planner/tasks/{card['id']}" for card in scene.cards[birth]]
+    paths = [f"/planner/tasks/{card['id']}{part}" for card in scene.cards[birth] for part in ("", "/details")]
     rows = [row for row in scene.world.planner.journal.rows() if row["method"] == "PATCH" and row["path"] in paths]
     bodies = [row["body"] or {} for row in rows if row["status"] < 300]
     values = (body.get(write.name) or str(body.get(f"{write.name}Time"))[:10] for body in bodies)

@@ -81,6 +81,22 @@ async def test_a_lost_public_mapping_is_there_again_although_nobody_touches_a_ta
     assert world.messages == []
 
 
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+async def test_an_object_from_before_the_loss_undoes_no_human_unsaid(world: World) -> None:
+    """Which of its values are old is forgotten, and it carries no revision: it may be older than the card."""
+    service = world.service()
+    planner_id = await world.uploaded(service, title="Task")
+    world.human.edit(planner_id, fields={"title": "human"})
+    await world.settle(service)
+    await world.redis.delete(world.keys.task("t"), world.keys.private("owners"))
+    await world.settle(service)
+    await world.set("t", title="Task")
+    for _ in range(2):
+        await world.settle(service)
+    assert (world.cards()[planner_id]["title"], (await world.document("t"))["title"]) == ("human", "human")
+    assert [(message["field"], message["lost"]) for message in world.said("conflict")] == [("title", "Task")]
+
+
 @pytest.mark.contract("§6 More than `MAX_DELETE_RATIO` … vanish at once")
 async def test_all_documents_are_lost_and_their_state_is_not(make_world: Any) -> None:
     """Without a word of a delete, and more than the brake lets through: held until an operator decides."""

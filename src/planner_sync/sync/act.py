@@ -157,7 +157,7 @@ class Actor:
             lambda before: self.planner.create_task(create_body(step.plan_id, step.atoms), before=before),
         )
         card = read_card(answer)
-        belief = replace(created_belief(seen, card, step.atoms), born=seen.claim.now)
+        belief = replace(created_belief(seen, card, step.atoms), born=(await self.plans.moment()).now)
         posted = json.dumps({"taskId": seen.task_id, "at": seen.claim.now, "atoms": dict(step.atoms)})
         await self._record(seen, belief, done=[nonce], created=True, posted=posted)
         if card.created_by_app:

@@ -62,3 +62,20 @@ async def test_a_save_during_a_claim_keeps_the_task_due(shelf: Shelf) -> None:
     assert await shelf.settle(claim, expected=b"A", write="set", new=b"C") == "moved"
     assert await shelf.get() == b"B"
     assert await shelf.due() == ["t1"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        pytest.param(("=A", "B", ""), ("=B", "C", ""), b"C", id="an update"),
+        pytest.param(("*", "", "deleted"), ("", "C", "created"), b"C", id="a delete"),
+    ],
+)
+async def test_a_save_that_is_repeated_after_anothers_changes_nothing(
+    shelf: Shelf, first: tuple[str, str, str], second: tuple[str, str, str], left: bytes
+) -> None:
+    """As redis-py does whose answer was lost: who is told of a conflict would do it once more."""
+    await shelf.set("t1", b"A")
+    for nonce, (expected, new, word) in (("n1", first), ("n2", second), ("n1", first)):
+        assert await shelf.save(expected, new, nonce=nonce, word=word) == [1]
+    assert await shelf.get() == left

@@ -8,7 +8,7 @@
 
     {ns}:sync:pending                    zset    task id -> time from which it is due (ms)
     {ns}:sync:marks                      hash    task id -> nonce of the last mark: "something happened since";
-                                                 "saved {id}" -> nonce of an agent's last save
+                                                 "saved {id}" -> nonces of agents' last saves
     {ns}:sync:claims                     hash    task id -> "token" of its claim while held, "token done" afterwards
     {ns}:sync:attempts                   hash    task id -> claims without a settle
     {ns}:sync:said                       hash    task id -> "deleted" or "created", as the last message said

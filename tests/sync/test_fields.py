@@ -274,6 +274,26 @@ async def test_an_old_copy_with_the_old_name_of_a_bucket_moves_no_card(
     assert "Doing" not in world.emulator.bucket_ids()
 
 
+@pytest.mark.contract("§6 Sets and lists")
+@pytest.mark.parametrize("who", ["a human", "an agent"])
+async def test_a_new_item_does_not_take_the_place_of_one_that_was_called_so(
+    world: World, service: Service, who: str
+) -> None:
+    card = await uploaded(world, service, checklist=[{"title": "Call"}])
+    (item,) = card["details"]["checklist"]
+    if who == "a human":
+        world.human.edit(card["id"], fields={"checklist": {item: {"title": "Call again"}}})
+    else:
+        await world.change("t", checklist=[{"id": item, "title": "Call again"}])
+    await world.settle(service)
+    document = await world.document("t")
+    await world.change("t", checklist=[*document["checklist"], {"title": "Call"}])
+    await world.settle(service)
+    items = world.cards()[card["id"]]["details"]["checklist"]
+    assert sorted(each["title"] for each in items.values()) == ["Call", "Call again"]
+    assert items[item]["title"] == "Call again"
+
+
 async def test_checklist_items_merge_one_by_one(world: World, service: Service) -> None:
     card = await uploaded(world, service, checklist=[{"title": "One"}, {"title": "Two"}])
     items = {item["title"]: key for key, item in card["details"]["checklist"].items()}

@@ -5,9 +5,9 @@ so a renamed bucket or label moves no card. A name that nobody knows stands as `
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from urllib.parse import quote, unquote
 
 from planner_sync.graph.cards import Names, item_id
@@ -213,7 +213,7 @@ class _Reader:
         free = [
             atom.split(" ")[1] for atom in self.context.atoms if atom.startswith("checklist ") and atom.count(" ") == 1
         ]
-        gone = self._gone_items(free)
+        there, gone = tuple(free), self._gone_items(free)
         found: list[str | None] = []
         for item in items:
             own = self._own_id(item)
@@ -227,15 +227,18 @@ class _Reader:
                 if match is not None:
                     found[nth] = match
                     among.remove(match)
-        seen: Counter[str] = Counter()
         ids: list[str] = []
         for item, identity in zip(items, found, strict=True):
-            made = identity or item_id(self.context.planner_id, item.title, seen[item.title])
-            seen[item.title] += 1
+            made = identity or self._new_id(item.title, {*there, *found, *ids})
             if item.id and not is_guid(item.id):
                 self.meant[f"item {item.id}"] = made
             ids.append(made)
         return ids
+
+    def _new_id(self, title: str, taken: Container[str | None]) -> str:
+        """An item may still have the id that was made for this title when it was called so."""
+        ids = (item_id(self.context.planner_id, title, nth) for nth in count())
+        return next(made for made in ids if made not in taken)
 
     def _own_id(self, item: ChecklistItem) -> str | None:
         if item.id is None:

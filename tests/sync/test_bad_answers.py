@@ -183,6 +183,20 @@ async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(world:
     assert (document["title"], document["percentComplete"]) == ("Changed", 50)
 
 
+async def test_a_read_back_from_before_our_own_change_is_no_humans_change(make_world: Any) -> None:
+    world: World = await make_world(prefer="ignore")
+    service = world.service()
+    planner_id = await world.uploaded(service, percentComplete=10)
+    before = {name: value for name, value in world.cards()[planner_id].items() if name != "details"}
+    await world.change("t", percentComplete=50)
+    world.emulator.faults.add("body", method="GET", path=f"/planner/tasks/{planner_id}$", body=before)
+    await world.settle(service)
+    await world.forget_claims()
+    await world.settle(service)
+    assert world.cards()[planner_id]["percentComplete"] == (await world.document("t"))["percentComplete"] == 50
+    assert world.said("updated") == []
+
+
 async def test_a_card_that_we_may_not_read_keeps_no_create_from_finding_its_card(
     world: World, service: Service
 ) -> None:
@@ -301,3 +315,25 @@ async def test_what_belongs_into_a_plan_without_rights_waits_and_goes_nowhere_el
     await world.settle(service)
     assert world.emulator.cards(lost)[planner_id]["title"] == "Changed"
     assert len(world.emulator.cards(ours)) == 1
+
+
+async def test_a_lost_create_in_a_plan_that_was_taken_off_the_list_is_said_and_waits_for_it(make_world: Any) -> None:
+    ours, removed = "A" * 28, "B" * 28
+    world = await make_world(plans=[ours, removed])
+    service = world.service()
+    await world.settle(service)
+    world.emulator.faults.add("drop_after", method="POST", path="/planner/tasks$")
+    await world.set("t", title="Task", planId=removed)
+    parts = await service._opened()
+    await parts.rounds.sweep_once()
+    await parts.workers.drain(20)
+    for plan_ids in (ours, f"{ours},{removed}"):
+        await world.stop()
+        world.env["PLANNER_SYNC_PLAN_IDS"] = plan_ids
+        service = world.service()
+        await world.forget_claims()
+        await world.settle(service)
+        if plan_ids == ours:
+            assert [message["code"] for message in world.said("failed")] == ["unknown_plan"]
+    (planner_id,) = world.emulator.cards(removed)
+    assert (await world.document("t"))["plannerId"] == planner_id

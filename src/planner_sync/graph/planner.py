@@ -100,10 +100,13 @@ class Planner:
         if answer.status != 204:
             return _entity("PATCH", path, answer)
         try:
-            return await self._read(path, interactive)
+            found = await self._read(path, interactive)
         except GraphError as error:
             # The change was made, so no error of the reading may say that it was not.
             raise AnswerLost(f"PATCH {path}: done, but reading it back failed: {error}") from error
+        if found.get("@odata.etag") == etag:
+            raise AnswerLost(f"PATCH {path}: done, but it is read as it was before")
+        return found
 
 
 def _entity(method: Literal["GET", "POST", "PATCH"], path: str, answer: Answer) -> Json:

@@ -44,6 +44,9 @@ def resolve_create(seen: Seen, note: OpenNote) -> Step:
     """The next step for a create whose answer was lost."""
     found = seen.found
     if found is None:
+        if note.plan_id not in seen.policy.plan_ids and (seen.document or seen.refusal):
+            reason = f"planId: plan {note.plan_id}, which may hold its card, is not one of the plans of this service"
+            raise Refusal("unknown_plan", reason, "planId")
         return Finish(outcome.later(seen, GRACE_MS))
     card = _made_by(note, seen)
     if card and seen.names is None:

@@ -10,6 +10,7 @@ from planner_sync.errors import Code, Refusal
 from planner_sync.store.task_repository import document_hash
 from planner_sync.sync.decide import decide
 from planner_sync.sync.decide_new import GRACE_MS
+from planner_sync.sync.outcome import HOUR_MS
 from planner_sync.sync.seen import Found, Owner
 from planner_sync.sync.steps import (
     AskOwner,
@@ -102,6 +103,13 @@ def test_then_nothing_is_posted_that_planner_has_refused() -> None:
     refusal = json.dumps({"code": "refused_by_planner", "hash": document_hash(text), "retrying": False})
     order = order_of(decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal})))
     assert (order.due_ms, order.write) == (-1, "leave")
+
+
+def test_what_planner_had_no_room_for_is_posted_again_an_hour_later() -> None:
+    at, text = NOW - HOUR_MS // 4, json.dumps({"title": "T"}).encode()
+    refusal = json.dumps({"code": "limit", "hash": document_hash(text), "retrying": True, "at": at})
+    order = order_of(decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal})))
+    assert (order.due_ms, order.write) == (HOUR_MS - HOUR_MS // 4, "leave")
 
 
 def test_nothing_is_posted_again_before_the_last_question() -> None:

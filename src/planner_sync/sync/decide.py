@@ -54,8 +54,8 @@ def decide(seen: Seen) -> Step:
     creating = next((note for note in seen.notes if note.kind == "create"), None)
     if creating and seen.belief is None:
         return resolve_create(seen, creating)
-    if seen.dropped and stays_refused(seen):
-        return Finish(outcome.later(seen, -1))
+    if seen.dropped and (due_ms := stays_refused(seen)) is not None:
+        return Finish(outcome.later(seen, due_ms))
     if seen.belief and seen.notes:
         if not seen.fresh:
             return ReadCard(seen.belief.planner_id)

@@ -61,11 +61,13 @@ def resolve_create(seen: Seen, note: OpenNote) -> Step:
     return DropNote(note.nonce, note.plan_id)
 
 
-def stays_refused(seen: Seen) -> bool:
-    """Has Planner said no to this very document, as it seems now without a card?"""
+def stays_refused(seen: Seen) -> int | None:
+    """Has Planner said no to this very document, as it seems now without a card? Then until when (ms): -1 for ever."""
     before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
     same = before.get("hash") and before["hash"] == document_hash(seen.stored.text or b"")
-    return bool(same and not before["retrying"])
+    if not same:
+        return None
+    return max(before["at"] + outcome.HOUR_MS - seen.claim.now, 0) if before["retrying"] else -1
 
 
 def _made_by(note: OpenNote, seen: Seen) -> Card | None:

@@ -165,7 +165,8 @@ def refused(seen: Seen, refusal: Refusal) -> Order:
     before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
     order = _left(seen, due_ms=HOUR_MS if retrying else -1)
     order.refusal = json.dumps({**kept, "at": seen.claim.now})
-    same = kept.keys() - ({"reason"} if refusal.code == "refused_by_planner" else set())  # each has a request id
+    by_planner = refusal.code in ("refused_by_planner", "limit")
+    same = kept.keys() - ({"reason"} if by_planner else set())  # each has a request id
     if any(before.get(name) != kept[name] for name in same):
         order.messages.append(failed(seen, refusal.code, refusal.reason, retrying))
     return order

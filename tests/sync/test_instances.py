@@ -1,7 +1,11 @@
 """Several instances share one Redis: what one of them has found out counts for all."""
 
 import asyncio
+import json
 from typing import Any
+
+import httpx
+import pytest
 
 from planner_sync.sync.service import Service
 from tests.sync.world import World
@@ -45,3 +49,23 @@ async def test_when_the_passing_instance_is_gone_another_passes(make_world: Any)
     first.cancel()
     card = world.human.create(title="From a human")
     await world.until(lambda: world.find(f"planner-{card['id']}"))
+
+
+@pytest.mark.contract("§6 Two or more instances run")
+@pytest.mark.parametrize("touched", [False, True], ids=["as it was made", "with what people have set"])
+async def test_the_second_card_of_a_thawed_instance_goes_unless_people_have_touched_it(
+    world: World, service: Service, touched: bool
+) -> None:
+    await world.uploaded(service)
+    atoms = {"title": "Task", "bucketId": world.emulator.bucket_ids()["To do"]}
+    body = {**atoms, "planId": world.emulator.plan_id}
+    async with httpx.AsyncClient(headers=world.emulator.headers) as client:
+        second = (await client.post(f"{world.emulator.url}/planner/tasks", json=body)).json()["id"]
+    posted = {"taskId": "t", "at": (await (await service._opened()).rounds.plans.moment()).now, "atoms": atoms}
+    await world.redis.hset(world.keys.private("orphans", world.emulator.plan_id), second, json.dumps(posted))
+    if touched:
+        world.human.edit(second, fields={"dueDateTime": "2026-03-01T10:00:00Z"})
+    for _ in range(4):
+        await world.settle(service)
+    assert (second in world.cards()) is touched
+    assert (await world.find(f"planner-{second}") is not None) is touched

@@ -1,4 +1,6 @@
-"""Two buckets or labels of one name, in one plan or in two: a document means the one that its card has."""
+"""Two buckets or labels of one name, in one plan or in two: a document means the one that its card has.
+
+And what a document says of plan and bucket that is not so any more."""
 
 from typing import Any
 
@@ -107,3 +109,40 @@ async def test_a_new_label_may_have_any_characters(world: World, service: Servic
     (slot,) = world.cards()[planner_id]["appliedCategories"]
     assert world.emulator.state()["plans"][0]["labels"][slot] == name
     assert (await world.document("t"))["labels"] == [name]
+
+
+@pytest.mark.contract("§6 An agent writes back a copy that it read")
+@pytest.mark.parametrize("with_rev", [True, False], ids=["a copy that was read", "an object of its own"])
+async def test_an_old_copy_that_names_the_plan_from_before_a_move_is_no_attempt_to_move_the_card(
+    make_world: Any, with_rev: bool
+) -> None:
+    before, now = PLAN, OTHER_PLAN
+    world: World = await make_world(plans=(before, now))
+    service = world.service()
+    planner_id = await world.uploaded(service, planId=before, bucket="Doing")
+    old = await world.document("t") if with_rev else {"title": "Task", "planId": before, "bucket": "Doing"}
+    there = world.transfer(planner_id, now, "Done")
+    await world.settle(service)
+    await world.settle(service)
+    await world.set("t", **{**old, "percentComplete": 50})
+    await world.settle(service)
+    card, document = world.emulator.cards(now)[planner_id], await world.document("t")
+    assert world.said("failed") == []
+    assert (card["percentComplete"], card["bucketId"]) == (50, there)
+    assert (document["planId"], document["bucket"]) == (now, "Done")
+
+
+async def test_a_document_from_before_a_move_is_put_right_after_a_loss_of_redis(make_world: Any) -> None:
+    before, now = PLAN, OTHER_PLAN
+    world: World = await make_world(plans=(before, now))
+    service = world.service()
+    planner_id = await world.uploaded(service, planId=before)
+    old = await world.document("t")
+    async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:*"):
+        await world.redis.delete(key)
+    world.transfer(planner_id, now, "Done")
+    await world.set("t", **old)
+    for _ in range(2):
+        await world.settle(service)
+    assert world.said("failed") == []
+    assert (await world.document("t"))["planId"] == now

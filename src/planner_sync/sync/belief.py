@@ -92,6 +92,11 @@ class Belief:
             trails[atom] = replace(self.trail(atom), human=rev, told=frozenset())
         return replace(self, trails=trails)
 
+    def leave(self, plan_id: str, rev: int) -> Self:
+        """The card is not in this plan any more: who names it in a document older than `rev` has not seen that."""
+        trail = replace(self.trail("planId").remember(plan_id), human=rev)
+        return replace(self, trails={**self.trails, "planId": trail})
+
     def tell(self, atom: str, rev: int, lost: Value | None) -> Self:
         """The writer of revision `rev` was told that its value of the atom was not taken."""
         trail = self.trail(atom).remember(lost)

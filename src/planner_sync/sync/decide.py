@@ -22,7 +22,7 @@ from typing import Literal
 from planner_sync.errors import Refusal
 from planner_sync.graph.cards import Card, Names, is_of_details
 from planner_sync.sync import outcome, telling
-from planner_sync.sync.belief import Belief
+from planner_sync.sync.belief import Belief, token
 from planner_sync.sync.decide_new import decide_new, resolve_create, stays_refused
 from planner_sync.sync.meaning import Reading
 from planner_sync.sync.merge import Merged, merge
@@ -98,7 +98,7 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
         return ReadCard(belief.planner_id)
     document = accepted(seen)
     plan_id = document.fields.get("planId")
-    if plan_id not in (None, belief.plan_id) and not (seen.last and seen.last.fields.get("planId") == plan_id):
+    if plan_id not in (None, belief.plan_id) and not _carries_old_plan(seen, belief, plan_id):
         raise Refusal(
             "plan_changed", f"planId: the card is in plan {belief.plan_id}; it cannot move to {plan_id}", "planId"
         )
@@ -144,7 +144,14 @@ def _follow(seen: Seen, belief: Belief, card: Card) -> Step:
     """A human moved the card to another plan: go along where we may, stop where we may not."""
     if card.plan_id not in seen.policy.plan_ids:
         raise Refusal("unknown_plan", f"planId: the card was moved to plan {card.plan_id}, which is not ours", "planId")
-    return TakeCard(replace(belief, plan_id=card.plan_id))
+    return TakeCard(replace(belief.leave(belief.plan_id, belief.rev + 1), plan_id=card.plan_id))
+
+
+def _carries_old_plan(seen: Seen, belief: Belief, plan_id: str) -> bool:
+    """Does the document only say where the card was when it was read?"""
+    trail = belief.trail("planId")
+    as_settled = seen.last is not None and seen.last.fields.get("planId") == plan_id
+    return as_settled or (seen.rev < trail.human and token(plan_id) in trail.past)
 
 
 def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:

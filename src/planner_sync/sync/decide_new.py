@@ -168,6 +168,8 @@ def _adopt(seen: Seen, document: Document, card: Card) -> Step:
     if reading.strangers:
         return find_people(seen, reading)
     belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner)
+    if document.fields.get("planId"):
+        belief = belief.leave(str(document.fields["planId"]), belief.rev)  # the card may be elsewhere by now
     here = replace(seen, belief=belief)
     unsaid = tuple(telling.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts)
     by_name = "bucket" in document.fields and "bucketId" not in document.fields

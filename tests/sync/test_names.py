@@ -146,3 +146,11 @@ async def test_a_document_from_before_a_move_is_put_right_after_a_loss_of_redis(
         await world.settle(service)
     assert world.said("failed") == []
     assert (await world.document("t"))["planId"] == now
+
+
+async def test_a_new_label_takes_no_colour_that_people_use(world: World, service: Service) -> None:
+    card = world.human.create(title="By people", appliedCategories={"category25": True, "category23": True})
+    await world.settle(service)
+    planner_id = await world.uploaded(service, labels=["Blue", "Green"])
+    assert sorted(world.cards()[planner_id]["appliedCategories"]) == ["category22", "category24"]
+    assert (await world.document(f"planner-{card['id']}"))["labels"] == ["category23", "category25"]

@@ -7,6 +7,7 @@ is settled by reading again.
 import asyncio
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Literal
 
 from planner_sync.errors import CardChanged, NotSent, NotYet, Refusal, Throttled
@@ -83,7 +84,9 @@ class PlanNames:
             body = {"name": name, "planId": plan_id, "orderHint": f"{self._last_hints.get(plan_id, '')} !"}
             await self._planner.create_bucket(body, before=note)
             return
-        slot = _free_label(names, name)
+        tasks = await self._planner.list_cards(plan_id)
+        used = {slot for task in tasks for slot, on in (task.get("appliedCategories") or {}).items() if on}
+        slot = _free_label(names, name, used)
         await self._planner.update_plan_details(
             plan_id, {"categoryDescriptions": {slot: name}}, names.etag, before=note
         )
@@ -105,9 +108,12 @@ def dump(names: Names) -> str:
     return json.dumps([names.buckets, dict(names.labels)], sort_keys=True)
 
 
-def _free_label(names: Names, name: str) -> str:
-    """The last label without a name: people use the first ones by their colour alone."""
-    for slot in sorted(names.labels, key=lambda slot: -int(slot.removeprefix("category"))):
+def _free_label(names: Names, name: str, used: Collection[str]) -> str:
+    """The last label without a name, one that is on no card first: people use labels by their colour alone.
+
+    A name for such a colour would be on all their cards.
+    """
+    for slot in sorted(names.labels, key=lambda slot: (slot in used, -int(slot.removeprefix("category")))):
         if not names.labels[slot]:
             return slot
     raise Refusal("no_free_label", f"labels: {name!r} needs a label, and all 25 of the plan have names", "labels")

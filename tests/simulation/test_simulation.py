@@ -71,6 +71,14 @@ def test_what_was_found_once_holds(path: Path) -> None:
     assert play(Script.load(path.read_text())).wrong == []
 
 
+def test_what_planner_has_no_room_for_is_not_sent_at_every_pass() -> None:
+    """No seed reaches a limit, and no judge knows of one."""
+    tasks = [(40.0 + n, f"t{n}", {"title": f"t{n} title 1"}) for n in range(4)]
+    creates = [{"at": at, "do": "create", "task": task, "fields": fields, "say": 1} for at, task, fields in tasks]
+    lines = play(Script(90002, switches={"max_tasks": "3"}, ops=tuple(creates), span=400)).lines
+    assert len([line for line in lines if "POST /planner/tasks " in line]) == len(creates)
+
+
 @pytest.mark.parametrize("seed", range(1, 21))
 def test_everything_holds(seed: int) -> None:
     assert play(of_seed(seed)).wrong == []

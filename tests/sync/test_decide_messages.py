@@ -117,6 +117,13 @@ def test_the_same_refusal_of_the_same_document_is_said_once() -> None:
     assert (again.messages, len(changed.messages)) == ([], 1)
 
 
+@pytest.mark.parametrize("code", ["limit", "refused_by_planner"])
+def test_what_planner_refuses_again_is_no_news_for_another_request_id(code: Any) -> None:
+    first = outcome.refused(known({}), Refusal(code, "403 (request-id 1)"))
+    again = outcome.refused(known({}, stored={"refusal": first.refusal}), Refusal(code, "403 (request-id 2)"))
+    assert again.messages == []
+
+
 @pytest.mark.contract("§5 failed")
 def test_a_trouble_that_passes_is_said_once_and_only_when_it_lasts() -> None:
     record: str | None = None

@@ -1,6 +1,7 @@
 """Redis restarts, forgets scripts and data, drops subscriptions: the service reconnects and resumes by itself."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -123,3 +124,13 @@ async def test_a_card_without_a_bucket_is_adopted_by_a_document_that_names_one(w
     await world.settle(service)
     assert (await world.redis.hget(world.keys.private("owners"), planner_id)).decode() == "t"
     assert list(world.cards()) == [planner_id]
+
+
+async def test_a_card_is_not_young_for_an_hour_because_the_clock_of_redis_was_put_back(world: World) -> None:
+    planner_id = await world.uploaded(world.service())
+    key = world.keys.task("t")
+    state = json.loads(await world.redis.hget(key, "state"))
+    await world.redis.hset(key, "state", json.dumps({**state, "born": state["born"] + 3_600_000}))
+    world.human.delete(planner_id)
+    await world.settle(world.service())  # one that has not listed the card
+    assert await world.find("t") is None

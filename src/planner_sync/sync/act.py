@@ -30,7 +30,7 @@ from planner_sync.sync.seen import GONE, Owner, Seen, card_with_details, card_wi
 from planner_sync.task import Value
 
 LAG_MS = 60_000  # for so long after a settle a card may be read as it was before
-YOUNG_MS = 5_000  # for so long after a create a 404 may mean "not yet"
+YOUNG_MS = 5_000  # for so long after a create a 404 may mean "not yet"; later than the claim in a look that creates
 Before = Callable[[], Awaitable[None]]
 
 
@@ -113,7 +113,7 @@ class Actor:
         try:
             task = await self.planner.read_task(planner_id)
         except NotFound as error:
-            if seen.belief and seen.claim.now - seen.belief.born < YOUNG_MS:
+            if seen.belief and -LAG_MS < seen.claim.now - seen.belief.born < YOUNG_MS:
                 raise NotYet(f"the card {planner_id} was just made; it does not show yet") from error
             # 404 proves a delete only while the plan itself can be read.
             await self.planner.read_plan(seen.plan_id)
@@ -290,7 +290,7 @@ class Actor:
 def _is_behind(card: Card, belief: Belief, now: int) -> bool:
     """Is this from before what Planner has told us lately? Its servers need not agree at once."""
     behind = newer(belief.etag, card.etag) or newer(belief.details_etag, card.details_etag or "")
-    return behind and now - belief.settled_at < LAG_MS
+    return behind and abs(now - belief.settled_at) < LAG_MS
 
 
 def _without(seen: Seen, nonce: str) -> Seen:

@@ -167,7 +167,7 @@ def no_leases() -> AbstractContextManager[None]:
         "return due ~= false and tonumber(due) > now": "return false",
         "if claim ~= o.token then": "if false then",
         "if redis.call('HGET', claims, id) ~= token then return 'overtaken' end": "",
-        "if who ~= owner and (tonumber(till) > now or since + rest > now) then return 0 end": "",
+        "if ms == 0 or held or rests then return 0 end": "",
     }
 
     def lenient(scripts: Scripts, redis: Any) -> None:

@@ -35,6 +35,13 @@ async def test_nobody_gives_back_the_lease_of_another(shelf: Shelf) -> None:
     assert not await other(shelf).take_lease(PLAN)
 
 
+async def test_a_lease_from_before_the_clock_was_put_back_binds_nobody(shelf: Shelf) -> None:
+    later = (await shelf.plans.moment()).now + 3_600_000
+    for till in (later + 15_000, 0):
+        await shelf.redis.hset(shelf.keys.private("leases"), PLAN, f"dead {till} {later}")
+        assert await shelf.plans.take_lease(PLAN, rest_ms=60_000)
+
+
 async def test_what_another_has_just_begun_is_not_begun_again(shelf: Shelf) -> None:
     await shelf.plans.take_lease(PLAN)
     await shelf.plans.give_back(PLAN)

@@ -12,8 +12,14 @@ local now = clock()
 local begun = now
 local who, till, since = string.match(redis.call('HGET', leases, name) or '', '^(%S+) (%d+) (%d+)$')
 if who then
-  if who ~= owner and (tonumber(till) > now or since + rest > now) then return 0 end
-  if who == owner and tonumber(till) > now then begun = tonumber(since) end
+  till, since = tonumber(till), tonumber(since)
+  if who ~= owner then
+    -- What began later than now, or ends later than it could, is from before the clock was put back: it binds nobody.
+    local held, rests = till > now and till <= now + ms, since <= now and since + rest > now
+    if ms == 0 or held or rests then return 0 end
+  elseif till > now then
+    begun = math.min(since, now)
+  end
 end
 if ms > 0 then
   redis.call('HSET', leases, name, string.format('%s %.0f %.0f', owner, now + ms, begun))

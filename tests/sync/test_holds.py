@@ -106,6 +106,19 @@ async def test_a_restore_waits_for_a_plan_that_cannot_be_read(make_world: Any) -
     await world.until(lambda: all_is_back(world), "documents and cards")
 
 
+async def test_a_restore_brings_back_a_card_of_whose_task_something_else_was_said_since(make_world: Any) -> None:
+    world, service = await held(make_world, "planner")
+    world.human.unreadable(plan_id=world.emulator.plan_id)
+    await world.change("t0", percentComplete=50)
+    await world.publish("updated", "t0")
+    await world.until(lambda: [m for m in world.said("failed", "t0") if m["code"] == "unauthorized"], "the trouble")
+    assert await service.restore(world.emulator.plan_id) == DELETED
+    world.human.readable(plan_id=world.emulator.plan_id)
+    await Shelf(world.redis, world.keys.namespace).pending.mark([f"t{n}" for n in range(DELETED)])
+    await world.until(lambda: all_is_back(world), "documents and cards")
+    assert world.said("deleted") == []
+
+
 async def test_a_restore_brings_back_what_no_look_has_found_missing_yet(make_world: Any) -> None:
     world, _ = await held(make_world, "agents")
     await world.stop()

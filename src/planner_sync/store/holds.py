@@ -50,7 +50,8 @@ class Holds:
         if await self.plans.hold(plan_id) is None:
             return None
         mapped = await self._mapped(plan_id)
-        tasks = sorted({*await self._refused(mapped), *await self.repository.missing(mapped)})
+        gone = (await self.plans.noted_deletes(plan_id)).intersection(mapped)
+        tasks = sorted({*gone, *await self._refused(mapped), *await self.repository.missing(mapped)})
         await self.pending.mark(tasks, look="restore")
         await self.plans.end_hold(plan_id, 0)
         return len(tasks)

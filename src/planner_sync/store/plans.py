@@ -147,6 +147,10 @@ class Plans:
         await self._redis.zremrangebyscore(key, "-inf", moment.now - window_ms)
         return {task_id.decode() for task_id in await self._redis.zrange(key, 0, -1)}
 
+    async def noted_deletes(self, plan_id: str) -> set[str]:
+        """The same, however old."""
+        return {task_id.decode() for task_id in await self._redis.zrange(self._keys.private("deletes", plan_id), 0, -1)}
+
     async def note_deletes(self, plan_id: str, task_ids: Iterable[str]) -> None:
         """These tasks are about to be deleted."""
         now = (await self.moment()).now

@@ -31,6 +31,8 @@ class Brake:
     async def stops(self, plan_id: str, side: Side, gone: Collection[str] = ()) -> bool:
         """Must deletes wait? `gone` are the tasks whose card is gone; documents that are missing are counted here."""
         if await self.plans.hold(plan_id) is not None:
+            # Also what people delete while it lasts: a restore knows of it, whatever is said of the task by then.
+            await self.plans.note_deletes(plan_id, set(gone) - await self.repository.to_restore(sorted(gone)))
             return True
         if await self.plans.is_released(plan_id):
             return False

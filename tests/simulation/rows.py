@@ -16,7 +16,7 @@ from planner_sync.sync.belief import Belief, token
 from planner_sync.sync.merge import Meaning, Merged, agree
 from planner_sync.sync.seen import Seen
 from planner_sync.sync.steps import BuryCard, DeleteCard, Finish, Step
-from planner_sync.task import Day
+from planner_sync.task import Day, Word
 from tests.simulation.world import World
 
 ROWS = {
@@ -138,10 +138,16 @@ def _kind(belief: Belief, rev: int, mine: Any, atom: str) -> str:
     trail = belief.trail(atom)
     if rev >= trail.human:
         return "changed"
-    if any(_same_day(mine, past) if isinstance(mine, Day) else past == token(mine) for past in trail.past):
+    if any(_says(mine, past) for past in trail.past):
         return "stale"
     return "insists" if rev in trail.told else "apart"
 
 
-def _same_day(mine: Day, past: str) -> bool:
-    return past.startswith(f'"{mine.date}')
+def _says(mine: Any, past: str) -> bool:
+    """Is this a value of the past? A day is every instant of it, a word its whole range."""
+    match mine:
+        case Day():
+            return past.startswith(f'"{mine.date}')
+        case Word():
+            return past.isdigit() and mine.low <= int(past) <= mine.high
+    return past == token(mine)

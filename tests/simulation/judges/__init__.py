@@ -10,6 +10,7 @@ JUDGES = (
     sides.one_to_one,
     sides.nothing_gone,
     sides.nothing_back,
+    sides.brought_back,
     sides.equal,
     values.fields,
     values.remembered,

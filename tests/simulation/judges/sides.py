@@ -49,6 +49,21 @@ def nothing_back(scene: Scene) -> Iterator[str]:
             yield f"I5 {birth}: the {by} deleted it at {at:.1f}, and it is back"
 
 
+def brought_back(scene: Scene) -> Iterator[str]:
+    """I5: what was held when an operator wanted it back is there, unless both sides had deleted it."""
+    for birth in scene.history.born if scene.sure else ():
+        deletes = scene.history.deleted(birth)
+        if birth in scene.doomed or len({by for _, by in deletes}) != 1:
+            continue
+        held = [message["at"] for message in scene.told(birth, "failed", since=deletes[-1][0]) if _is_held(message)]
+        if held and scene.restored(held[0]) and not (scene.cards.get(birth) and birth in scene.documents):
+            yield f"I5 {birth}: held at {held[0]:.1f} and wanted back, and it is not there"
+
+
+def _is_held(message: Json) -> bool:
+    return bool(message["code"] == "held")
+
+
 def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
     """An agent has set it again since; or the other side was at it, and a conflict says so."""
     set_since = {write.at for write in scene.history.writes if (write.task, write.by) == (birth, "agent")}
@@ -75,7 +90,7 @@ def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
     """
     if (at, birth) in scene.history.said:
         return False
-    held = any(message["code"] == "held" for message in scene.told(birth, "failed", since=at))
+    held = any(_is_held(message) for message in scene.told(birth, "failed", since=at))
     return any(at < restart and (held or restart < at + SETTLING) for restart in scene.script.times("restart redis"))
 
 

@@ -206,7 +206,7 @@ class Agents:
             if name in THINGS:
                 writes.extend(Write(self._now, "agent", op["task"], f"{name} {each}", True) for each in value)
             else:
-                found = stood.get(name)
+                found = None if stood.get(name) == "" else stood.get(name)  # cleared, both ways
                 before = URGENCIES.get(found, found) if name == "priority" else found
                 if value is not None or before is not None:  # who clears what is not there has changed nothing
                     writes.append(Write(self._now, "agent", op["task"], name, value, before))

@@ -10,6 +10,7 @@ from tests.simulation.script import Script
 from tests.simulation.world import World
 
 Json = dict[str, Any]
+FIRST_BUCKET = "To do"  # where a card is that nobody has put anywhere
 SETTLING = 120.0  # seconds within which two deeds may have crossed: a poll, a plan that cannot be read, a pause
 
 

@@ -5,10 +5,8 @@ did.
 from collections.abc import Iterator
 from typing import Any
 
-from tests.simulation.judges.scene import SETTLING, Json, Scene
+from tests.simulation.judges.scene import FIRST_BUCKET, SETTLING, Json, Scene
 from tests.simulation.people import shown
-
-FIRST_BUCKET = "To do"  # where a card is that nobody has put anywhere
 
 
 def one_to_one(scene: Scene) -> Iterator[str]:
@@ -68,8 +66,9 @@ def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
     """An agent has set it again since; or the other side was at it, and a conflict says so."""
     set_since = {write.at for write in scene.history.writes if (write.task, write.by) == (birth, "agent")}
     nameless = {when for when, task in scene.history.nameless if task == birth}
-    if any(when > at for when in (nameless if by == "human" else set_since)):
-        return True  # an object that does not name the card that a person deleted, or any that an agent did
+    people_alone = all(who == "human" for _, who in scene.history.deleted(birth))
+    if any(when > at for when in (nameless if people_alone else set_since)):
+        return True  # an object that does not name the card that people deleted, or any when an agent did
     overruled = any(m["field"] == "deleted" and m["lost"] is True for m in scene.told(birth, "conflict", since=at))
     if by == "agent":
         return _lost_over_a_restart(scene, birth, at) or (overruled and _touched(scene, birth, "human", at))

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.simulation.history import Write
-from tests.simulation.judges.scene import SETTLING, Scene
+from tests.simulation.judges.scene import FIRST_BUCKET, SETTLING, Scene
 from tests.simulation.people import shown
 
-DEFAULTS = {"percentComplete": 0, "priority": 5}  # what a document that does not show the field says
+DEFAULTS = {
+    "percentComplete": 0,
+    "priority": 5,
+    "bucket": FIRST_BUCKET,
+}  # what a document that does not show the field says
 ONCE = ("title", "startDate", "dueDate", "description")  # fields whose every value was written once only
 CAREFUL = {"reader", "client", "mixes up"}  # agents that take turns and read before they write
 

@@ -40,8 +40,7 @@ class Faults:
         """What happens at this step."""
         now = asyncio.get_running_loop().time()
         listing = re.match(r"GET \S+/tasks(\?|$)", step.what)
-        # A plan of which nothing was ever seen but the lie cannot be told from an empty one.
-        if now < self._empty_until and step.moment == "before" and step.what in self._listings:
+        if now < self._empty_until and step.moment == "before" and self._is_known(step.what):
             process.trace(f"{process.name} {step.what} -> an empty list")
             return json_response(200, {"value": []})
         answer = await self._first_that_fits(step, process, now)
@@ -60,12 +59,18 @@ class Faults:
     def _can(self, fault: Json, step: Step, now: float) -> bool:
         match fault["kind"]:
             case "empty list":
-                return step.what in self._listings
+                return self._is_known(step.what)
             case "lagging list":
                 return step.what in self._listings and self._listings[step.what][0] > now - LAG_SECONDS
-            case "short list" | "spoilt":
+            case "short list":
+                return step.answer is not None and step.answer.status == 200 and _has_anchor(step.answer)
+            case "spoilt":
                 return step.answer is not None and step.answer.status == 200
         return True
+
+    def _is_known(self, what: str) -> bool:
+        """Has this listing shown its anchor? A plan of which nothing was seen but the lie is like an empty one."""
+        return what in self._listings and _has_anchor(self._listings[what][1])
 
     async def _meet(self, fault: Json, step: Step, process: Process) -> Response | None:
         fault["times"] = fault.get("times", 1) - 1
@@ -109,6 +114,11 @@ def _fits(fault: Json, step: Step, process: Process) -> bool:
     if "number" in fault:
         return process.name == "a.1" and sum(process.steps.values()) >= fault["number"]
     return fault["side"] == step.side and re.match(fault["match"], step.what) is not None
+
+
+def _has_anchor(answer: Response) -> bool:
+    """Is the card in it that everybody knows, and whose absence shows that a listing lies?"""
+    return b'"anchor' in answer.body
 
 
 def _refusal(status: int) -> Response:

@@ -29,7 +29,7 @@ def true(scene: Scene) -> Iterator[str]:
     for message in scene.world.said():
         task_id = message.get("redisId") or message["taskId"]
         birth, card = scene.birth(task_id), message.get("plannerId")
-        if card in births and births[card] != birth:
+        if card in births and births[card] != birth and birth not in scene.history.strangers:
             yield f"I9 {birth}: {message['action']} names the card of {births[card]}"
         if message["action"] == "conflict" and message["kept"] == message["lost"]:
             yield f"I9 {birth}: a conflict between {message['kept']!r} and the same"

@@ -31,8 +31,8 @@ def nothing_gone(scene: Scene) -> Iterator[str]:
             if known and not (scene.script.loses or birth in scene.documents or birth in scene.unsynced):
                 yield f"I5 {birth}: its plan was deleted, and its document is gone"
         elif not scene.cards.get(birth) and (birth in made or not scene.script.loses):
-            copied = scene.history.styles.get(birth) == {"copier"} and birth in scene.unsynced
-            if not copied:  # a copy of what a person deleted is refused as a stale one
+            refused = birth in scene.unsynced and birth not in made  # whether rightly so, another judge says
+            if not refused:
                 yield f"I5 {birth}: gone, and nobody deleted it"
 
 

@@ -100,6 +100,7 @@ def refusals(scene: Scene) -> Iterator[str]:
             "stale_copy": any(by == "human" for _, by, _ in scene.history.deletes),
             "unauthorized": birth in scene.doomed,
             "unreachable": birth in scene.doomed,
+            "limit": "max_tasks" in scene.script.switches,
             "not_json": task_id == "odd",
         }
         if not because.get(code):

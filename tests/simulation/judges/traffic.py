@@ -23,8 +23,9 @@ def asked_for(scene: Scene) -> Iterator[str]:
         asked = [when for when, by in scene.history.deleted(birth) if by == "agent" and when <= at]
         if not asked and list(scene.world.births.values()).count(birth) < 2:
             yield f"I5 {birth}: we deleted its card, and no agent did"
-        for write in scene.history.writes if asked and scene.sure else ():
-            if (write.task, write.by) == (birth, "human") and write.name in ONCE and write.at < at:
+        people = [w for w in scene.history.writes if (w.task, w.by) == (birth, "human") and w.at < at]
+        for name, write in {write.name: write for write in people}.items():
+            if asked and scene.sure and name in ONCE:
                 told = scene.told(birth, "created", "updated", since=write.at)
                 if not any(write.name in m["changed"] and m["at"] <= asked[-1] for m in told) and not reported(
                     scene, birth, write

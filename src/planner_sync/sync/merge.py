@@ -33,6 +33,7 @@ Meant = Value | Day | Word | None
 Kind = Literal["same", "changed", "stale", "apart"]
 ITEM_FIELDS: Final = {"checklist": ("title", "isChecked"), "references": ("alias", "type")}
 DATES: Final = ("startDate", "dueDate")
+ADOPTED: Final = 1  # newer than no revision, older than any
 NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
 
 
@@ -93,7 +94,8 @@ def adopt(belief: Belief, meaning: Meaning, rev: int, winner: Winner) -> tuple[B
 
     Where a document is silent or clears, the card counts; what only the document has is the agent's change; sets and
     lists are united; where both have a value the winner decides. Whatever of the document does not count is remembered
-    as a value of the past, so that the next merge puts it back.
+    as a value of the past, so that the next merge puts it back. Who wrote the rest is forgotten: an object of an agent
+    that carries no revision may be older than any of it.
     """
     conflicts, stale = [], {}
     for atom in sorted({*belief.base, *meaning.atoms}):
@@ -106,7 +108,8 @@ def adopt(belief: Belief, meaning: Meaning, rev: int, winner: Winner) -> tuple[B
         if mine is None or winner == "planner":
             stale[atom] = Trail().remember(concrete(mine))
     known = replace(belief, trails=stale, rev=max(belief.rev, rev + 1))
-    return known.see_human(stale, rev + 1), tuple(conflicts)
+    sent = {conflict.atom for conflict in conflicts if conflict.winner == "agents"}
+    return known.see_human(belief.base.keys() - sent, ADOPTED).see_human(stale, rev + 1), tuple(conflicts)
 
 
 def agree(meant: Meant, value: Value | None) -> bool:

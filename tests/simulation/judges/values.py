@@ -146,7 +146,9 @@ def reported(scene: Scene, birth: str, write: Write) -> bool:
 
 
 def members(scene: Scene) -> Iterator[str]:
-    """I3 for labels, people and ticks, each on its own: as the last who meant it, unless two crossed."""
+    """I3 for labels, people and ticks, each on its own: as the last who meant it, unless that one has put back between
+    two polls what the other took off, or took off again.
+    """
     for birth, final in _judged(scene):
         styles = _styles(scene, birth)
         mine = [write for write in scene.history.writes if write.task == birth and " " in write.name]
@@ -155,8 +157,8 @@ def members(scene: Scene) -> Iterator[str]:
             there, last = _is_there(final, name), writes[-1]
             if last.by == "agent" and ("blind" in styles or not _alone(styles)):
                 continue  # agents that overwrite each other, or themselves
-            before = [write for write in writes if write.by != last.by and write.value != last.value]
-            crossed = before and before[-1].at > last.at - SETTLING
+            lately = [write for write in writes if write.at > last.at - SETTLING]
+            crossed = any(write.by != last.by for write in lately) and sum(write.by == last.by for write in lately) > 1
             if there != last.value and not crossed:
                 yield f"I3 {birth} {name}: {there}, but the {last.by} meant {last.value} ({last.at:.1f})"
 

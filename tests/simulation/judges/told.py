@@ -101,6 +101,7 @@ def refusals(scene: Scene) -> Iterator[str]:
             "unauthorized": birth in scene.doomed,
             "unreachable": birth in scene.doomed,
             "limit": "max_tasks" in scene.script.switches,
+            "unknown_bucket": scene.history.styles.get(birth) == {"copier"},  # of another plan, and the plan left out
             "not_json": task_id == "odd",
         }
         if not because.get(code):

@@ -25,8 +25,9 @@ REFERENCES_MAX = 15
 URL_MAX = 2048
 PERCENT_MAX = 100
 PRIORITY_MAX = 10
-PRIORITY_DEFAULT = 5
 SHOWN_MAX = 60
+# What every card has, whoever made it.
+DEFAULTS: Mapping[str, int] = {"percentComplete": 0, "priority": 5}
 
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+~=-]{0,127}")
 PLANNER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # 28 characters today

@@ -15,6 +15,7 @@ from typing import Any
 
 from planner_sync.agents.client import AgentClient
 from planner_sync.errors import PlannerSyncError
+from planner_sync.task import DEFAULTS
 from tests.simulation.history import History, Item, Write, birth_of
 from tests.simulation.world import URGENCIES, World
 
@@ -118,7 +119,7 @@ class Agents:
         except PlannerSyncError:
             return
         self._remember(op, seen)
-        self._remember_nameless(op["task"], seen)
+        self._remember_set(op["task"], seen)
         self._world.trace(f"-- client {op['task']} {op['fields']}")
 
     async def _copy(self, op: Json) -> None:
@@ -176,7 +177,7 @@ class Agents:
         more = " ".join(f"{name} {op[name]}" for name in ("add", "link", "put", "take") if op.get(name))
         world.trace(f"-- agent ({op['do']}) {task_id} {op['fields']} {more} said {op['say']} times")
         self._remember(op, stood)
-        self._remember_nameless(op["task"], document)
+        self._remember_set(op["task"], document)
         for _ in range(op["say"]):
             await self._say(action, task_id)
 
@@ -208,12 +209,14 @@ class Agents:
             else:
                 found = None if stood.get(name) == "" else stood.get(name)  # cleared, both ways
                 before = URGENCIES.get(found, found) if name == "priority" else found
-                if value is not None or before is not None:  # who clears what is not there has changed nothing
+                unset = {None, DEFAULTS.get(name)}  # who clears what is not there has changed nothing
+                if value not in unset or before not in unset:
                     writes.append(Write(self._now, "agent", op["task"], name, value, before))
         items = [op[name] for name in ("add", "link") if name in op]
         self._history.items.extend(Item(self._now, "agent", op["task"], item) for item in items)
 
-    def _remember_nameless(self, birth: str, document: Json) -> None:
+    def _remember_set(self, birth: str, document: Json) -> None:
+        self._history.sets.append((self._now, birth))
         if self._world.births.get(document.get("plannerId", "")) != birth:
             self._history.nameless.append((self._now, birth))
 

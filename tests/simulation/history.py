@@ -36,8 +36,8 @@ class History:
     """Everything that was meant. `deletes` are (time, who, task), `said` those of them that an agent has announced.
 
     `strangers` are births whose document did not yet name its card when Redis lost what it knew, `plans` the plan (a
-    number) of each birth, `restored` the times at which an operator wanted back what was missing, `nameless` when an
-    agent wrote a document that does not name the card of its birth.
+    number) of each birth, `restored` the times at which an operator wanted back what was missing, `sets` when an
+    agent wrote a document, `nameless` those that do not name the card of their birth.
     """
 
     writes: list[Write] = field(default_factory=list)
@@ -48,6 +48,7 @@ class History:
     strangers: set[str] = field(default_factory=set)
     styles: dict[str, set[str]] = field(default_factory=dict)
     restored: list[float] = field(default_factory=list)
+    sets: list[tuple[float, str]] = field(default_factory=list)
     nameless: list[tuple[float, str]] = field(default_factory=list)
     said: list[tuple[float, str]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)

@@ -111,3 +111,8 @@ class Script:
         """The times from which documents themselves may be lost."""
         wipes = [op["at"] for op in self.ops if op["do"] == "wipe" and op["what"] == "all"]
         return sorted([*wipes, *self.times("failover")])
+
+    @property
+    def lost_spans(self) -> list[tuple[float, float]]:
+        """From when until when Redis has lost everything, at each failover."""
+        return [(op["at"], op["at"] + op["seconds"] + 1) for op in self.ops if op["do"] == "failover"]

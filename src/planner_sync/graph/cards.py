@@ -15,7 +15,7 @@ from typing import Any
 
 from planner_sync.task import (
     CHECKLIST_TITLE_MAX,
-    PRIORITY_DEFAULT,
+    DEFAULTS,
     Value,
     canonical_id,
     canonical_instant,
@@ -29,7 +29,6 @@ TASK_FIELDS = frozenset(
 DETAILS_FIELDS = frozenset(("description", "checklist", "references"))
 
 _PLANNER_NAMES = {"startDate": "startDateTime", "dueDate": "dueDateTime"}
-_DEFAULTS = {"percentComplete": 0, "priority": PRIORITY_DEFAULT}
 _ITEM_IDS = uuid.UUID("5b0c6d0e-3f52-4d0a-9b7e-6f1c2a94d1b7")
 
 # https://learn.microsoft.com/graph/api/resources/plannerassignments: type and order hint are required
@@ -123,7 +122,7 @@ def task_patch(changes: Mapping[str, Value | None]) -> dict[str, Any]:
         elif name == "labels":
             body.setdefault("appliedCategories", {})[key] = bool(value)
         elif name in TASK_FIELDS:
-            body[_PLANNER_NAMES.get(name, name)] = _DEFAULTS.get(name) if value is None else value
+            body[_PLANNER_NAMES.get(name, name)] = DEFAULTS.get(name) if value is None else value
     return body
 
 
@@ -192,8 +191,8 @@ def decode_reference(key: str) -> str:
 def _task_atoms(task: Mapping[str, Any]) -> dict[str, Value]:
     atoms: dict[str, Value] = {
         "title": (task.get("title") or "").strip(),
-        "percentComplete": task.get("percentComplete") or 0,
-        "priority": PRIORITY_DEFAULT if task.get("priority") is None else task["priority"],
+        "percentComplete": task.get("percentComplete") or DEFAULTS["percentComplete"],
+        "priority": DEFAULTS["priority"] if task.get("priority") is None else task["priority"],
     }
     if bucket_id := task.get("bucketId"):
         atoms["bucketId"] = bucket_id

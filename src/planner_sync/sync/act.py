@@ -269,6 +269,7 @@ class Actor:
             posted=posted,
             epoch=epoch,
             release=False,
+            expected=seen.stored.text,
         )
         if await self.repository.settle(seen.claim, order) != "settled":
             raise ClaimLost

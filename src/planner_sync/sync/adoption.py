@@ -16,11 +16,10 @@ from planner_sync.store.plans import Plans
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.decide_new import IMPORT_ID
-from planner_sync.sync.meaning import PERCENT_DEFAULT
 from planner_sync.sync.plan_reader import PlanReader
 from planner_sync.sync.reconcile import Observed
 from planner_sync.sync.seen import GONE
-from planner_sync.task import PRIORITY_DEFAULT, TASK_ID, Document
+from planner_sync.task import DEFAULTS, TASK_ID, Document
 
 SWEEP_SECONDS = 60.0
 CARD_SHOWS_MS = 300_000  # after a claim: the time that its create may take, and a listing that lags
@@ -134,4 +133,4 @@ def _parsed(text: bytes) -> Document | None:
 
 def _untouched(card: Card, posted: Mapping[str, object]) -> bool:
     """Is the card what Planner made of the request, and no more? What people have set since is theirs."""
-    return dict(card.atoms) == {"percentComplete": PERCENT_DEFAULT, "priority": PRIORITY_DEFAULT, **posted}
+    return dict(card.atoms) == {**DEFAULTS, **posted}

@@ -12,7 +12,7 @@ from planner_sync.graph.cards import Card, is_of_details
 from planner_sync.store.task_repository import document_hash
 from planner_sync.sync import outcome, telling
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading
+from planner_sync.sync.meaning import Reading
 from planner_sync.sync.merge import adopt, agree, merge
 from planner_sync.sync.needs import accepted, check, find_people, read, resolve, uploaded
 from planner_sync.sync.rendering import fields_of
@@ -28,12 +28,7 @@ from planner_sync.sync.steps import (
     Step,
     TakeCard,
 )
-from planner_sync.task import (
-    PLANNER_ID,
-    PRIORITY_DEFAULT,
-    Document,
-    Value,
-)
+from planner_sync.task import DEFAULTS, PLANNER_ID, Document, Value
 
 GRACE_MS = 60_000  # the request's own deadline, and as long again for a listing that lags
 IMPORT_ID = "planner-"
@@ -85,11 +80,14 @@ def _made_by(note: OpenNote, seen: Seen) -> Card | None:
 
 def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -> Belief:
     """What we believe of a card that we made: its base is what was posted, not what it says by now."""
-    defaults: dict[str, Value] = {"percentComplete": PERCENT_DEFAULT, "priority": PRIORITY_DEFAULT}
-    base = {**defaults, **{atom: value for atom, value in posted.items() if value is not None}}
+    base = {**DEFAULTS, **{atom: value for atom, value in posted.items() if value is not None}}
     named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
     meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
-    return uploaded(seen, Belief(card.id, card.plan_id, card.etag, "", base=base, created=True), meant)
+    belief = Belief(card.id, card.plan_id, card.etag, "", base=base, created=True)
+    if seen.grave and "belief" in seen.grave:  # the card is made anew: who changed what counts for this one too
+        before = Belief.load(seen.grave["belief"])
+        belief = replace(belief, rev=before.rev, trails=before.trails)
+    return uploaded(seen, belief, meant)
 
 
 def decide_new(seen: Seen) -> Step:

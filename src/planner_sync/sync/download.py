@@ -110,8 +110,8 @@ class Download:
         known, lost = await self._known(plan_id)
         listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun))
         await self._look_at_changed(listing, known)
-        left_out, whole = await self._look_at_missing(listing, known)
-        complete = await self._look_at_unmapped(listing, known, whole=whole)
+        left_out, as_of = await self._look_at_missing(listing, known)
+        complete = await self._look_at_unmapped(listing, known, as_of)
         if listing.recovering:
             await self.adoption.restore(plan_id, self._looks)
         if complete and await self.epochs.end(plan_id, begun):
@@ -180,7 +180,7 @@ class Download:
         await self._look_at_cards(listing, moved)
 
     # -- cards that have none ----------------------------------------------------------------------------------------
-    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], *, whole: bool) -> bool:
+    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], as_of: int | None) -> bool:
         """False: while adopting, some cards could not be brought to their documents yet."""
         ids = [pid for pid in listing.tasks if pid not in known]
         owners = await self.mapper.task_ids(ids)
@@ -189,10 +189,12 @@ class Download:
             await self._look_at_cards(listing, await self.reader.with_details(moved))
         buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
         alone = {pid: listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried}
-        if whole:  # a listing that lacks cards which still answer proves nothing
+        if as_of is not None:
             # A create sends no details, so none are needed to know what it made; they may not show yet.
             unclaimed = {pid: read_card(task) for pid, task in alone.items()}
-            await self._resolve_creates(listing, unclaimed)
+            await self._resolve_creates(listing, unclaimed, as_of, last=False)
+            if not listing.recovering:
+                await self._resolve_creates(listing, unclaimed, as_of, last=True)
             alone = {pid: alone[pid] for pid in unclaimed}
         cards = {card.id: card for card in await self.reader.with_details(list(alone.values()))}
         unread = alone.keys() - cards.keys()
@@ -200,24 +202,28 @@ class Download:
         complete = True
         if listing.recovering:
             adopted = await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks)
-            complete = adopted and not unread and (whole or bool(listing.tasks))
+            complete = adopted and not unread and (as_of is not None or bool(listing.tasks))
+            if as_of is not None:  # a card that a document equals, or names, is no lost create's by its place
+                await self._resolve_creates(listing, cards, as_of, last=True)
         await self._import(listing, cards, unread)
         return complete
 
-    async def _resolve_creates(self, listing: Listing, cards: dict[str, Card]) -> None:
-        """Open create notes: was the card made? First those that know their card by what it says, then by its place."""
+    async def _resolve_creates(self, listing: Listing, cards: dict[str, Card], as_of: int, *, last: bool) -> None:
+        """Open create notes: was the card made? First those that know their card by what it says, `last` by its place.
+
+        Takes out of `cards` what has found its task.
+        """
         application = await self.plans.application()
-        for last in (False, True):
-            creating = await self.plans.creating(listing.plan_id)
-            found = {t: found_for(cards.values(), application, at, listing.began) for t, at in creating.items()}
-            seen = {card.id: card for each in found.values() for card in each.candidates}
-            places = by_place(creating, seen.values()) if last else {}
-            for task_id, each in found.items():
-                left = [card for card in each.candidates if card.id in cards]
-                mine = replace(each, candidates=left, last=last, own=places.get(task_id))
-                await self._looks({task_id: Observed(found=mine, began=listing.began)})
-                for planner_id in await self.mapper.task_ids(list(cards)):
-                    cards.pop(planner_id, None)
+        creating = await self.plans.creating(listing.plan_id)
+        found = {t: found_for(cards.values(), application, at, as_of) for t, at in creating.items()}
+        seen = {card.id: card for each in found.values() for card in each.candidates}
+        places = by_place(creating, seen.values()) if last else {}
+        for task_id, each in found.items():
+            left = [card for card in each.candidates if card.id in cards]
+            mine = replace(each, candidates=left, last=last, own=places.get(task_id))
+            await self._looks({task_id: Observed(found=mine, began=listing.began)})
+            for planner_id in await self.mapper.task_ids(list(cards)):
+                cards.pop(planner_id, None)
 
     async def _import(self, listing: Listing, cards: Mapping[str, Card], unread: Collection[str]) -> None:
         """Every other card gets a document; one of our own waits while a lost create may still claim it, and one whose
@@ -243,8 +249,10 @@ class Download:
             await self._looks({task: ready[task] for task in tasks[start : start + CHUNK]})
 
     # -- cards that the listing lacks --------------------------------------------------------------------------------
-    async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> tuple[int, bool]:
-        """Ask for each by its id, known or only listed before. How many still answer; are all others surely gone?"""
+    async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> tuple[int, int | None]:
+        """Ask for each by its id, known or only listed before. How many still answer, and as of when the listing is
+        true (server's time, ms): one that lacks a new card is as old as that, one that lacks others proves nothing.
+        """
         before = self._listed.get(listing.plan_id, frozenset()) | (await self.plans.young(listing.plan_id)).keys()
         if listing.recovering and not listing.tasks:
             before |= set((await self.adoption.named_cards())[:ASKED_WHEN_EMPTY])
@@ -262,7 +270,10 @@ class Download:
         if left_out:
             log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
         elsewhere = await self._elsewhere(listing, [pid for pid in left if answers[pid] == FORBIDDEN])
-        return left_out, not any(_should_be_listed(answers[pid], listing) for pid in left if pid not in elsewhere)
+        lacking = [answers[pid] for pid in left if pid not in elsewhere]
+        if any(_should_be_listed(answer, listing) for answer in lacking):
+            return left_out, None
+        return left_out, min([listing.began, *(made_at(card) for card in lacking if isinstance(card, Card))])
 
     async def _elsewhere(self, listing: Listing, forbidden: Sequence[str]) -> frozenset[str]:
         """Which of these are in a plan that we may not read? Those that stay forbidden while this one answers."""

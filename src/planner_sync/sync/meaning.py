@@ -15,7 +15,7 @@ from planner_sync.sync.belief import Belief, token
 from planner_sync.sync.merge import Meaning, Meant
 from planner_sync.task import (
     AGENT_LABEL,
-    PRIORITY_DEFAULT,
+    DEFAULTS,
     ChecklistItem,
     Day,
     Document,
@@ -28,7 +28,6 @@ from planner_sync.task import (
 
 SLOT = re.compile(r"category([1-9]|1[0-9]|2[0-5])", re.IGNORECASE)
 UNKNOWN = "?"
-PERCENT_DEFAULT = 0
 MEANT_KEPT = 60
 
 
@@ -92,7 +91,7 @@ class _Reader:
         for name in ("startDate", "dueDate"):
             value = fields.get(name)
             self._set(name, value.at if isinstance(value, Instant) else value)
-        for name, default in (("percentComplete", PERCENT_DEFAULT), ("priority", PRIORITY_DEFAULT)):
+        for name, default in DEFAULTS.items():
             if name in fields:
                 self.atoms[name] = default if fields[name] is None else fields[name]
         if "bucket" in fields or "bucketId" in fields:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from planner_sync.sync.belief import Belief, Trail, token
-from planner_sync.task import Day, Value, Word
+from planner_sync.task import DEFAULTS, Day, Value, Word
 
 Winner = Literal["planner", "agents"]
 Meant = Value | Day | Word | None
@@ -94,13 +94,18 @@ def adopt(belief: Belief, meaning: Meaning, rev: int, winner: Winner) -> tuple[B
 
     Where a document is silent or clears, the card counts; what only the document has is the agent's change; sets and
     lists are united; where both have a value the winner decides. Whatever of the document does not count is remembered
-    as a value of the past, so that the next merge puts it back. Who wrote the rest is forgotten: an object of an agent
-    that carries no revision may be older than any of it.
+    as a value of the past, so that the next merge puts it back. What the document was silent of, a human may have set
+    since: it shows from the next revision on. Who wrote the rest is forgotten: an object of an agent that carries no
+    revision may be older than any of it.
     """
     conflicts, stale = [], {}
     for atom in sorted({*belief.base, *meaning.atoms}):
         mine, theirs = meaning.atoms.get(atom), belief.base.get(atom)
-        if theirs is None or not meaning.speaks_of(atom) or agree(mine, theirs):
+        if theirs is None or agree(mine, theirs):
+            continue
+        if not meaning.speaks_of(atom):
+            if atom != "bucketId" and theirs != DEFAULTS.get(atom):  # those a card has without anybody's doing
+                stale[atom] = Trail()
             continue
         if mine is not None:
             kept, lost = (theirs, concrete(mine)) if winner == "planner" else (concrete(mine), theirs)

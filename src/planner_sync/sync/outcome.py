@@ -10,7 +10,7 @@ from planner_sync.errors import Code, Refusal
 from planner_sync.graph.cards import Card, Names
 from planner_sync.store.task_repository import Channel, Order, document_hash
 from planner_sync.sync.belief import Belief
-from planner_sync.sync.meaning import PERCENT_DEFAULT, Context, Reading, read_meaning, remember_meant
+from planner_sync.sync.meaning import Context, Reading, read_meaning, remember_meant
 from planner_sync.sync.merge import NO_OPINION, Merged
 from planner_sync.sync.rendering import Wanted, fields_of, meant_as_written, render, shown_fields
 from planner_sync.sync.renewal import renewed
@@ -27,7 +27,7 @@ from planner_sync.sync.telling import (
     updated,
     uploads,
 )
-from planner_sync.task import PRIORITY_DEFAULT, Document, Value
+from planner_sync.task import DEFAULTS, Document, Value
 
 HOUR_MS = 3_600_000
 # A refusal that its surroundings caused may pass by itself.
@@ -250,6 +250,7 @@ def made_anew(seen: Seen, belief: Belief, names: Names, messages: Iterable[tuple
     """A human deleted the card, and an agent that was editing wins, or an operator: the document gets a new card."""
     order = buried(seen, belief, names, "agent")
     order.trash = None
+    order.grave = json.dumps({**json.loads(order.grave or "{}"), "belief": belief.dump()})
     order.uncounted = True
     order.write, order.due_ms = "leave", 0
     if seen.document is not None:
@@ -308,7 +309,7 @@ def _with_bucket(fields: frozenset[str]) -> frozenset[str]:
 
 
 def _is_default(name: str, atoms: Mapping[str, Value]) -> bool:
-    return atoms.get(name) == {"percentComplete": PERCENT_DEFAULT, "priority": PRIORITY_DEFAULT}.get(name, object())
+    return atoms.get(name) == DEFAULTS.get(name, object())
 
 
 def _item_order(seen: Seen) -> list[str]:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner_sync.graph.cards import Names
-from planner_sync.sync.meaning import PERCENT_DEFAULT, Reading, day_or_instant
+from planner_sync.sync.meaning import Reading, day_or_instant
 from planner_sync.sync.merge import ITEM_FIELDS, agree
-from planner_sync.task import AGENT_LABEL, PRIORITY_DEFAULT, Document, Value, Word, agent_of, priority_word
+from planner_sync.task import AGENT_LABEL, DEFAULTS, Document, Value, Word, agent_of, priority_word
 
 PLAIN = ("title", "startDate", "dueDate", "percentComplete", "priority", "description")
-DEFAULTS = {"percentComplete": PERCENT_DEFAULT, "priority": PRIORITY_DEFAULT}
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,8 @@ def meant_as_written(meant: Mapping[str, str], wanted: Wanted, fields: Collectio
     Two buckets or labels can have one name, in one plan or in two: then it means that which the card has.
     """
     texts = _label_texts(meant, wanted)
-    now = {f"label {text}": slot for slot, text in texts.items() if text != slot}
+    # One that stands by its slot for want of a name is shown by its name once it has one, or we have read it.
+    now = {f"label {text}": slot for slot, text in texts.items() if text != slot or not wanted.names.labels.get(slot)}
     bucket = wanted.atoms.get("bucketId")
     if "bucket" in fields and (name := dict(wanted.names.buckets).get(str(bucket))):
         now[f"bucket {name}"] = str(bucket)

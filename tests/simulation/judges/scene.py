@@ -64,12 +64,14 @@ class Scene:
     @property
     def births(self) -> list[str]:
         """All births that can be told apart: after documents were lost, whoever sets an object without a look makes a
-        new task, unless it names a card that nobody has by then.
+        new task, unless it names a card that nobody has by then; a restore that Redis has lost is done once more.
         """
         first = min(self.script.loses, default=float("inf")) - 1
         blind = {birth for at, birth in self.history.nameless if at >= first}
         kept = {birth for birth, styles in self.history.styles.items() if "keeper" in styles}
         blind |= {w.task for w in self.history.writes if w.by == "agent" and w.task in kept and w.at >= first}
+        if any(at <= restored <= until for at, until in self.script.lost_spans for restored in self.history.restored):
+            blind |= {birth for _, _, birth in self.history.deletes}
         return sorted({*self.history.born, *self.cards, *self.documents} - blind - self.history.strangers - self.doomed)
 
     @property

@@ -38,9 +38,9 @@ def nothing_gone(scene: Scene) -> Iterator[str]:
 
 def nothing_back(scene: Scene) -> Iterator[str]:
     """I5: what was deleted is gone, unless there is a reason why it may be back."""
-    for birth in scene.history.born:
+    for birth in scene.births:
         deletes = scene.history.deleted(birth)
-        if not deletes or birth in scene.doomed or not scene.cards.get(birth):
+        if not deletes or not scene.cards.get(birth):
             continue
         at, by = deletes[-1]
         if not (scene.lost_around(at) or scene.restored(at) or _may_be_back(scene, birth, at, by)):
@@ -64,10 +64,9 @@ def _is_held(message: Json) -> bool:
 
 def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
     """An agent has set it again since; or the other side was at it, and a conflict says so."""
-    set_since = {write.at for write in scene.history.writes if (write.task, write.by) == (birth, "agent")}
-    nameless = {when for when, task in scene.history.nameless if task == birth}
     people_alone = all(who == "human" for _, who in scene.history.deleted(birth))
-    if any(when > at for when in (nameless if people_alone else set_since)):
+    sets = scene.history.nameless if people_alone else scene.history.sets
+    if any(when > at for when, task in sets if task == birth):
         return True  # an object that does not name the card that people deleted, or any when an agent did
     overruled = any(m["field"] == "deleted" and m["lost"] is True for m in scene.told(birth, "conflict", since=at))
     if by == "agent":
@@ -84,13 +83,14 @@ def _touched(scene: Scene, birth: str, by: str, at: float) -> bool:
 
 
 def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
-    """What vanished without a word, and was held or not carried out yet when Redis restarted, may be lost by that
-    Redis: it is back.
+    """What vanished without a word, and was held or not carried out yet when Redis restarted, or before the first pass
+    after that, may be lost by that Redis: it is back.
     """
     if (at, birth) in scene.history.said:
         return False
     held = any(_is_held(message) for message in scene.told(birth, "failed", since=at))
-    return any(at < restart and (held or restart < at + SETTLING) for restart in scene.script.times("restart redis"))
+    restarts = scene.script.times("restart redis")
+    return any(abs(restart - at) < SETTLING or (held and at < restart) for restart in restarts)
 
 
 def equal(scene: Scene) -> Iterator[str]:

@@ -37,7 +37,7 @@ def true(scene: Scene) -> Iterator[str]:
             yield f"I9 {birth}: {message['winner']} wins over {message['field']}"
         if "task" in message and scene.sure:
             before, task = newest.get(task_id, {}), message["task"]
-            if task != before and task["_rev"] <= before.get("_rev", 0):
+            if task["_rev"] < before.get("_rev", 0):
                 yield f"I9 {birth}: revision {task['_rev']} after {before['_rev']}"
             newest[task_id] = task
 
@@ -95,8 +95,9 @@ def _whole(scene: Scene, birth: str, entry: Json) -> Iterator[str]:
 def refusals(scene: Scene) -> Iterator[str]:
     """What is refused has been said, and for a reason: no other refusal comes up in a script."""
     for task_id, text in scene.stored.refused.items():
-        code, birth = json.loads(text)["code"], scene.birth(task_id)
-        if not any(message["code"] == code for message in scene.told(birth, "failed")):
+        refusal, birth = json.loads(text), scene.birth(task_id)
+        code, waits = refusal["code"], birth in scene.doomed and not refusal.get("said", True)
+        if not waits and not any(message["code"] == code for message in scene.told(birth, "failed")):
             yield f"I9 {birth}: refused as {code}, and nobody was told"
         because = {
             "stale_copy": any(by == "human" for _, by, _ in scene.history.deletes),

@@ -273,6 +273,21 @@ async def test_a_card_is_taken_while_its_plan_is_known(shelf: Shelf) -> None:
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
 
 
+async def test_the_document_of_a_new_card_is_kept_before_it_is_settled(shelf: Shelf) -> None:
+    """Who deletes it now must find it again, with its private fields."""
+    await shelf.set("t1", A)
+    claim = await shelf.marked()
+    assert await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False) == "settled"
+    assert (await shelf.repository.read("t1")).last == A
+
+
+async def test_what_came_after_the_new_card_is_not_kept_as_its_document(shelf: Shelf) -> None:
+    await shelf.set("t1", B)
+    claim = await shelf.marked()
+    assert await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False) == "settled"
+    assert (await shelf.repository.read("t1")).last is None
+
+
 # -- the end of a task -----------------------------------------------------------------------------------------------
 @pytest.mark.contract("§6 Human deletes the card")
 async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf: Shelf) -> None:

@@ -25,6 +25,7 @@ from planner_sync.sync.steps import (
     TakeCard,
 )
 from tests.sync.looks import (
+    BELIEF,
     IMPORT_ID,
     NAMES,
     NOW,
@@ -69,6 +70,14 @@ def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: st
         assert isinstance(step, TakeCard)
         assert (step.belief.planner_id, step.belief.base["title"], step.belief.created) == (taken, "T", True)
         assert step.belief.uploaded == ("title",)
+
+
+def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -> None:
+    before = BELIEF.see_human(["title"], 9)
+    grave = json.dumps({"planner_id": "first", "title": "T", "at": NOW, "by": "agent", "belief": before.dump()})
+    step = decide(seen({"title": "T"}, notes=(note(),), found=found(card()), names=NAMES, stored={"grave": grave}))
+    assert isinstance(step, TakeCard)
+    assert (step.belief.trail("title").human, step.belief.rev) == (9, before.rev)
 
 
 def test_a_document_that_names_no_card_is_asked_for_by_the_public_mapping_first() -> None:

@@ -269,3 +269,13 @@ def test_without_a_base(
     belief, found = adopt(believing(card), saying(mine), 0, winner)
     result = merge(belief, saying(mine), 0, card, winner)
     assert (result.want, len(found), len(result.conflicts)) == (want, conflicts, 0)
+
+
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+def test_what_a_document_was_silent_of_is_news_to_copies_from_before_the_adoption() -> None:
+    """A human may have set it after the last settle, which Redis has lost."""
+    card: dict[str, Any] = {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 0}
+    belief, _ = adopt(believing(card), saying({}, frozenset({"title"})), 7, "planner")
+    result = merge(belief, saying({"dueDate": Day("2026-05-05"), "percentComplete": 30}), 7, card, "planner")
+    assert result.want == {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 30}
+    assert [conflict.atom for conflict in result.conflicts] == ["dueDate"]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from planner_sync.graph.cards import Names
+from planner_sync.sync.rendering import Wanted, meant_as_written
 from planner_sync.sync.service import Service
 from tests.sync.world import World
 
@@ -154,3 +156,9 @@ async def test_a_new_label_takes_no_colour_that_people_use(world: World, service
     planner_id = await world.uploaded(service, labels=["Blue", "Green"])
     assert sorted(world.cards()[planner_id]["appliedCategories"]) == ["category22", "category24"]
     assert (await world.document(f"planner-{card['id']}"))["labels"] == ["category23", "category25"]
+
+
+def test_a_label_that_stands_by_its_slot_for_want_of_a_name_is_shown_by_it_later() -> None:
+    """Another instance may have named it: this one had old names when it wrote the document."""
+    wanted = Wanted({"labels category7": True}, (), Names((), {"category7": None}, ""), frozenset(), frozenset())
+    assert meant_as_written({}, wanted, ()) == {"label category7": "category7"}

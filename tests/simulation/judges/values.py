@@ -99,7 +99,7 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
     knew = any(write.at > first.at and stood[write] == first.value for write in writes if write.by == last.by)
     if final not in (first.value, last.value):
         yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
-    elif first.value == last.value or (final == last.value and knew) or _taken_back(scene, birth, agent, writes):
+    elif first.value == last.value or (final == last.value and knew) or _as_before(agent, final, writes):
         return
     elif final != last.value and knew and _nothing_in_doubt(scene, birth, first, last):
         yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and its {last.value!r} is undone"
@@ -124,10 +124,11 @@ def _put_back(scene: Scene, birth: str, agent: Write, over: list[Write]) -> bool
     return agent in over or any(_times_sent(scene, birth, write) > 1 for write in over if write.by == "agent")
 
 
-def _taken_back(scene: Scene, birth: str, agent: Write, writes: list[Write]) -> bool:
-    """Has the agent cleared what it had written itself, before anybody looked? Then it has changed nothing."""
-    mine = [write for write in writes if write.by == "agent" and write is not agent]
-    return bool(mine) and agent.value is None and not any(_times_sent(scene, birth, write) for write in mine)
+def _as_before(agent: Write, final: Any, writes: list[Write]) -> bool:
+    """Has an agent that had not seen what a human wrote cleared a field that was unset before? Its copy is an old one,
+    by the rule.
+    """
+    return agent.value is None and final is not None and any(write.stood is None for write in writes)
 
 
 def _times_sent(scene: Scene, birth: str, write: Write) -> int:

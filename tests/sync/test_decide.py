@@ -216,6 +216,14 @@ def test_a_delete_is_sent_only_for_a_fresh_card_that_nobody_changed(claim: dict[
 
 
 @pytest.mark.contract("§6 Agent deletes: `DEL` the key and publish `deleted`")
+def test_a_document_comes_back_whose_agent_could_not_be_told_what_a_human_had_changed() -> None:
+    """The document was deleted between the reading of the card and the settle that was to show it."""
+    told_nobody = replace(BELIEF, untold=("dueDate",))
+    step = decide(known(None, claim={"said": "deleted"}, belief=told_nobody, card=card(), fresh=True))
+    order = order_of(step)
+    assert (order.write, [json.loads(text)["changed"] for _, text in order.document_messages]) == ("set", [["dueDate"]])
+
+
 def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> None:
     last = json.dumps({"title": "T", "mine": 1, "plannerId": "card", "_rev": 5}).encode()
     there = card(atoms={**ATOMS, "title": "Human's"})

@@ -218,11 +218,12 @@ def _decide_missing(seen: Seen) -> Step:
             return Finish(outcome.let_go(seen, belief))
     last = seen.last or _blank(belief)
     _, merged = _merge(seen, belief, replace(last, fields={}), seen.names)  # no opinions: what differs, humans changed
-    if not merged.human and not brought_back:
+    unseen = bool(merged.human or belief.untold)  # also what an earlier look found, when the document was gone already
+    if not unseen and not brought_back:
         return DeleteCard(belief.planner_id)
     restored = replace(seen, document=last)
     reading = read(restored, last, seen.names, planner_id=belief.planner_id, atoms=belief.base)
-    return Finish(outcome.restored(restored, belief, merged, reading, seen.names, conflict=bool(merged.human)))
+    return Finish(outcome.restored(restored, belief, merged, reading, seen.names, conflict=unseen))
 
 
 def _blank(belief: Belief) -> Document:

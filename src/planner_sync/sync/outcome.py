@@ -146,7 +146,8 @@ def restored(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names
         order.write, order.new = "set", seen.stored.last or b""
     if conflict:
         order.messages.append(delete_conflict(seen, kept=False, lost=True, winner="planner"))
-    order.document_messages = [updated(seen, "updated", order.new.decode(), fields_of(merged.human, names))]
+    changed = dict.fromkeys([*fields_of(merged.human, names), *belief.untold])
+    order.document_messages = [updated(seen, "updated", order.new.decode(), changed)]
     return order
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from planner_sync.agents.client import AgentClient
 from planner_sync.errors import PlannerSyncError
-from planner_sync.task import DEFAULTS
 from tests.simulation.history import History, Item, Write, birth_of
 from tests.simulation.world import URGENCIES, World
 
@@ -209,8 +208,7 @@ class Agents:
             else:
                 found = None if stood.get(name) == "" else stood.get(name)  # cleared, both ways
                 before = URGENCIES.get(found, found) if name == "priority" else found
-                unset = {None, DEFAULTS.get(name)}  # who clears what is not there has changed nothing
-                if value not in unset or before not in unset:
+                if value is not None or before is not None:  # who clears what is not there has changed nothing
                     writes.append(Write(self._now, "agent", op["task"], name, value, before))
         items = [op[name] for name in ("add", "link") if name in op]
         self._history.items.extend(Item(self._now, "agent", op["task"], item) for item in items)

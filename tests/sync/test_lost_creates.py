@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from planner_sync.graph.cards import Card
-from planner_sync.sync.lost_creates import CLOCKS_MS, SENDING_MS, by_place, found_for
+from planner_sync.sync.lost_creates import NEAR_MS, SENDING_MS, by_place, found_for
 from tests.sync.looks import NOW, card
 
 
@@ -26,9 +26,9 @@ def places(notes: dict[str, int], *cards: Card) -> dict[str, str]:
         pytest.param({"a": 0, "c": 113_000}, [("A", 100)], {"a": "A"}, id="of two notes the nearer one"),
         pytest.param({"a": 0, "c": 113_000}, [("C", 113_050)], {"c": "C"}, id="of two notes the nearer one, the later"),
         pytest.param({"b": 60_000}, [("A", 100), ("B", 60_100)], {"b": "B"}, id="of two cards the nearer one"),
-        pytest.param({"a": 0}, [("A", CLOCKS_MS + SENDING_MS + 1)], {}, id="none that is too late"),
-        pytest.param({"a": 0}, [("A", -CLOCKS_MS - 1)], {}, id="none that was there before"),
-        pytest.param({"a": 0}, [("A", -CLOCKS_MS)], {"a": "A"}, id="two clocks may differ"),
+        pytest.param({"a": 0}, [("A", NEAR_MS + SENDING_MS + 1)], {}, id="none that is too late"),
+        pytest.param({"a": 0}, [("A", -NEAR_MS - 1)], {}, id="none that was there before"),
+        pytest.param({"a": 0}, [("A", -NEAR_MS)], {"a": "A"}, id="two clocks may differ"),
         pytest.param({}, [("A", 0)], {}, id="no note"),
         pytest.param({"a": 0}, [], {}, id="no card"),
     ],

@@ -11,6 +11,7 @@ from planner_sync.graph.cards import Card
 from planner_sync.sync.seen import Found
 
 CLOCKS_MS = 300_000  # how far Planner's clock and Redis' may be apart
+NEAR_MS = 30_000  # by its place alone a card is taken only where they are nearly alike: it may be anybody's
 SENDING_MS = 45_000  # from the note until the request has ended, at the latest
 
 
@@ -49,7 +50,7 @@ def _nearest(notes: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]
 
 
 def _is_near(noted_at: int, made_at: int) -> bool:
-    return -CLOCKS_MS <= made_at - noted_at <= CLOCKS_MS + SENDING_MS
+    return -NEAR_MS <= made_at - noted_at <= NEAR_MS + SENDING_MS
 
 
 def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:

@@ -100,7 +100,7 @@ def refusals(scene: Scene) -> Iterator[str]:
         if not waits and not any(message["code"] == code for message in scene.told(birth, "failed")):
             yield f"I9 {birth}: refused as {code}, and nobody was told"
         because = {
-            "stale_copy": any(by == "human" for _, by, _ in scene.history.deletes),
+            "stale_copy": any(by == "human" or scene.script.loses for _, by, _ in scene.history.deletes),
             "unauthorized": birth in scene.doomed,
             "unreachable": birth in scene.doomed,
             "limit": "max_tasks" in scene.script.switches,

@@ -4,7 +4,7 @@ What agents keep for themselves stays as it was, and they hear what became of th
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.simulation.history import Write
@@ -99,11 +99,11 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
     knew = any(write.at > first.at and stood[write] == first.value for write in writes if write.by == last.by)
     if final not in (first.value, last.value):
         yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
-    elif first.value == last.value or (final == last.value and knew) or _as_before(agent, final, writes):
+    elif first.value == last.value or (final == last.value and knew) or _as_before(agent, stood):
         return
     elif final != last.value and knew and _nothing_in_doubt(scene, birth, first, last):
         yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and its {last.value!r} is undone"
-    elif final != agent.value or not _put_back(scene, birth, agent, [w for w in writes if stood[w] == human.value]):
+    elif final != agent.value or not _put_back(scene, birth, agent, human, stood):
         lost = first if final == last.value else last
         if name != "bucket" and not reported(scene, birth, lost):  # buckets are no values of one writer
             yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
@@ -117,18 +117,27 @@ def _nothing_in_doubt(scene: Scene, birth: str, first: Write, last: Write) -> bo
     return first.name in ONCE and first.value is not None and not unanswered
 
 
-def _put_back(scene: Scene, birth: str, agent: Write, over: list[Write]) -> bool:
+def _put_back(scene: Scene, birth: str, agent: Write, human: Write, stood: Mapping[Write, Any]) -> bool:
     """Has the human put back what an agent had seen? Then nothing has changed between two polls; and where the answer
     to the agent's change was lost, nothing tells whether it was ever carried out, so it is sent again.
     """
-    return agent in over or any(_times_sent(scene, birth, write) > 1 for write in over if write.by == "agent")
+    writes, over, upon = list(stood), [write for write in stood if stood[write] == human.value], agent
+    while upon not in over:  # what agents wrote over each other never came to Planner, or nobody knows that it did
+        mine = [w for w in writes if w.by == "agent" and w.at < upon.at and w.value == stood[upon]]
+        if not mine or any(
+            message["at"] < human.at and upon.name in message["fields"]
+            for message in scene.told(birth, "uploaded", since=mine[-1].at)
+        ):
+            return any(_times_sent(scene, birth, write) > 1 for write in over if write.by == "agent")
+        upon = mine[-1]
+    return True
 
 
-def _as_before(agent: Write, final: Any, writes: list[Write]) -> bool:
-    """Has an agent that had not seen what a human wrote cleared a field that was unset before? Its copy is an old one,
-    by the rule.
+def _as_before(agent: Write, stood: Mapping[Write, Any]) -> bool:
+    """Has an agent said what stood there? Then it has changed nothing. Or cleared a field that had been unset before?
+    Then its copy is an old one, by the rule.
     """
-    return agent.value is None and final is not None and any(write.stood is None for write in writes)
+    return agent.value == stood[agent] or (agent.value is None and None in stood.values())
 
 
 def _times_sent(scene: Scene, birth: str, write: Write) -> int:

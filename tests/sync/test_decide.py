@@ -109,6 +109,13 @@ def test_what_a_human_changed_is_written_and_told() -> None:
     assert (message["action"], message["changed"], message["source"]) == ("updated", ["title"], "planner")
 
 
+def test_a_conflict_that_is_still_to_be_said_is_said_although_the_card_is_gone() -> None:
+    message = {"action": "conflict", "field": "title"}
+    step = decide(known({}, belief=replace(BELIEF, unsaid=(message,)), card=GONE, fresh=True))
+    assert isinstance(step, BuryCard)
+    assert json.loads(step.order.messages[0][1]) == message
+
+
 def test_an_item_of_a_card_that_was_not_read_is_shown_all_the_same() -> None:
     item: dict[str, Value] = {"checklist 1": True, "checklist 1 title": "one", "checklist 1 isChecked": False}
     belief = replace(BELIEF.agree(item).see_human(item, 9), shown=("title", "checklist"))

@@ -216,7 +216,7 @@ def buried(seen: Seen, belief: Belief, names: Names, by: Literal["agent", "plann
         "at": seen.claim.now,
     }
     grave = {"planner_id": belief.planner_id, "title": belief.base.get("title"), "at": seen.claim.now, "by": by}
-    messages = [on_sync(seen, "deleted", belief.planner_id, by=by)]
+    messages = [*unsaid(belief), on_sync(seen, "deleted", belief.planner_id, by=by)]
     if edited:
         messages.append(delete_conflict(seen, kept=True, lost=False, winner="planner"))
     order = Order(
@@ -256,7 +256,7 @@ def made_anew(seen: Seen, belief: Belief, names: Names, messages: Iterable[tuple
     order.write, order.due_ms = "leave", 0
     if seen.document is not None:
         order.write, order.new = "set", renewed(seen, belief, names).encode()
-    order.messages = list(messages)
+    order.messages = [*unsaid(belief), *messages]
     return order
 
 

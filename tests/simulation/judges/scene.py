@@ -11,6 +11,7 @@ from tests.simulation.world import World
 
 Json = dict[str, Any]
 FIRST_BUCKET = "To do"  # where a card is that nobody has put anywhere
+AT_ONCE = 5.0  # seconds within which what an operator wants is done
 SETTLING = 120.0  # seconds within which two deeds may have crossed: a poll, a plan that cannot be read, a pause
 
 
@@ -85,18 +86,21 @@ class Scene:
         """
         if self.history.born.get(birth) != "agent" or "blind" in self.history.styles.get(birth, ()):
             return False
+        if birth in self.history.strangers:
+            return False  # its card may have got a document of its own
         deletes = self.history.deleted(birth)
         kept = not deletes or (self.sure and all(self.had_a_card(birth, at) for at, _ in deletes))
         return kept and not self.script.loses
 
     def had_a_card(self, birth: str, at: float) -> bool:
-        """Had it been said at this time that the card was made?"""
-        return any(message["created"] and message["at"] <= at for message in self.told(birth, "uploaded"))
+        """Had it been said at this time that the card was made, and not that it is gone?"""
+        said = [m for m in self.told(birth, "uploaded", "deleted") if m["at"] <= at and m.get("created", True)]
+        return bool(said) and said[-1]["action"] == "uploaded"
 
     def lost_around(self, at: float) -> bool:
         """Did Redis forget something that was not settled yet at this time, or later?"""
         return any(lost > at - SETTLING for lost in self.script.forgets)
 
     def restored(self, at: float) -> bool:
-        """Did an operator, after this time, want back what was deleted?"""
-        return any(restored > at for restored in self.history.restored)
+        """Did an operator, after this time or just before, want back what was deleted?"""
+        return any(restored > at - AT_ONCE for restored in self.history.restored)

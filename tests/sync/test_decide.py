@@ -59,6 +59,13 @@ def test_whatever_of_any_note_is_on_the_card_counts() -> None:
 
 
 @pytest.mark.contract("§6 The process is killed at any instant")
+def test_what_an_unanswered_change_has_set_is_told_although_the_document_is_gone() -> None:
+    gone = known(None, notes=(note("update", title="New"),), card=card(atoms={**ATOMS, "title": "New"}), fresh=True)
+    assert decide(replace(gone, names=None)) == ReadNames()
+    (message,) = [json.loads(text) for _, text in order_of(decide(gone)).messages]
+    assert (message["action"], message["fields"]) == ("uploaded", ["title"])
+
+
 def test_an_unanswered_delete_that_was_carried_out_was_the_agents() -> None:
     order = order_of(decide(known(None, notes=(note("delete"),), card=GONE, fresh=True)))
     (message,) = [json.loads(text) for _, text in order.messages]

@@ -59,9 +59,9 @@ def decide(seen: Seen) -> Step:
     if seen.belief and seen.notes:
         if not seen.fresh:
             return ReadCard(seen.belief.planner_id)
+        if seen.names is None:
+            return ReadNames()  # the agents are told of what has reached Planner by the names of its fields
         if seen.card == GONE and any(note.kind == "delete" for note in seen.notes):
-            if seen.names is None:
-                return ReadNames()
             return Finish(outcome.deleted_unanswered(judge_notes(seen), seen.belief, seen.names))
         seen = judge_notes(seen)
     if seen.document is None and seen.refusal is None:

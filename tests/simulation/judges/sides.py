@@ -80,8 +80,8 @@ def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
 
 
 def _touched(scene: Scene, birth: str, by: str, at: float) -> bool:
-    """Has this side changed the task when the delete was under way?"""
-    return any(e.at > at - SETTLING and (e.task, e.by) == (birth, by) for e in scene.history.edits)
+    """Has this side changed the task when the delete was under way, or nobody was there to see it?"""
+    return any(e.at > at - 2 * SETTLING and (e.task, e.by) == (birth, by) for e in scene.history.edits)
 
 
 def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:

@@ -23,7 +23,8 @@ def asked_for(scene: Scene) -> Iterator[str]:
         asked = [when for when, by in scene.history.deleted(birth) if by == "agent" and when <= at]
         if not asked and list(scene.world.births.values()).count(birth) < 2:
             yield f"I5 {birth}: we deleted its card, and no agent did"
-        people = [w for w in scene.history.writes if (w.task, w.by) == (birth, "human") and w.at < at]
+        first = max((when for when, by in scene.history.deleted(birth) if by == "human" and when < at), default=0.0)
+        people = [w for w in scene.history.writes if (w.task, w.by) == (birth, "human") and first < w.at < at]
         for name, write in {write.name: write for write in people}.items():
             if asked and scene.sure and name in ONCE:
                 told = scene.told(birth, "created", "updated", since=write.at)

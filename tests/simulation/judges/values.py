@@ -57,7 +57,8 @@ def remembered(scene: Scene) -> Iterator[str]:
             human = next((write for write in reversed(writes) if write.by == "human"), None)
             if human is None or final[name] == human.value or reported(scene, birth, human):
                 continue
-            if not any(write.at > human.at and write.stood == human.value for write in writes):
+            cleared = human.value is None and scene.lost_around(human.at)  # what only a document has seems an agent's
+            if not cleared and not any(write.at > human.at and write.stood == human.value for write in writes):
                 yield f"I3 {birth} {name}: {final[name]!r}, but the human meant {human.value!r}; no conflict"
 
 

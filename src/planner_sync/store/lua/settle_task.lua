@@ -102,7 +102,7 @@ for _, nonce in ipairs(o.notes_done) do redis.call('HDEL', task, 'note ' .. nonc
 if o.creating_done then redis.call('HDEL', creating, id) end
 if not o.release then
   if o.state then redis.call('HSET', task, 'state', o.state) end
-  if o.created and same and current then redis.call('HSET', task, 'last', current) end
+  if o.created then redis.call('HSETNX', task, 'last', string.sub(ARGV[2], 2)) end
   return 'settled'
 end
 

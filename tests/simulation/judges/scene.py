@@ -70,7 +70,7 @@ class Scene:
         first = min(self.script.loses, default=float("inf")) - 1
         blind = {birth for at, birth in self.history.nameless if at >= first}
         kept = {birth for birth, styles in self.history.styles.items() if "keeper" in styles}
-        blind |= {w.task for w in self.history.writes if w.by == "agent" and w.task in kept and w.at >= first}
+        blind |= {birth for at, birth in self.history.sets if birth in kept and at >= first}
         if any(at <= restored <= until for at, until in self.script.lost_spans for restored in self.history.restored):
             blind |= {birth for _, _, birth in self.history.deletes}
         return sorted({*self.history.born, *self.cards, *self.documents} - blind - self.history.strangers - self.doomed)

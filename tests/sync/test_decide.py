@@ -116,6 +116,13 @@ def test_what_a_human_changed_is_written_and_told() -> None:
     assert (message["action"], message["changed"], message["source"]) == ("updated", ["title"], "planner")
 
 
+def test_a_label_that_became_the_name_of_an_agent_is_shown_as_the_agent() -> None:
+    belief = replace(BELIEF, base={**ATOMS, "labels category9": True}, shown=("title", "labels"))
+    names = replace(NAMES, labels={**NAMES.labels, "category9": "Agent: scout"})
+    order = order_of(decide(known({"labels": ["category9"]}, belief=belief, names=names)))
+    assert (json.loads(order.new)["labels"], json.loads(order.new)["assignedTo"]) == ([], ["scout"])
+
+
 def test_a_conflict_that_is_still_to_be_said_is_said_although_the_card_is_gone() -> None:
     message = {"action": "conflict", "field": "title"}
     step = decide(known({}, belief=replace(BELIEF, unsaid=(message,)), card=GONE, fresh=True))

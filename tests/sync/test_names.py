@@ -14,7 +14,7 @@ from tests.sync.world import World
 PLAN, OTHER_PLAN = "A" * 28, "B" * 28
 
 
-@pytest.mark.contract("§6 Human edits, completes, moves")
+@pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
 async def test_a_card_that_people_move_to_another_plan_stays_in_its_bucket_there(make_world: Any) -> None:
     world: World = await make_world(plans=(PLAN, OTHER_PLAN))
     service = world.service()
@@ -29,7 +29,7 @@ async def test_a_card_that_people_move_to_another_plan_stays_in_its_bucket_there
     assert (card["percentComplete"], card["bucketId"]) == (50, there)
 
 
-@pytest.mark.contract("§6 Human edits, completes, moves")
+@pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
 async def test_a_card_that_people_move_to_a_bucket_of_the_same_name_stays_there(world: World, service: Service) -> None:
     planner_id = await world.uploaded(service, bucket="Doing")
     twin = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Doing")["id"]
@@ -73,7 +73,7 @@ async def test_a_second_label_of_the_same_name_stays_where_people_put_it(
     assert (card["percentComplete"], sorted(card["appliedCategories"])) == (50, left)
 
 
-@pytest.mark.contract("§4 bucket")
+@pytest.mark.contract("§4 bucket or bucketId")
 @pytest.mark.parametrize("remade", [False, True], ids=["which is made anew", "which people have made anew"])
 async def test_the_name_of_a_deleted_bucket_means_a_new_one(world: World, service: Service, remade: bool) -> None:
     planner_id = await world.uploaded(service, bucket="Doing")

@@ -217,3 +217,25 @@ async def test_what_planner_refuses_is_asked_and_said_once(world: World, service
         await world.settle(service)
     assert [call for call in world.emulator.requests() if call["path"] == "/planner/tasks"] == []
     assert [message["code"] for message in world.said("failed")] == ["refused_by_planner"]
+
+
+async def test_a_change_that_is_forbidden_once_is_no_refusal(world: World, service: Service) -> None:
+    """The right may have come back between the answer and the question whether the plan can be read."""
+    planner_id = await world.uploaded(service)
+    world.emulator.faults.add("status", status=403, method="PATCH", path=planner_id)
+    await world.change("t", percentComplete=40)
+    await world.settle(service)
+    await world.forget_claims()
+    await world.settle(service)
+    assert world.cards()[planner_id]["percentComplete"] == 40
+    assert world.said("failed") == []
+
+
+async def test_a_change_that_is_forbidden_twice_is_refused(world: World, service: Service) -> None:
+    planner_id = await world.uploaded(service)
+    world.emulator.faults.add("status", status=403, method="PATCH", path=planner_id, times=None)
+    await world.change("t", percentComplete=40)
+    await world.settle(service)
+    await world.forget_claims()
+    await world.settle(service)
+    assert [message["code"] for message in world.said("failed")] == ["refused_by_planner"]

@@ -41,7 +41,7 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
         raise ValueError(f"task {seen.task_id}: nothing to settle")
     human = frozenset(fields_of(merged.human, names))
     renamed = frozenset(renamed_fields(reading, belief, names))
-    shown = _shown(document, belief, human)
+    shown = _shown(document, belief, human) | _agents_of(merged.want, names)
     wanted = Wanted(merged.want, _item_order(seen), names, shown, human)
     changes = render(document, reading, wanted)
     if document.fields.get("planId") not in (None, belief.plan_id):
@@ -303,6 +303,11 @@ def _next_rev(belief: Belief, now_ms: int) -> int:
 def _shown(document: Document, belief: Belief, human: frozenset[str]) -> frozenset[str]:
     shown = frozenset({*belief.shown, *document.fields}) - {"planId"}
     return shown | (_with_bucket(human) if not shown & {"bucket", "bucketId"} else human - {"bucketId"})
+
+
+def _agents_of(want: Mapping[str, Value], names: Names) -> frozenset[str]:
+    """A label that has become an agent's name since it was shown as a label is shown as the agent."""
+    return frozenset(fields_of([atom for atom in want if atom.startswith("labels ")], names)) & {"assignedTo"}
 
 
 def _with_bucket(fields: frozenset[str]) -> frozenset[str]:

@@ -185,6 +185,10 @@ class Reconciler:
                 )
             case Forbidden() if trouble.reading:
                 return outcome.later(seen, AGAIN_MS)  # the right came back in between
+            case Forbidden() if (
+                before.get("code") != "unauthorized"
+            ):  # perhaps here too: once more, and it is a refusal
+                return outcome.later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
             case Rejected() | Forbidden() | NotFound():
                 return outcome.refused(seen, Refusal("refused_by_planner", str(error)))
         return outcome.later(seen, AGAIN_MS)

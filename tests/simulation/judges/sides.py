@@ -70,6 +70,9 @@ def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
     sets = scene.history.nameless if people_alone else scene.history.sets
     if any(when > at for when, task in sets if task == birth):
         return True  # an object that does not name the card that people deleted, or any when an agent did
+    own = [when for when, who in scene.history.deleted(birth) if who == "agent" and when < at]
+    if own and any(own[-1] < when < at for when, task in scene.history.sets if task == birth):
+        return True  # it was set again after an agent's own delete: nothing tells whose delete has taken the card
     overruled = any(m["field"] == "deleted" and m["lost"] is True for m in scene.told(birth, "conflict", since=at))
     if by == "agent":
         return _lost_over_a_restart(scene, birth, at) or (overruled and _touched(scene, birth, "human", at))

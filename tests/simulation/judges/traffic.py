@@ -26,7 +26,8 @@ def asked_for(scene: Scene) -> Iterator[str]:
         first = max((when for when, by in scene.history.deleted(birth) if by == "human" and when < at), default=0.0)
         people = [w for w in scene.history.writes if (w.task, w.by) == (birth, "human") and first < w.at < at]
         for name, write in {write.name: write for write in people}.items():
-            if asked and scene.sure and name in ONCE:
+            back = any(w.name == name and w.stood == write.value for w in people if w is not write)
+            if asked and scene.sure and name in ONCE and not back:  # who puts back what stood there has changed nothing
                 told = scene.told(birth, "created", "updated", since=write.at)
                 if not any(write.name in m["changed"] and m["at"] <= asked[-1] for m in told) and not reported(
                     scene, birth, write

@@ -23,7 +23,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Item:
-    """Somebody added an item to the checklist."""
+    """Somebody added an item to the checklist, or a link: then its address is the title."""
 
     at: float
     by: str

@@ -218,15 +218,20 @@ GROWN: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "private"), GROWN)
-async def test_a_document_that_people_made_too_large_is_refused_and_its_task_goes_on(
-    make_world: Any, fields: dict[str, Any], private: dict[str, Any]
-) -> None:
+async def _grown(make_world: Any, fields: dict[str, Any], private: dict[str, Any]) -> tuple[World, Service, str]:
     world: World = await make_world(max_checklist_items=30)
     service = world.service()
     planner_id = await world.uploaded(service, **{"x": "y" * 255 * 1024, **private})
     world.human.edit(planner_id, fields=fields)
     await world.settle(service)
+    return world, service, planner_id
+
+
+@pytest.mark.parametrize(("fields", "private"), GROWN)
+async def test_a_document_that_people_made_too_large_is_refused_and_its_task_goes_on(
+    make_world: Any, fields: dict[str, Any], private: dict[str, Any]
+) -> None:
+    world, service, planner_id = await _grown(make_world, fields, private)
     await world.change("t", percentComplete=40)
     await world.settle(service)
     assert [message["code"] for message in world.said("failed")] == ["limit"]
@@ -239,11 +244,7 @@ async def test_a_document_that_people_made_too_large_is_refused_and_its_task_goe
 async def test_a_document_that_people_made_too_large_is_deleted_like_any_other(
     make_world: Any, fields: dict[str, Any], private: dict[str, Any]
 ) -> None:
-    world: World = await make_world(max_checklist_items=30)
-    service = world.service()
-    planner_id = await world.uploaded(service, **{"x": "y" * 255 * 1024, **private})
-    world.human.edit(planner_id, fields=fields)
-    await world.settle(service)
+    world, service, planner_id = await _grown(make_world, fields, private)
     await world.delete("t")
     await _said_deleted(service, "t")
     await world.settle(service)

@@ -185,9 +185,8 @@ class Reconciler:
                 )
             case Forbidden() if trouble.reading:
                 return outcome.later(seen, AGAIN_MS)  # the right came back in between
-            case Forbidden() if (
-                before.get("code") != "unauthorized"
-            ):  # perhaps here too: once more, and it is a refusal
+            case Forbidden() if before.get("code") != "unauthorized":
+                # Perhaps it did so here too: once more, and it is a refusal.
                 return outcome.later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
             case Rejected() | Forbidden() | NotFound():
                 return outcome.refused(seen, Refusal("refused_by_planner", str(error)))

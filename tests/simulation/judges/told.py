@@ -25,7 +25,7 @@ def once(scene: Scene) -> Iterator[str]:
 def true(scene: Scene) -> Iterator[str]:
     """Messages name the right card, conflicts the right winner and two values that differ, revisions only grow."""
     winner, births = scene.script.env.get("CONFLICT_WINNER", "planner"), scene.world.births
-    newest: dict[str, Json] = {}
+    newest: dict[str, int] = {}
     for message in scene.world.said():
         task_id = message.get("redisId") or message["taskId"]
         birth, card = scene.birth(task_id), message.get("plannerId")
@@ -36,10 +36,9 @@ def true(scene: Scene) -> Iterator[str]:
         if message["action"] == "conflict" and message["field"] != "deleted" and message["winner"] != winner:
             yield f"I9 {birth}: {message['winner']} wins over {message['field']}"
         if "task" in message and scene.sure:
-            before, task = newest.get(task_id, {}), message["task"]
-            if task["_rev"] < before.get("_rev", 0):
-                yield f"I9 {birth}: revision {task['_rev']} after {before['_rev']}"
-            newest[task_id] = task
+            before, newest[task_id] = newest.get(task_id, 0), message["task"]["_rev"]
+            if newest[task_id] < before:
+                yield f"I9 {birth}: revision {newest[task_id]} after {before}"
 
 
 def people_heard(scene: Scene) -> Iterator[str]:

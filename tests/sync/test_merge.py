@@ -279,3 +279,13 @@ def test_what_a_document_was_silent_of_is_news_to_copies_from_before_the_adoptio
     result = merge(belief, saying({"dueDate": Day("2026-05-05"), "percentComplete": 30}), 7, card, "planner")
     assert result.want == {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 30}
     assert [conflict.atom for conflict in result.conflicts] == ["dueDate"]
+
+
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+@pytest.mark.parametrize("rev", [0, 6])
+@pytest.mark.parametrize("card", [{"title": "B"}, {}])
+def test_a_copy_from_before_the_adoption_may_be_older_than_a_humans_change(rev: int, card: dict[str, Any]) -> None:
+    belief, _ = adopt(believing(card), saying(card), 7, "planner")
+    result = merge(belief, saying({"title": "A"}), rev, card, "planner")
+    assert (result.want, [conflict.lost for conflict in result.conflicts]) == (card, ["A"])
+    assert merge(belief, saying({"title": "A"}), 7, card, "planner").send == {"title": "A"}

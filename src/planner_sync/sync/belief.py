@@ -43,7 +43,8 @@ class Belief:
     that part was never read). `rev` is the `_rev` that was stamped last. `shown` are the fields that the document
     carries. `meant` says what names in the document meant when it was last settled ("bucket Doing" -> id). `uploaded`
     and `untold` are fields whose message is still owed to the agents, `unsaid` whole messages. `settled_at` is the
-    server's time (ms), and so is `born`, when we made the card.
+    server's time (ms), and so is `born`, when we made the card. `adopted` is the revision that the document had when it
+    met a card of which we knew nothing: what happened before is unknown, so a human may have.
     """
 
     planner_id: str
@@ -62,6 +63,7 @@ class Belief:
     unsaid: tuple[Mapping[str, Any], ...] = ()
     settled_at: int = 0
     born: int = 0
+    adopted: int = 0
 
     @property
     def etags(self) -> str:
@@ -70,7 +72,7 @@ class Belief:
 
     def trail(self, atom: str) -> Trail:
         """What the atom has been through."""
-        return self.trails.get(atom, Trail())
+        return self.trails.get(atom, Trail(human=self.adopted))
 
     def agree(self, atoms: Mapping[str, Value | None]) -> Self:
         """Both sides hold these values now (None: not set)."""

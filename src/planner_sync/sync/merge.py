@@ -33,7 +33,7 @@ Meant = Value | Day | Word | None
 Kind = Literal["same", "changed", "stale", "apart"]
 ITEM_FIELDS: Final = {"checklist": ("title", "isChecked"), "references": ("alias", "type")}
 DATES: Final = ("startDate", "dueDate")
-ADOPTED: Final = 1  # newer than no revision, older than any
+ANY_REV: Final = 1  # older than any revision, newer than none
 NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
 
 
@@ -95,8 +95,8 @@ def adopt(belief: Belief, meaning: Meaning, rev: int, winner: Winner) -> tuple[B
     Where a document is silent or clears, the card counts; what only the document has is the agent's change; sets and
     lists are united; where both have a value the winner decides. Whatever of the document does not count is remembered
     as a value of the past, so that the next merge puts it back. What the document was silent of, a human may have set
-    since: it shows from the next revision on. Who wrote the rest is forgotten: an object of an agent that carries no
-    revision may be older than any of it.
+    since: it shows from the next revision on. Who set the rest, and what it was before, is forgotten: an older copy,
+    or an object of an agent that carries no revision, may not have seen any of it.
     """
     conflicts, stale = [], {}
     for atom in sorted({*belief.base, *meaning.atoms}):
@@ -112,9 +112,10 @@ def adopt(belief: Belief, meaning: Meaning, rev: int, winner: Winner) -> tuple[B
             conflicts.append(Conflict(atom, kept, lost, winner))
         if mine is None or winner == "planner":
             stale[atom] = Trail().remember(concrete(mine))
-    known = replace(belief, trails=stale, rev=max(belief.rev, rev + 1))
-    sent = {conflict.atom for conflict in conflicts if conflict.winner == "agents"}
-    return known.see_human(belief.base.keys() - sent, ADOPTED).see_human(stale, rev + 1), tuple(conflicts)
+    sent = {conflict.atom for conflict in conflicts if conflict.winner == "agents"} | meaning.atoms.keys() - belief.base
+    trails = {**dict.fromkeys(sent, Trail()), **stale}
+    known = replace(belief, trails=trails, adopted=max(rev, ANY_REV), rev=max(belief.rev, rev + 1))
+    return known.see_human(stale, rev + 1), tuple(conflicts)
 
 
 def agree(meant: Meant, value: Value | None) -> bool:

@@ -11,7 +11,7 @@ from planner_sync.store.task_repository import document_hash
 from planner_sync.sync.decide import decide
 from planner_sync.sync.decide_new import GRACE_MS
 from planner_sync.sync.outcome import HOUR_MS
-from planner_sync.sync.seen import Found, Owner
+from planner_sync.sync.seen import GONE, Found, Owner
 from planner_sync.sync.steps import (
     AskOwner,
     CreateCard,
@@ -25,12 +25,14 @@ from planner_sync.sync.steps import (
     TakeCard,
 )
 from tests.sync.looks import (
+    ATOMS,
     BELIEF,
     IMPORT_ID,
     NAMES,
     NOW,
     card,
     found,
+    known,
     note,
     order_of,
     seen,
@@ -78,6 +80,19 @@ def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -
     step = decide(seen({"title": "T"}, notes=(note(),), found=found(card()), names=NAMES, stored={"grave": grave}))
     assert isinstance(step, TakeCard)
     assert (step.belief.trail("title").human, step.belief.rev) == (9, before.rev)
+
+
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_what_was_believed_of_the_first_one() -> None:
+    """Its document has buried the first one, and may lack what was said in the seconds that were lost."""
+    twin = card(id="second", atoms={**ATOMS, "dueDate": "2026-03-08T10:00:00Z"})
+    buried = order_of(decide(known({"percentComplete": 30}, card=GONE, fresh=True, twin=twin)))
+    assert (buried.bury, buried.uncounted, buried.write, buried.due_ms) == (True, True, "leave", 0)
+    document = {"title": "T", "percentComplete": 30, "plannerId": "card", "_rev": 5}
+    owner = Owner("card", None, buried=True, by_agent=True)
+    step = decide(seen(document, names=NAMES, owner=owner, twin=twin, stored={"grave": buried.grave}))
+    assert isinstance(step, TakeCard)
+    assert step.belief == replace(BELIEF, planner_id="second", etag="", details_etag="")
 
 
 def test_a_document_that_names_no_card_is_asked_for_by_the_public_mapping_first() -> None:

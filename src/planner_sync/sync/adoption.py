@@ -1,11 +1,13 @@
 """Adoption: after Redis was lost, cards and documents that belong together find each other again. Nothing is deleted.
 
 Asked in this order: the public mapping where both directions agree; the `plannerId` inside a document; the id
-`planner-{planner id}`; equality of a document with a card of ours. Whatever is left is imported like any new card.
+`planner-{planner id}`; equality of a document with a card of ours; the title of a document whose own card is gone, for
+the card may have been made anew in the seconds that were lost. Whatever is left is imported like any new card.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from planner_sync import dialects
@@ -26,6 +28,24 @@ CARD_SHOWS_MS = 300_000  # after a claim: the time that its create may take, and
 Looks = Callable[[Mapping[str, Observed]], Awaitable[frozenset[str]]]  # gives those that were not looked at
 
 
+@dataclass(frozen=True)
+class Documents:
+    """Documents that may get a card: the `free` that have none, by the planner id inside or, without one, by title, and
+    by title those that are `widowed`, whose card is gone. All are task ids.
+    """
+
+    free: frozenset[str]
+    by_planner_id: Mapping[str, str]
+    by_title: Mapping[str, list[str]]
+    widowed: Mapping[str, list[str]]
+
+    def drop(self, task_id: str) -> None:
+        """This one has a card now."""
+        for same in (*self.by_title.values(), *self.widowed.values()):
+            if task_id in same:
+                same.remove(task_id)
+
+
 @dataclass
 class Adoption:
     """Brings cards without a task to the documents that they belong to."""
@@ -36,37 +56,43 @@ class Adoption:
     sweep: Sweep
     reader: PlanReader
 
-    async def adopt(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> bool:
+    async def adopt(self, cards: dict[str, Card], gone: Sequence[str], began: int, looks: Looks) -> bool:
         """Take out of `cards` all that have found their document. False: some could not be looked at now.
 
         Those are taken out too, for a card that has a document must not get another one; the next pass tries again.
+        `gone` are planner ids that nothing answers to.
         """
-        by_planner_id, by_title, free = await self._documents()
+        documents = await self._documents(gone)
         complete = True
         for card in list(cards.values()):
             public = await self.mapper.public_task_id(card.id)
-            task_id = public if public and TASK_ID.fullmatch(public) else by_planner_id.get(card.id)
-            task_id = task_id or (by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in free else None)
-            twins = by_title.get(str(card.atoms.get("title"))) if card.created_by_app is not None else None
+            task_id = public if public and TASK_ID.fullmatch(public) else documents.by_planner_id.get(card.id)
+            task_id = task_id or (by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in documents.free else None)
+            title = str(card.atoms.get("title")) if card.created_by_app is not None else ""
+            twins, widowed = documents.by_title.get(title), documents.widowed.get(title)
             missed: frozenset[str] = frozenset()
             if task_id:
                 missed = await looks({task_id: Observed(card=card, began=began, recovering=True)})
             elif twins:
                 missed = await looks({twins[0]: Observed(twin=card, began=began, recovering=True)})
+            elif widowed:
+                await self.reader.planner.read_plan(card.plan_id, interactive=False)  # so that gone means gone
+                for seen in (GONE, None):  # first the old card is buried
+                    observed = Observed(card=seen, twin=card, began=began, recovering=True)
+                    missed |= await looks({widowed[0]: observed})
             complete = complete and not missed
             owner = (await self.mapper.task_ids([card.id])).get(card.id)
             if owner or task_id or missed:
                 cards.pop(card.id)
-            for same in by_title.values():
-                if owner in same:
-                    same.remove(owner)
+            if owner:
+                documents.drop(owner)
         return complete
 
     async def named_cards(self) -> list[str]:
         """The cards that documents without a card of ours name: inside, or by their own id."""
-        by_planner_id, _, free = await self._documents()
-        by_own_id = [task_id.removeprefix(IMPORT_ID) for task_id in sorted(free) if task_id.startswith(IMPORT_ID)]
-        return list(dict.fromkeys([*by_planner_id, *by_own_id]))
+        documents = await self._documents()
+        by_own_id = [each.removeprefix(IMPORT_ID) for each in sorted(documents.free) if each.startswith(IMPORT_ID)]
+        return list(dict.fromkeys([*documents.by_planner_id, *by_own_id]))
 
     async def restore(self, plan_id: str, looks: Looks) -> None:
         """Documents that are lost while their card is known come back."""
@@ -101,34 +127,32 @@ class Adoption:
                     continue
             await self.plans.drop_orphan(plan_id, planner_id)
 
-    async def _documents(self) -> tuple[dict[str, str], dict[str, list[str]], frozenset[str]]:
-        """Documents without a card: task ids by the planner id inside, by title where there is none, and all.
-
-        The planner id that a copy has brought along is none: that card belongs to another task.
-        """
+    async def _documents(self, gone: Sequence[str] = ()) -> Documents:
+        """The planner id that a copy has brought along is none: that card belongs to another task."""
         swept = await self.sweep.run((), SWEEP_SECONDS)
         free = sorted(swept.present - await self.mapper.all_task_ids())
         by_planner_id: dict[str, str] = {}
         by_title: dict[str, list[str]] = {}
-        documents = {task_id: _parsed(text) for task_id, text in (await self.repository.read_documents(free)).items()}
-        taken = await self.mapper.task_ids(
-            [found.planner_id for found in documents.values() if found and found.planner_id]
-        )
+        widowed: dict[str, list[str]] = {}
+        documents = await self._parsed(free)
+        taken = await self.mapper.task_ids([found.planner_id for found in documents.values() if found.planner_id])
         for task_id, document in documents.items():
-            if document is None:
-                continue
             if document.planner_id and document.planner_id not in taken:
                 by_planner_id.setdefault(document.planner_id, task_id)
             else:
                 by_title.setdefault(str(document.fields["title"]), []).append(task_id)
-        return by_planner_id, by_title, frozenset(free)
+        owners = await self.mapper.task_ids(gone)
+        for task_id, document in (await self._parsed(sorted(owners.values()))).items():
+            widowed.setdefault(str(document.fields["title"]), []).append(task_id)
+        return Documents(frozenset(free), by_planner_id, by_title, widowed)
 
-
-def _parsed(text: bytes) -> Document | None:
-    try:
-        return dialects.parse(text)
-    except Refusal:
-        return None
+    async def _parsed(self, task_ids: Sequence[str]) -> dict[str, Document]:
+        """Of these tasks the documents that can be read."""
+        found = {}
+        for task_id, text in (await self.repository.read_documents(task_ids)).items():
+            with suppress(Refusal):
+                found[task_id] = dialects.parse(text)
+        return found
 
 
 def _untouched(card: Card, posted: Mapping[str, object]) -> bool:

@@ -160,6 +160,8 @@ def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:
         return Finish(outcome.made_anew(seen, belief, names))
     if document is None:
         return BuryCard(outcome.buried(seen, belief, names, "planner"))
+    if seen.twin:
+        return Finish(outcome.widowed(seen, belief, names))
     reading, merged = _merge(replace(seen, card=None), belief, document, names)
     right = replace(seen, document=put_right(document, reading, merged, names))
     edited = bool(merged.meant or reading.strangers)

@@ -84,10 +84,14 @@ def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -
     named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
     meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
     belief = Belief(card.id, card.plan_id, card.etag, "", base=base, created=True)
-    if seen.grave and "belief" in seen.grave:  # the card is made anew: who changed what counts for this one too
-        before = Belief.load(seen.grave["belief"])
-        belief = replace(belief, rev=before.rev, trails=before.trails)
+    if before := _before(seen):  # who changed what counts for this one too
+        belief = replace(belief, rev=before.rev, trails=before.trails, adopted=before.adopted)
     return uploaded(seen, belief, meant)
+
+
+def _before(seen: Seen) -> Belief | None:
+    """What was believed of the card that is made anew."""
+    return Belief.load(seen.grave["belief"]) if seen.grave and "belief" in seen.grave else None
 
 
 def decide_new(seen: Seen) -> Step:
@@ -115,6 +119,9 @@ def decide_new(seen: Seen) -> Step:
         raise Refusal("unknown_plan", f"planId: {plan_id} is not one of the plans of this service", "planId")
     if seen.names is None:
         return ReadNames()
+    if seen.twin and (before := _before(seen)):
+        here = replace(before, planner_id=seen.twin.id, plan_id=seen.twin.plan_id, etag="", details_etag="")
+        return TakeCard(here)  # what the lost seconds have put on the card counts as a human's change
     reading = read(seen, document, seen.names, planner_id="", atoms={})
     if seen.twin and not reading.strangers and _equals(reading, seen.twin):
         return _adopt(seen, document, seen.twin)

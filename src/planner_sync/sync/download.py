@@ -49,6 +49,19 @@ class Listing:
     epoch: str
 
 
+@dataclass(frozen=True)
+class Missing:
+    """The cards that a listing lacks: those that are `gone`, and how many still answer.
+
+    `as_of` is when the listing is true (server's time, ms): one that lacks a new card is as old as that, one that lacks
+    others (None) proves nothing.
+    """
+
+    gone: Sequence[str]
+    left_out: int
+    as_of: int | None
+
+
 @dataclass
 class Download:
     """The passes of one process. `waiting` are tasks that a pass releases: now the plan is known."""
@@ -110,15 +123,15 @@ class Download:
         known, lost = await self._known(plan_id)
         listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun))
         await self._look_at_changed(listing, known)
-        left_out, as_of = await self._look_at_missing(listing, known)
-        complete = await self._look_at_unmapped(listing, known, as_of)
+        missing = await self._look_at_missing(listing, known)
+        complete = await self._look_at_unmapped(listing, known, missing)
         if listing.recovering:
             await self.adoption.restore(plan_id, self._looks)
         if complete and await self.epochs.end(plan_id, begun):
             await self.pending.mark(self.waiting)  # the plan is known: what waited for that goes on
             self.waiting.clear()
         took = round((loop.time() - started) * 1000)
-        await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=left_out)
+        await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=missing.left_out)
 
     async def _known(self, plan_id: str) -> tuple[dict[str, str], bool]:
         """The etags of the plan's mapped cards. True: some have lost their owner, and must be adopted again."""
@@ -180,8 +193,9 @@ class Download:
         await self._look_at_cards(listing, moved)
 
     # -- cards that have none ----------------------------------------------------------------------------------------
-    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], as_of: int | None) -> bool:
+    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], missing: Missing) -> bool:
         """False: while adopting, some cards could not be brought to their documents yet."""
+        as_of = missing.as_of
         ids = [pid for pid in listing.tasks if pid not in known]
         owners = await self.mapper.task_ids(ids)
         moved = [listing.tasks[pid] for pid in ids if pid in owners]
@@ -201,7 +215,7 @@ class Download:
         await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
         complete = True
         if listing.recovering:
-            adopted = await self.adoption.adopt(listing.plan_id, cards, listing.began, self._looks)
+            adopted = await self.adoption.adopt(cards, missing.gone, listing.began, self._looks)
             complete = adopted and not unread and (as_of is not None or bool(listing.tasks))
             if as_of is not None:  # a card that a document equals, or names, is no lost create's by its place
                 await self._resolve_creates(listing, cards, as_of, last=True)
@@ -249,10 +263,8 @@ class Download:
             await self._looks({task: ready[task] for task in tasks[start : start + CHUNK]})
 
     # -- cards that the listing lacks --------------------------------------------------------------------------------
-    async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> tuple[int, int | None]:
-        """Ask for each by its id, known or only listed before. How many still answer, and as of when the listing is
-        true (server's time, ms): one that lacks a new card is as old as that, one that lacks others proves nothing.
-        """
+    async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> Missing:
+        """Ask for each by its id, known or only listed before."""
         before = self._listed.get(listing.plan_id, frozenset()) | (await self.plans.young(listing.plan_id)).keys()
         if listing.recovering and not listing.tasks:
             before |= set((await self.adoption.named_cards())[:ASKED_WHEN_EMPTY])
@@ -272,8 +284,9 @@ class Download:
         elsewhere = await self._elsewhere(listing, [pid for pid in left if answers[pid] == FORBIDDEN])
         lacking = [answers[pid] for pid in left if pid not in elsewhere]
         if any(_should_be_listed(answer, listing) for answer in lacking):
-            return left_out, None
-        return left_out, min([listing.began, *(made_at(card) for card in lacking if isinstance(card, Card))])
+            return Missing(gone, left_out, None)
+        as_of = min([listing.began, *(made_at(card) for card in lacking if isinstance(card, Card))])
+        return Missing(gone, left_out, as_of)
 
     async def _elsewhere(self, listing: Listing, forbidden: Sequence[str]) -> frozenset[str]:
         """Which of these are in a plan that we may not read? Those that stay forbidden while this one answers."""

@@ -260,6 +260,11 @@ def made_anew(seen: Seen, belief: Belief, names: Names, messages: Iterable[tuple
     return order
 
 
+def widowed(seen: Seen, belief: Belief, names: Names) -> Order:
+    """The card is gone, and one that was made anew is there, whose mapping is lost: the document waits for that."""
+    return made_anew(replace(seen, document=None), belief, names)
+
+
 def let_go(seen: Seen, belief: Belief) -> Order:
     """The document is gone, and its card is in a plan that is not ours: the card stays, and belongs to nobody."""
     return Order(

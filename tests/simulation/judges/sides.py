@@ -68,7 +68,7 @@ def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
     """An agent has set it again since; or the other side was at it, and a conflict says so."""
     people_alone = all(who == "human" for _, who in scene.history.deleted(birth))
     sets = scene.history.nameless if people_alone else scene.history.sets
-    if any(when > at for when, task in sets if task == birth):
+    if any(when >= at for when, task in sets if task == birth):  # several may act in one instant
         return True  # an object that does not name the card that people deleted, or any when an agent did
     own = [when for when, who in scene.history.deleted(birth) if who == "agent" and when < at]
     if own and any(own[-1] < when < at for when, task in scene.history.sets if task == birth):

@@ -123,15 +123,15 @@ class Download:
         known, lost = await self._known(plan_id)
         listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun))
         await self._look_at_changed(listing, known)
-        missing = await self._look_at_missing(listing, known)
-        complete = await self._look_at_unmapped(listing, known, missing)
+        lacking = await self._look_at_missing(listing, known)
+        complete = await self._look_at_unmapped(listing, known, lacking)
         if listing.recovering:
             await self.adoption.restore(plan_id, self._looks)
         if complete and await self.epochs.end(plan_id, begun):
             await self.pending.mark(self.waiting)  # the plan is known: what waited for that goes on
             self.waiting.clear()
         took = round((loop.time() - started) * 1000)
-        await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=missing.left_out)
+        await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=lacking.left_out)
 
     async def _known(self, plan_id: str) -> tuple[dict[str, str], bool]:
         """The etags of the plan's mapped cards. True: some have lost their owner, and must be adopted again."""

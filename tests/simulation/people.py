@@ -35,6 +35,8 @@ class People:
 
     def _create(self, op: Json) -> None:
         world, task, plan = self._world, op["task"], op.get("plan", 0)
+        if world.plan_ids[plan] not in world.planner.world.state.plans:
+            return  # somebody has deleted it
         card = world.humans.create(world.plan_ids[plan], **self._body(world.plan_ids[plan], op["fields"]))
         self._history.born[task], self._history.plans[task] = "human", plan
         self._remember(op, {})

@@ -89,7 +89,11 @@ class Tally:
 
 def tell(seed: int) -> Told:
     """Play one seed; every now and then twice."""
-    verdict = play(of_seed(seed))
+    try:
+        verdict = play(of_seed(seed))
+    except Exception as error:
+        error.add_note(f"seed {seed}")
+        raise
     wrong, twice = list(verdict.wrong), seed % TWICE == 0
     if twice and play(of_seed(seed)).digest != verdict.digest:
         wrong.append("the same seed gave another timeline")

@@ -21,7 +21,7 @@ from typing import Literal
 
 from planner_sync.errors import Refusal
 from planner_sync.graph.cards import Card, Names, is_of_details
-from planner_sync.sync import outcome, telling
+from planner_sync.sync import burial, outcome, telling
 from planner_sync.sync.belief import Belief, token
 from planner_sync.sync.decide_new import decide_new, resolve_create, stays_refused
 from planner_sync.sync.meaning import Reading
@@ -62,7 +62,7 @@ def decide(seen: Seen) -> Step:
         if seen.names is None:
             return ReadNames()  # the agents are told of what has reached Planner by the names of its fields
         if seen.card == GONE and any(note.kind == "delete" for note in seen.notes):
-            return Finish(outcome.deleted_unanswered(judge_notes(seen), seen.belief, seen.names))
+            return Finish(burial.deleted_unanswered(judge_notes(seen), seen.belief, seen.names))
         seen = judge_notes(seen)
     if seen.document is None and seen.refusal is None:
         return _decide_missing(seen)
@@ -157,21 +157,21 @@ def _carries_old_plan(seen: Seen, belief: Belief, plan_id: str) -> bool:
 def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:
     document = seen.document
     if document is None and seen.restoring:
-        return Finish(outcome.made_anew(seen, belief, names))
+        return Finish(burial.made_anew(seen, belief, names))
     if document is None:
-        return BuryCard(outcome.buried(seen, belief, names, "planner"))
+        return BuryCard(burial.buried(seen, belief, names, "planner"))
     if seen.twin:
-        return Finish(outcome.widowed(seen, belief, names))
+        return Finish(burial.widowed(seen, belief, names))
     reading, merged = _merge(replace(seen, card=None), belief, document, names)
     right = replace(seen, document=put_right(document, reading, merged, names))
     edited = bool(merged.meant or reading.strangers)
     told = telling.conflicts(seen, merged, names)
     if seen.restoring:
-        return Finish(outcome.made_anew(right, belief, names, told))
+        return Finish(burial.made_anew(right, belief, names, told))
     if edited and seen.policy.winner == "agents":
         lost = telling.delete_conflict(seen, kept=False, lost=True, winner="agents")
-        return Finish(outcome.made_anew(right, belief, names, [lost, *told]))
-    return BuryCard(outcome.buried(right, belief, names, "planner", edited=edited))
+        return Finish(burial.made_anew(right, belief, names, [lost, *told]))
+    return BuryCard(burial.buried(right, belief, names, "planner", edited=edited))
 
 
 # -- a card in a plan that is not ours any more ------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def _decide_foreign(seen: Seen, belief: Belief) -> Step:
         reason = f"planId: the card is in plan {belief.plan_id}, which is not one of the plans of this service"
         raise Refusal("unknown_plan", reason, "planId")
     said = seen.claim.said == "deleted" or seen.claim.look == "missing"
-    return Finish(outcome.let_go(seen, belief) if said else outcome.waiting(seen))
+    return Finish(burial.let_go(seen, belief) if said else outcome.waiting(seen))
 
 
 # -- no document -----------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ def _decide_missing(seen: Seen) -> Step:
         by: Literal["agent", "planner"] = "agent" if seen.claim.said == "deleted" else "planner"
         if seen.names is None:
             return ReadNames()
-        return Finish(outcome.buried(seen, belief, seen.names, by))
+        return Finish(burial.buried(seen, belief, seen.names, by))
     said = seen.claim.said == "deleted" or seen.claim.look == "missing"
     if not (said or seen.recovering or seen.restoring):
         return Finish(outcome.waiting(seen))
@@ -217,7 +217,7 @@ def _decide_missing(seen: Seen) -> Step:
         if seen.card.plan_id in seen.policy.plan_ids:
             return _follow(seen, belief, seen.card)
         if not brought_back:
-            return Finish(outcome.let_go(seen, belief))
+            return Finish(burial.let_go(seen, belief))
     last = seen.last or _blank(belief)
     _, merged = _merge(seen, belief, replace(last, fields={}), seen.names)  # no opinions: what differs, humans changed
     unseen = bool(merged.human or belief.untold)  # also what an earlier look found, when the document was gone already

@@ -103,7 +103,7 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
     elif first.value == last.value or (final == last.value and knew) or _as_before(agent, stood):
         return
     elif last is agent and not knew and any(write.value == agent.value for write in stood if write.at < human.at):
-        return  # a value that the field has had before, in a copy that is older than the human's, is not meant: the rule
+        return  # by the rule a value from before, in a copy that is older than the human's, is not meant
     elif final != last.value and knew and _nothing_in_doubt(scene, birth, first, last):
         yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and its {last.value!r} is undone"
     elif final != agent.value or not _put_back(scene, birth, agent, human, stood):

@@ -101,6 +101,6 @@ class Scene:
         """Did Redis forget something that was not settled yet at this time, or later?"""
         return any(lost > at - SETTLING for lost in self.script.forgets)
 
-    def restored(self, at: float) -> bool:
-        """Did an operator, after this time or just before, want back what was deleted?"""
-        return any(restored > at - AT_ONCE for restored in self.history.restored)
+    def restored(self, at: float) -> float | None:
+        """When did an operator, after this time or just before, want back what was deleted?"""
+        return next((restored for restored in self.history.restored if restored > at - AT_ONCE), None)

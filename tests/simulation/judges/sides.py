@@ -56,7 +56,10 @@ def brought_back(scene: Scene) -> Iterator[str]:
         if birth in scene.doomed or len({by for _, by in deletes}) != 1:
             continue
         held = [message["at"] for message in scene.told(birth, "failed", since=deletes[-1][0]) if _is_held(message)]
-        if held and scene.restored(held[0]) and not (scene.cards.get(birth) and birth in scene.documents):
+        wanted = scene.restored(held[0]) if held else None
+        if wanted is None or any(message["at"] < wanted for message in scene.told(birth, "deleted", since=held[0])):
+            continue  # nobody wanted it, or the hold had been released before
+        if not (scene.cards.get(birth) and birth in scene.documents):
             yield f"I5 {birth}: held at {held[0]:.1f} and wanted back, and it is not there"
 
 

@@ -1,11 +1,12 @@
 """Creates whose answer was lost: told apart by their place in time, when nothing else tells them apart any more."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from planner_sync.graph.cards import Card
-from planner_sync.sync.lost_creates import NEAR_MS, SENDING_MS, by_place, found_for
+from planner_sync.sync.lost_creates import LISTING_LAG_MS, NEAR_MS, SENDING_MS, by_place, found_for, true_as_of
 from tests.sync.looks import NOW, card
 
 
@@ -43,6 +44,21 @@ def test_many_notes_and_cards_are_matched_at_once() -> None:
     notes = {f"t{n:03}": n * 10 for n in range(200)}
     cards = [made(f"c{n:03}", n * 10 + 25) for n in range(200)]
     assert places(notes, *cards) == {f"t{n:03}": f"c{n:03}" for n in range(200)}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "as_of"),
+    [
+        pytest.param([], 0, id="nothing"),
+        pytest.param([made("A", -5_000), made("B", -9_000)], -9_000, id="new cards: as old as the oldest"),
+        pytest.param([made("A", 2_000)], 0, id="one that was made since"),
+        pytest.param([made("A", -5_000), made("B", -LISTING_LAG_MS - 1)], None, id="an old card"),
+        pytest.param([made("A", -5_000), None], None, id="one that gave no answer"),
+        pytest.param(["forbidden"], None, id="one that may not be read"),
+    ],
+)
+def test_a_listing_is_as_old_as_the_oldest_new_card_that_it_lacks(lacking: list[Any], as_of: int | None) -> None:
+    assert true_as_of(NOW, lacking) == (None if as_of is None else NOW + as_of)
 
 
 def test_only_cards_of_our_application_count() -> None:

@@ -21,7 +21,7 @@ from planner_sync.sync.adoption import Adoption
 from planner_sync.sync.brake import Brake
 from planner_sync.sync.decide_new import IMPORT_ID
 from planner_sync.sync.epochs import Epochs
-from planner_sync.sync.lost_creates import by_place, found_for, made_at
+from planner_sync.sync.lost_creates import by_place, found_for, true_as_of
 from planner_sync.sync.names import PlanNames, dump
 from planner_sync.sync.plan_reader import FORBIDDEN, PlanReader
 from planner_sync.sync.reconcile import Observed
@@ -33,7 +33,6 @@ CHUNK = 100
 NAMES_EVERY = 10
 DETAILS_AT_LEAST = 40
 PASSES_UNMAPPED = 3
-LISTING_LAG_MS = 60_000
 ASKED_WHEN_EMPTY = 20
 Look = Callable[[Claim, Observed], Awaitable[bool]]  # did it come to an end?
 
@@ -51,10 +50,8 @@ class Listing:
 
 @dataclass(frozen=True)
 class Missing:
-    """The cards that a listing lacks: those that are `gone`, and how many still answer.
-
-    `as_of` is when the listing is true (server's time, ms): one that lacks a new card is as old as that, one that lacks
-    others (None) proves nothing.
+    """The cards that a listing lacks: those that are `gone`, how many still answer, and as of when it is true for all
+    that (server's time, ms; None: it proves nothing).
     """
 
     gone: Sequence[str]
@@ -283,10 +280,7 @@ class Download:
             log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
         elsewhere = await self._elsewhere(listing, [pid for pid in left if answers[pid] == FORBIDDEN])
         lacking = [answers[pid] for pid in left if pid not in elsewhere]
-        if any(_should_be_listed(answer, listing) for answer in lacking):
-            return Missing(gone, left_out, None)
-        as_of = min([listing.began, *(made_at(card) for card in lacking if isinstance(card, Card))])
-        return Missing(gone, left_out, as_of)
+        return Missing(gone, left_out, true_as_of(listing.began, lacking))
 
     async def _elsewhere(self, listing: Listing, forbidden: Sequence[str]) -> frozenset[str]:
         """Which of these are in a plan that we may not read? Those that stay forbidden while this one answers."""
@@ -305,11 +299,6 @@ class Download:
         for start in range(0, len(gone), CHUNK):
             known = {owners[pid]: pid in before for pid in gone[start : start + CHUNK] if pid in owners}
             await self._looks({task: replace(observed, was_listed=listed) for task, listed in known.items()})
-
-
-def _should_be_listed(answer: Card | str | None, listing: Listing) -> bool:
-    """Is this card old enough for a listing that lags? What was asked for and gave no answer may be."""
-    return not isinstance(answer, Card) or made_at(answer) < listing.began - LISTING_LAG_MS
 
 
 def _differs(task: Mapping[str, Any], etags: str) -> bool:

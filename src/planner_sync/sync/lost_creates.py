@@ -12,6 +12,7 @@ from planner_sync.sync.seen import Found
 
 CLOCKS_MS = 300_000  # how far Planner's clock and Redis' may be apart
 NEAR_MS = 30_000  # by its place alone a card is taken only where they are nearly alike: it may be anybody's
+LISTING_LAG_MS = 60_000  # a listing may lack a card for so long
 SENDING_MS = 45_000  # from the note until the request has ended, at the latest
 
 
@@ -23,6 +24,17 @@ def found_for(cards: Iterable[Card], application: str | None, noted_at: int, beg
     # Until a 201 has told which application we are, whatever no person has made is ours.
     impersonal = [card for card in candidates if card.created_by_user is None]
     return Found(impersonal or candidates, began, sure=bool(impersonal))
+
+
+def true_as_of(began: int, lacking: Iterable[Card | str | None]) -> int | None:
+    """As of when (server's time, ms) a listing that began at `began` shows all cards, although it lacks these.
+
+    One that lacks a new card lags, and is as old as that; one that lacks others, or what gave no answer, proves
+    nothing.
+    """
+    made = [made_at(card) if isinstance(card, Card) else 0 for card in lacking]
+    as_of = min([began, *made])
+    return as_of if as_of >= began - LISTING_LAG_MS else None
 
 
 def by_place(notes: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]:

@@ -96,9 +96,16 @@ def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
     """
     restarts = scene.script.times("restart redis")
     if (at, birth) in scene.history.said:  # nobody may hear it before the next canary is missed
-        return any(restart <= at < restart + HEARD_AGAIN for restart in restarts)
+        return any(restart <= at < restart + HEARD_AGAIN or _all_deaf(scene, at, restart) for restart in restarts)
     held = any(_is_held(message) for message in scene.told(birth, "failed", since=at))
     return any(abs(restart - at) < SETTLING or (held and at < restart) for restart in restarts)
+
+
+def _all_deaf(scene: Scene, at: float, restart: float) -> bool:
+    """May no process have heard what was said, frozen or killed from then on until Redis restarted?"""
+    faults = [fault for fault in scene.script.faults if fault["at"] <= at <= restart]
+    deaf = [fault.get("seconds", fault.get("down")) for fault in faults if fault["kind"] in ("freeze", "kill")]
+    return sum(restart < at + seconds + HEARD_AGAIN for seconds in deaf) >= scene.script.instances
 
 
 def equal(scene: Scene) -> Iterator[str]:

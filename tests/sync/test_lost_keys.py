@@ -97,6 +97,37 @@ async def test_an_object_from_before_the_loss_undoes_no_human_unsaid(world: Worl
     assert [(message["field"], message["lost"]) for message in world.said("conflict")] == [("title", "Task")]
 
 
+@pytest.mark.parametrize("edits", [{}, {"description": "new"}], ids=["nobody", "an agent"])
+@pytest.mark.contract("§6 Mapping or the whole Redis is lost")
+async def test_a_card_that_was_made_anew_in_lost_seconds_is_not_made_once_more(
+    make_world: Any, edits: dict[str, Any]
+) -> None:
+    """Its document comes back with the card that people had deleted, and takes what the lost seconds have put on it."""
+    world = await make_world(CONFLICT_WINNER="agents")
+    service = world.service()
+    first = world.human.create(title="Task", percentComplete=20)["id"]
+    task_id = f"planner-{first}"
+    await world.settle(service)
+    before = {key: await world.redis.dump(key) for key in await world.redis.keys(f"{world.keys.namespace}:*")}
+    world.human.delete(first)
+    await world.change(task_id, percentComplete=30)
+    await world.settle(service)
+    await world.settle(service)
+    (second,) = world.cards()
+    await world.redis.delete(*await world.redis.keys(f"{world.keys.namespace}:*"))
+    for key, value in before.items():
+        await world.redis.restore(key, 0, value)
+    await world.redis.hset(world.keys.private("epochs"), world.emulator.plan_id, "another-server 1")
+    await world.change(task_id, **edits)
+    for _ in range(3):
+        await world.settle(service)
+    assert (list(world.cards()), world.cards()[second]["percentComplete"]) == ([second], 30)
+    assert world.cards()[second]["details"]["description"] == edits.get("description", "")
+    document = await world.document(task_id)
+    assert (document["plannerId"], document["percentComplete"]) == (second, 30)
+    assert await world.find(f"planner-{second}") is None
+
+
 @pytest.mark.contract("§6 More than `MAX_DELETE_RATIO` … vanish at once")
 async def test_all_documents_are_lost_and_their_state_is_not(make_world: Any) -> None:
     """Without a word of a delete, and more than the brake lets through: held until an operator decides."""

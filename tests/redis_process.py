@@ -47,6 +47,8 @@ class RestartableRedis:
 
 
 def _lines(config: dict[str, str]) -> dict[str, str]:
+    if "cluster_enabled" in config:  # left to itself it takes the port 10000 above the other one
+        config = {"cluster_port": str(free_port()), **config}
     return {name.replace("_", "-"): value for name, value in config.items()}
 
 

@@ -9,7 +9,6 @@ from redis.exceptions import NoPermissionError
 
 from planner_sync.agents.client import AgentClient
 from tests.host.service_process import eventually
-from tests.redis_process import free_port
 from tests.security.guarded_redis import GuardedRedis, guarded_redis
 from tests.sync.world import World, world_of
 
@@ -17,7 +16,7 @@ from tests.sync.world import World, world_of
 @pytest.fixture(scope="module", params=["annika", "{annika}"], ids=["one server", "a cluster with a hash tag"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedRedis]:
     is_cluster = "{" in request.param
-    config = {"cluster_enabled": "yes", "cluster_port": str(free_port())} if is_cluster else {}
+    config = {"cluster_enabled": "yes"} if is_cluster else {}
     with guarded_redis(tmp_path_factory.mktemp("acl"), request.param, **config) as server:
         if is_cluster:
             with server.admin() as admin:

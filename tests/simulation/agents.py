@@ -137,7 +137,8 @@ class Agents:
         found = await self._read(task_id) if (task_id := await self._id_of(op["task"])) else None
         if found is None or task_id is None or "plannerId" not in found:
             return
-        other = [pid for pid in self._world.cards() if pid != found["plannerId"]]
+        known = [json.loads(text).get("plannerId") for text in (await self._world.documents()).values()]
+        other = [pid for pid in self._world.cards() if pid in known and pid != found["plannerId"]]
         stood = dict(found)
         found["plannerId"] = other[0] if op["other"] and other else "0123456789012345678901234567"
         found.update(op["fields"])

@@ -102,10 +102,11 @@ def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
 
 
 def _all_deaf(scene: Scene, at: float, restart: float) -> bool:
-    """May no process have heard what was said, frozen or killed from then on until Redis restarted?"""
-    faults = [fault for fault in scene.script.faults if fault["at"] <= at <= restart]
+    """May no process have heard what was said, frozen or killed while it was said and while Redis restarted?"""
+    first, last = sorted((at, restart))
+    faults = [fault for fault in scene.script.faults if fault["at"] <= first]
     deaf = [fault.get("seconds", fault.get("down")) for fault in faults if fault["kind"] in ("freeze", "kill")]
-    return sum(restart < at + seconds + HEARD_AGAIN for seconds in deaf) >= scene.script.instances
+    return sum(last < first + seconds + HEARD_AGAIN for seconds in deaf) >= scene.script.instances
 
 
 def equal(scene: Scene) -> Iterator[str]:

@@ -66,6 +66,7 @@ def test_what_an_unanswered_change_has_set_is_told_although_the_document_is_gone
     assert (message["action"], message["fields"]) == ("uploaded", ["title"])
 
 
+@pytest.mark.contract("§6 The process is killed at any instant")
 def test_an_unanswered_delete_that_was_carried_out_was_the_agents() -> None:
     order = order_of(decide(known(None, notes=(note("delete"),), card=GONE, fresh=True)))
     (message,) = [json.loads(text) for _, text in order.messages]

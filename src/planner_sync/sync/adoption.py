@@ -77,8 +77,8 @@ class Adoption:
                 missed = await looks({twins[0]: Observed(twin=card, began=began, recovering=True)})
             elif widowed:
                 await self.reader.planner.read_plan(card.plan_id, interactive=False)  # so that gone means gone
-                for seen in (GONE, None):  # first the old card is buried
-                    observed = Observed(card=seen, twin=card, began=began, recovering=True)
+                for old in (GONE, None):  # first it is buried
+                    observed = Observed(card=old, twin=card, began=began, recovering=True)
                     missed |= await looks({widowed[0]: observed})
             complete = complete and not missed
             owner = (await self.mapper.task_ids([card.id])).get(card.id)

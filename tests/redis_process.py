@@ -40,8 +40,9 @@ class RestartableRedis:
         self._server.start()
 
     def stop(self, *, keep: bool) -> None:
-        assert self._server is not None
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
         if not keep:
             shutil.rmtree(self._folder)
 

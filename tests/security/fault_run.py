@@ -105,7 +105,9 @@ class FaultRun:
                             return
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise AssertionError(f"waited for {what}") from None
+            ended = self.service.process.poll()
+            state = "still runs" if ended is None else f"has ended with {ended}"
+            raise AssertionError(f"waited for {what}; the service {state}; its log ends:\n{self.log[-5000:]}") from None
 
     async def until_logged(self, text: str, times: int = 1) -> None:
         await self.until(lambda: self.log.count(text) >= times, f"{text!r} in the log")

@@ -67,7 +67,8 @@ def deletes_told(scene: Scene) -> Iterator[str]:
             continue
         of_card = [m for m in scene.said.get(birth, []) if m.get("plannerId") == card]
         of_card += [m for m in scene.said.get(birth, []) if m.get("task", {}).get("plannerId") == card]
-        forgot = max((at for at in scene.script.forgets if at < deletes[-1][0]), default=0.0)
+        until = dict(scene.script.lost_spans)
+        forgot = max((until.get(at, at) for at in scene.script.forgets if at < deletes[-1][0]), default=0.0)
         of_card = [m for m in of_card if m["at"] >= forgot]  # a card that was not imported again yet is nobody's
         said = [m for m in of_card if m["action"] == "deleted"]
         anew = any(m["action"] == "conflict" and m["field"] == "deleted" and m["lost"] for m in of_card)

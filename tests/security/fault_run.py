@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -124,14 +125,15 @@ class FaultRun:
 
         await self.until(are_there, f"cards for {task_ids}")
 
-    async def through(self, spoil: Spoil, answers: int = 2) -> None:
-        """Agents write while Graph answers so, until it has done so a few times; what can be seen then is kept."""
+    async def through(self, spoil: Spoil, answers: int = 2, told: str = "") -> None:
+        """Agents write while Graph answers so, until it has done so a few times and the log tells of it (an
+        expression); what can be seen then is kept."""
         self.graph.spoil, self.graph.met = spoil, 0
 
-        async def is_met() -> bool:
+        async def is_met() -> object:
             for task_id in ("report-1", "report-2", "report-3"):
                 await self.write(task_id, planted.document(task_id, next(self._numbers)))
-            return self.graph.met >= answers
+            return self.graph.met >= answers and re.search(told, self.log)
 
         await self.until(is_met, "the service to meet the fault")
         await self.look_around()

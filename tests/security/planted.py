@@ -71,15 +71,15 @@ async def everything_in(redis: Any) -> str:
     """Every key with all that it holds, a line for each text, of a client that decodes."""
     readers: dict[str, Any] = {
         "string": redis.get,
-        "none": redis.get,  # gone since it was listed
         "hash": redis.hgetall,
         "zset": lambda key: redis.zrange(key, 0, -1),
         "list": lambda key: redis.lrange(key, 0, -1),
     }
     lines = []
     async for key in redis.scan_iter("*"):
-        for text in _texts(await readers[await redis.type(key)](key)):
-            lines.append(f"{key}: {text}")
+        kind = await redis.type(key)
+        if kind != "none":  # else it is gone since it was listed
+            lines += [f"{key}: {text}" for text in _texts(await readers[kind](key))]
     return "\n".join(lines)
 
 

@@ -73,6 +73,12 @@ class Humans:
     def move(self, task_id: str, bucket_id: str, user: str | None = None) -> Json:
         return self.edit(task_id, {"bucketId": bucket_id}, user)
 
+    def transfer(self, task_id: str, plan_id: str, bucket_id: str | None = None, user: str | None = None) -> Json:
+        """Move a card to another plan, into a bucket there or into none."""
+        task = self._task(task_id)
+        tasks.transfer(self._state, task, self._state.plan(plan_id, self._by), bucket_id, self._act(user))
+        return history.shown(task)
+
     def relabel(
         self, task_id: str, add: Iterable[str] = (), remove: Iterable[str] = (), user: str | None = None
     ) -> Json:

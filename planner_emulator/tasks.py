@@ -77,6 +77,18 @@ def delete(state: State, task: Task, base: int | None, act: Act) -> None:
     state.revision += 1
 
 
+def transfer(state: State, task: Task, plan: Plan, bucket_id: str | None, act: Act) -> None:
+    """To a bucket of another plan, or to none there; the id stays. People alone can do it."""
+    before, task_id = state.plans[task.plan_id], task.resource.id
+    writes = [Write("planId", None, plan.resource.id), Write("bucketId", None, bucket_id)]
+    rules.check_task(state, plan, task, writes[1:], act)
+    del before.tasks[task_id]
+    history.note_task(state, before, task_id, None, act.ticks)
+    task.resource.put(writes, even_if_same=True)
+    task.plan_id, plan.tasks[task_id] = plan.resource.id, task
+    commit(state, task, act)
+
+
 def rehint(state: State, task: Task, act: Act) -> None:
     """The service computes the order anew: the etag moves, nothing visible does."""
     hint = task.resource.fields["orderHint"]

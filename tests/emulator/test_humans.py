@@ -56,6 +56,25 @@ def test_complete_reopen_move_relabel_assign(desk: Desk) -> None:
     assert list(desk.human.assign(task_id, remove=desk.users[:1])["assignments"]) == desk.users[1:2]
 
 
+@pytest.mark.parametrize("lag", [0, 5000])
+def test_a_card_that_is_moved_to_another_plan_keeps_its_id_and_leaves_the_first(lag: int) -> None:
+    desk = Desk(list_lag_ms=lag)
+    other = desk.human.create_plan("Other")["id"]
+    there = desk.human.create_bucket(other, "There")["id"]
+    task = desk.task()
+    desk.clock.forward(10_000)
+    moved = desk.human.transfer(task["id"], other, there)
+
+    def listed(plan_id: str) -> list[str]:
+        return [each["id"] for each in desk.get(f"/planner/plans/{plan_id}/tasks")["value"]]
+
+    assert (moved["id"], moved["planId"], moved["bucketId"]) == (task["id"], other, there)
+    assert desk.get(path_of(task))["@odata.etag"] != task["@odata.etag"]
+    assert [listed(desk.plan), listed(other)] == ([[task["id"]], []] if lag else [[], [task["id"]]])
+    desk.clock.forward(10_000)
+    assert [listed(desk.plan), listed(other)] == [[], [task["id"]]]
+
+
 def test_rehint_moves_the_etag_and_nothing_that_people_see(desk: Desk) -> None:
     before = desk.task()
     after = desk.human.rehint(before["id"])

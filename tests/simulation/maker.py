@@ -26,6 +26,9 @@ def of_seed(seed: int) -> Script:
     random = Random(f"script {seed}")
     maker = Maker(random, Random(f"more {seed}"))
     ops = maker.ops()
+    if not any(op["do"] == "delete plan" for op in ops):
+        # Else a card that was just moved there cannot be told from one that a person has deleted.
+        ops += maker.transfers(Random(f"transfers {seed}"))
     switches = _switches(random)
     faults = mishaps(random, maker, lags=switches["list_lag_ms"] != "0")
     return Script(
@@ -114,6 +117,11 @@ class Maker:
         if random.random() < 0.2:
             ops.append({"at": self._at(born + 40), "do": "human deletes", "task": task})
         return ops
+
+    def transfers(self, random: Random) -> list[Json]:
+        """People move cards from one plan to the other."""
+        births = [birth for birth in (*self.tasks, *self.cards) if random.random() < 0.12]
+        return [{"at": round(random.uniform(20, SPAN), 2), "do": "human transfers", "task": birth} for birth in births]
 
     def _mistakes(self) -> list[Json]:
         """What agents do by mistake to what the service has written into a document."""

@@ -50,6 +50,9 @@ class People:
             world.trace(f"-- human deletes {task}")
             self._history.deletes.append((now, "human", task))
             return
+        if op["do"] == "human transfers":
+            self._transfer(task, card_id, card)
+            return
         stood = shown(world, card)
         body, changed = self._body(card["planId"], op["fields"]), self._members(card, op)
         for member, put in changed:
@@ -71,6 +74,24 @@ class People:
             self._history.writes.append(Write(now, "human", task, member, put, not put))
         more = f"{op.get('add', '')} {op.get('link', '')} {dict([*changed, *ticked]) or ''}"
         world.trace(f"-- {op['do']} {task} {op['fields']} {more}".rstrip())
+
+    def _transfer(self, task: str, card_id: str, card: Json) -> None:
+        """To the bucket of the same name in the other plan.
+
+        Not a card of a create that has no answer yet, which is looked for in its own plan alone; nor one with a label
+        that has a name in its plan, and another or none there.
+        """
+        world, plan_id = self._world, card["planId"]
+        other = world.plan_ids[1 - world.plan_ids.index(plan_id)]
+        named = world.labels(plan_id).keys() & card["appliedCategories"]
+        if other not in world.planner.world.state.plans or named or not world.has_owner(card_id):
+            return
+        bucket = world.buckets(plan_id).get(card["bucketId"])
+        there = next(pid for pid, text in world.buckets(other).items() if text == bucket)
+        world.humans.transfer(card_id, other, there)
+        self._history.plans[task] = world.plan_ids.index(other)
+        self._history.writes.append(Write(world.loop.time(), "human", task, "bucket", bucket))
+        world.trace(f"-- human transfers {task} to {other}")
 
     def _members(self, card: Json, op: Json) -> list[tuple[str, bool]]:
         """Which labels and people really change."""

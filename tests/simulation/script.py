@@ -31,6 +31,7 @@ PEOPLE = (
     "human completes",
     "human reopens",
     "human moves",
+    "human transfers",
     "human relabels",
     "human reassigns",
     "human ticks",

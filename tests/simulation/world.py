@@ -178,6 +178,11 @@ class World:
         """Do two members of a list in a document mean the same?"""
         return text.lower() in (value.lower(), self.user_ids.get(value, value).lower())
 
+    def has_owner(self, card_id: str) -> bool:
+        """Has the service brought this card and a task together? Looks into the double and asks it nothing."""
+        owners = self.server.dbs[0]._dict.get(self.keys.private("owners").encode())
+        return owners is not None and card_id.encode() in owners.value
+
     async def documents(self) -> dict[str, bytes]:
         """All documents, as bytes; what is no string is left out."""
         ids = sorted([self.keys.task_id(key.decode()) async for key in self.redis.scan_iter("annika:tasks:*", 1000)])

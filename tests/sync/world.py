@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from planner_emulator.resources import Write
 from planner_sync.settings import Settings
 from planner_sync.store.connection import connect
 from planner_sync.store.keys import Keys
@@ -143,14 +142,8 @@ class World:
 
     def transfer(self, planner_id: str, plan_id: str, bucket: str | None) -> str | None:
         """People move the card to another plan, into its bucket of this name (None: into none); gives its id."""
-        assert self.emulator.planner is not None
-        plans = self.emulator.planner.world.state.plans
-        card = next(plan.tasks.pop(planner_id) for plan in plans.values() if planner_id in plan.tasks)
         bucket_id = self.emulator.bucket_ids(plan_id)[bucket] if bucket else None
-        writes = [Write("planId", None, plan_id), Write("bucketId", None, bucket_id)]
-        card.resource.put(writes, even_if_same=True)
-        card.plan_id = plan_id
-        plans[plan_id].tasks[planner_id] = card
+        self.human.transfer(planner_id, plan_id=plan_id, bucket_id=bucket_id)
         return bucket_id
 
     # -- waiting -----------------------------------------------------------------------------------------------------

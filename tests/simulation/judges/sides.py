@@ -127,6 +127,8 @@ def equal(scene: Scene) -> Iterator[str]:
                     yield f"I2 {birth} {name}: the document has {found!r}, the card {value!r}"
                 elif not there and not default:
                     yield f"I2 {birth} {name}: the document has nothing, the card {value!r}"
+            if document.get("planId", card["planId"]) != card["planId"]:
+                yield f"I2 {birth}: planId {document['planId']}, the card is in {card['planId']}"
             if document.get("plannerId") != card["id"]:
                 yield f"I2 {birth}: plannerId {document.get('plannerId')}, the card is {card['id']}"
 

@@ -172,6 +172,32 @@ async def test_a_spoilt_public_mapping_keeps_nothing_from_being_adopted(world: W
     assert len(world.cards()) == TASKS + 1
 
 
+@pytest.mark.parametrize("winner", ["planner", "agents"])
+@pytest.mark.parametrize("bucket", ["Done", None], ids=["in a bucket", "in none"])
+async def test_a_document_that_is_adopted_goes_along_with_a_card_that_people_moved_meanwhile(
+    make_world: Any, winner: str, bucket: str | None
+) -> None:
+    """Whatever wins, the bucket that the document names is one of the other plan."""
+    ours, other = "A" * 28, "B" * 28
+    world: World = await make_world(plans=(ours, other), CONFLICT_WINNER=winner)
+    service = world.service()
+    card = world.human.create(title="Card", plan_id=ours)
+    await world.settle(service)
+    task_id = f"planner-{card['id']}"
+    assert "bucketId" in await world.document(task_id)
+    await world.stop()
+    there = world.transfer(card["id"], other, bucket)
+    await world.redis.delete(*[key async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:sync:*")])
+    after = world.service()
+    for _ in range(2):
+        await world.settle(after)
+        await world.forget_claims()
+    document = await world.document(task_id)
+    assert (document["planId"], document["bucketId"], document["bucket"]) == (other, there or "", bucket or "")
+    assert (world.emulator.cards(other)[card["id"]]["bucketId"], world.said("conflict")) == (there, [])
+    assert (await after.vitals.snapshot()).refusals == {}
+
+
 async def test_a_key_of_ours_that_is_of_another_type_stops_one_task_only(world: World) -> None:
     service = world.service()
     ids = await filled(world, service)

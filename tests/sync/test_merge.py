@@ -271,6 +271,15 @@ def test_without_a_base(
     assert (result.want, len(found), len(result.conflicts)) == (want, conflicts, 0)
 
 
+@pytest.mark.parametrize("winner", ["planner", "agents"])
+@pytest.mark.parametrize("card", [{"bucketId": "there"}, {}], ids=["another value", "none"])
+def test_without_a_base_a_void_atom_of_the_document_is_not_meant(card: dict[str, Any], winner: Winner) -> None:
+    mine = {"bucketId": "here"}
+    belief, found = adopt(believing(card), saying(mine), 7, winner, ("bucketId",))
+    result = merge(belief, saying(mine), 7, card, winner)
+    assert (result.want, result.send, found, result.conflicts) == (card, {}, (), ())
+
+
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 def test_what_a_document_was_silent_of_is_news_to_copies_from_before_the_adoption() -> None:
     """A human may have set it after the last settle, which Redis has lost."""

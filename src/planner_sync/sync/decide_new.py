@@ -172,7 +172,9 @@ def _adopt(seen: Seen, document: Document, card: Card) -> Step:
     reading = read(seen, document, seen.names, planner_id=card.id, atoms=card.atoms)
     if reading.strangers:
         return find_people(seen, reading)
-    belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner)
+    elsewhere = document.fields.get("planId") not in (None, card.plan_id)  # people have moved the card since
+    void = ("bucketId",) if elsewhere else ()  # it names a bucket of the other plan
+    belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner, void)
     if document.fields.get("planId"):
         belief = belief.leave(str(document.fields["planId"]), belief.rev)  # the card may be elsewhere by now
     here = replace(seen, belief=belief)

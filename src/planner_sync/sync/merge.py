@@ -21,7 +21,7 @@ Items of checklists and references come and go as a whole, and are merged attrib
 them. A start that falls after the due date because of two disjoint edits makes both dates one field.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -89,18 +89,24 @@ def merge(belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Value],
     return _Merge(belief.base, belief.trail, meaning, rev, card, winner).run()
 
 
-def adopt(belief: Belief, meaning: Meaning, rev: int, winner: Winner) -> tuple[Belief, tuple[Conflict, ...]]:
+def adopt(
+    belief: Belief, meaning: Meaning, rev: int, winner: Winner, void: Collection[str] = ()
+) -> tuple[Belief, tuple[Conflict, ...]]:
     """Meet a card without a base: `belief.base` are the card's atoms, and becomes what both are held to agree on.
 
     Where a document is silent or clears, the card counts; what only the document has is the agent's change; sets and
     lists are united; where both have a value the winner decides. Whatever of the document does not count is remembered
     as a value of the past, so that the next merge puts it back. What the document was silent of, a human may have set
     since: it shows from the next revision on. Who set the rest, and what it was before, is forgotten: an older copy,
-    or an object of an agent that carries no revision, may not have seen any of it.
+    or an object of an agent that carries no revision, may not have seen any of it. Of the `void` atoms the document
+    says nothing that counts, and nobody need hear of it.
     """
     conflicts, stale = [], {}
     for atom in sorted({*belief.base, *meaning.atoms}):
         mine, theirs = meaning.atoms.get(atom), belief.base.get(atom)
+        if atom in void and mine is not None and not agree(mine, theirs):
+            stale[atom] = Trail().remember(concrete(mine))
+            continue
         if theirs is None or agree(mine, theirs):
             continue
         if not meaning.speaks_of(atom):

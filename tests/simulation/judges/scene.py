@@ -28,6 +28,11 @@ class Stored:
     foreign: Mapping[str, str]
 
 
+def _of_the_card(message: Json) -> bool:
+    """Not a conflict, but for the one that brings a card back which people have deleted."""
+    return message["action"] != "conflict" or (message["field"], message["winner"]) == ("deleted", "agents")
+
+
 class Scene:
     """Cards and documents by birth; refused documents stand apart."""
 
@@ -93,9 +98,10 @@ class Scene:
         return kept and not self.script.loses
 
     def had_a_card(self, birth: str, at: float) -> bool:
-        """Had it been said at this time that the card was made, and not that it is gone?"""
-        said = [m for m in self.told(birth, "uploaded", "deleted") if m["at"] <= at and m.get("created", True)]
-        return bool(said) and said[-1]["action"] == "uploaded"
+        """Had it been said at this time that the card was made, and not that it is gone, or is made anew?"""
+        said = [m for m in self.told(birth, "uploaded", "deleted", "conflict") if m["at"] <= at]
+        made = [m["action"] == "uploaded" for m in said if m.get("created", True) and _of_the_card(m)]
+        return bool(made) and made[-1]
 
     def lost_around(self, at: float) -> bool:
         """Did Redis forget something that was not settled yet at this time, or later?"""

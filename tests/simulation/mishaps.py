@@ -43,9 +43,10 @@ def _fault(random: Random, maker: "Maker") -> Json:
 def _more(random: Random, maker: "Maker", fault: Json) -> Json:
     match fault["kind"]:
         case "status":
-            # Planner has been seen to answer 403 to a create that it had carried out, and to nothing else.
             after = (504, 503, 500, 403) if fault["match"] == "POST" else (504, 503, 500)
-            return {"status": random.choice(after if fault["moment"] == "after" else (504, 503, 500, 401))}
+            status = random.choice(after if fault["moment"] == "after" else (504, 503, 500, 401))
+            # Planner has been seen to answer 403 to a create that it had carried out, and to nothing else.
+            return {"status": status, **({"match": "POST /planner/tasks"} if status == 403 else {})}
         case "throttle":
             wish = random.choice((None, "1", "7", "40"))
             return {"moment": "before", "retry_after": wish, "times": random.randint(1, 3)}

@@ -172,11 +172,11 @@ def _adopt(seen: Seen, document: Document, card: Card) -> Step:
     reading = read(seen, document, seen.names, planner_id=card.id, atoms=card.atoms)
     if reading.strangers:
         return find_people(seen, reading)
-    elsewhere = document.fields.get("planId") not in (None, card.plan_id)  # people have moved the card since
-    void = ("bucketId",) if elsewhere else ()  # it names a bucket of the other plan
+    plan_id = str(document.fields.get("planId") or "")
+    void = ("bucketId",) if plan_id not in ("", card.plan_id) else ()  # people moved the card: its bucket is not there
     belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner, void)
-    if document.fields.get("planId"):
-        belief = belief.leave(str(document.fields["planId"]), belief.rev)  # the card may be elsewhere by now
+    if plan_id:
+        belief = belief.leave(plan_id, belief.rev)  # the card may be elsewhere by now
     here = replace(seen, belief=belief)
     unsaid = tuple(telling.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts)
     by_name = "bucket" in document.fields and "bucketId" not in document.fields

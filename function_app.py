@@ -33,7 +33,7 @@ from planner_sync.web.routes import (
 )
 
 if TYPE_CHECKING:
-    from planner_sync.sync.service import Service
+    from planner_sync.sync.run.service import Service
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +84,7 @@ class Process:
         if self._parts is None:
             settings = Settings.from_env(os.environ).for_timer()
             logs.to_stderr("planner_sync", settings.log_level, settings.secrets())
-            from planner_sync.sync.service import build
+            from planner_sync.sync.run.service import build
 
             self._parts = settings, build(settings)
         return self._parts

@@ -15,7 +15,7 @@ import redis.asyncio
 
 from bench.figures import Figure, ms
 from planner_sync.settings import Settings
-from planner_sync.sync.service import Service, build
+from planner_sync.sync.run.service import Service, build
 from tests.emulator_process import Emulator, emulator_process
 from tests.redis_process import redis_process
 

@@ -11,7 +11,7 @@ import redis.asyncio
 
 from bench.figures import Figure, ms
 from planner_sync.settings import Settings
-from planner_sync.sync.service import build
+from planner_sync.sync.run.service import build
 from tests.emulator_process import Emulator, emulator_process
 from tests.redis_process import redis_process
 

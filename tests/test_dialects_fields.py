@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from planner_sync.dialects import parse
-from planner_sync.fields import FIELDS
-from planner_sync.task import ChecklistItem, Day, Instant, Reference, Word
+from planner_sync.model.dialects import parse
+from planner_sync.model.fields import FIELDS
+from planner_sync.model.task import ChecklistItem, Day, Instant, Reference, Word
 from tests.documents import GUID, document, field, refusal, written
 
 

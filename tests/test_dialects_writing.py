@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner_sync.dialects import REMOVE, dialect_of, new_document, parse, write
-from planner_sync.fields import FIELDS
-from planner_sync.task import Document, Word
+from planner_sync.model.dialects import REMOVE, dialect_of, new_document, parse, write
+from planner_sync.model.fields import FIELDS
+from planner_sync.model.task import Document, Word
 from tests.documents import GUID, document, refused_or_read, written
 
 # -- writing ------------------------------------------------------------------

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from planner_sync.causes import ADVICE
 from planner_sync.errors import CODES
+from planner_sync.identity.causes import ADVICE
 from planner_sync.settings import NAMES, Secret, Settings
 from planner_sync.urls import fault_of_clouds
 from planner_sync.web.routes import ROUTES

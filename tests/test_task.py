@@ -3,7 +3,7 @@
 import pytest
 
 from planner_sync.errors import Refusal
-from planner_sync.task import (
+from planner_sync.model.task import (
     Day,
     Instant,
     Word,

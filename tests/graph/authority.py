@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from planner_sync.graph.auth import Tokens, build_tokens
+from planner_sync.identity.tokens import Tokens, build_tokens
 from tests.graph.raw_server import RawServer, Received, reply
 
 GRAPH = "https://graph.microsoft.com"

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from planner_sync.graph.auth import ReadyToken, Tokens
 from planner_sync.graph.gate import Gate
 from planner_sync.graph.planner import Planner
+from planner_sync.identity.tokens import ReadyToken, Tokens
 from tests.emulator_process import Emulator, emulator_in_loop
 from tests.graph.connect import graph_at
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from planner_sync.graph.auth import MsalTokens, ReadyToken, Tokens
 from planner_sync.graph.client import Graph
 from planner_sync.graph.gate import Gate
+from planner_sync.identity.tokens import MsalTokens, ReadyToken, Tokens
 
 PLAN = "plan-1"
 

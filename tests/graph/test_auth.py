@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from planner_sync.errors import NotSent, Unauthorized
-from planner_sync.graph.auth import MsalTokens, build_tokens
+from planner_sync.identity.tokens import MsalTokens, build_tokens
 from tests.graph.authority import GRAPH, LOGIN, SECRET, Authority, ToLocal, environment, sent
 from tests.graph.raw_server import RawServer, reply
 

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 
 from planner_sync.errors import NotSent, Unauthorized
-from planner_sync.graph.auth import ReadyToken
+from planner_sync.identity.tokens import ReadyToken
 from tests.graph.authority import SECRET, Authority, sent
 from tests.graph.raw_server import RawServer, reply
 

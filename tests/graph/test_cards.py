@@ -6,16 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner_sync.graph.cards import (
-    DETAILS_FIELDS,
-    decode_reference,
-    encode_reference,
-    etag_order,
-    item_id,
-    newer,
-    parse_plan_names,
-    read_card,
-)
+from planner_sync.graph.cards import decode_reference, encode_reference, parse_plan_names, read_card
+from planner_sync.model.card import DETAILS_FIELDS, etag_order, item_id, newer
 
 ANN = "fbab97d0-4932-4511-b675-204639209557"
 ONE = "95e27074-6c4a-447a-aa24-9d718a0b86fa"

@@ -6,16 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner_sync.fields import FIELDS
-from planner_sync.graph.cards import (
-    DETAILS_FIELDS,
-    TASK_FIELDS,
-    create_body,
-    details_patch,
-    read_card,
-    task_patch,
-)
-from planner_sync.task import Value
+from planner_sync.graph.cards import TASK_FIELDS, create_body, details_patch, read_card, task_patch
+from planner_sync.model.card import DETAILS_FIELDS
+from planner_sync.model.fields import FIELDS
+from planner_sync.model.task import Value
 
 ANN = "fbab97d0-4932-4511-b675-204639209557"
 ONE = "95e27074-6c4a-447a-aa24-9d718a0b86fa"

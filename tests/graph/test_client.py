@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from planner_sync.errors import AnswerLost, GraphError, NotSent, Rejected, Unauthorized
-from planner_sync.graph.auth import MsalTokens, ReadyToken
+from planner_sync.identity.tokens import MsalTokens, ReadyToken
 from tests.graph.connect import PLAN, graph_at, numbered_tokens
 from tests.graph.raw_server import RawServer, Received, Reset, graph_error, reply
 

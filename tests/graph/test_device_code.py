@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from planner_sync.errors import GraphError, NotSent, Unauthorized
-from planner_sync.graph.auth import MsalTokens
-from planner_sync.graph.sign_in import ByPerson
+from planner_sync.identity.sign_in import ByPerson
+from planner_sync.identity.tokens import MsalTokens
 from tests.graph.authority import DEVICE, GRAPH, REFRESH, Authority, ToLocal, refused, sent
 from tests.graph.raw_server import reply
 

@@ -12,8 +12,8 @@ from planner_sync.errors import (
     NotFound,
     Throttled,
 )
-from planner_sync.graph.auth import MsalTokens, ReadyToken
 from planner_sync.graph.planner import Planner
+from planner_sync.identity.tokens import MsalTokens, ReadyToken
 from tests.emulator_process import emulator_in_loop
 from tests.graph.board import Board, board_with
 from tests.graph.connect import graph_at

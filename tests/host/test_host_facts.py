@@ -16,7 +16,7 @@ import pytest
 import function_app
 from planner_sync import schedule
 from planner_sync.graph.gate import DEADLINE
-from planner_sync.store.connection import SOCKET_SECONDS
+from planner_sync.store.server.connection import SOCKET_SECONDS
 from tests.host.indexed import functions
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from planner_sync.store.pending import MAX_ATTEMPTS
-from planner_sync.store.vitals import Vitals
+from planner_sync.store.telemetry import Vitals
 from tests.operators.console import Said, run
 from tests.redis_process import free_port
 from tests.store.shelf import PLAN, Shelf

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from planner_sync.store.trash import Entry, Trash
-from planner_sync.sync.service import Service
+from planner_sync.sync.run.service import Service
 from tests.store.shelf import Shelf
 from tests.sync.world import World
 

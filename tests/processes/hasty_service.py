@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-import planner_sync.sync.service
+import planner_sync.sync.run.service
 import planner_sync_service
 from planner_sync.graph.client import Graph
 from planner_sync.graph.gate import Gate
@@ -21,19 +21,19 @@ from planner_sync.store.plans import Plans
 
 TIMES = 10
 SHORTER = {
-    "planner_sync.store.connection": ("SOCKET_SECONDS",),
+    "planner_sync.store.server.connection": ("SOCKET_SECONDS",),
     "planner_sync.store.pending": ("CLAIM_MS", "SEND_MS"),
     "planner_sync.store.plans": ("LEASE_MS",),
-    "planner_sync.graph.auth": ("REMEMBER_FAILURE",),
+    "planner_sync.identity.tokens": ("REMEMBER_FAILURE",),
     "planner_sync.graph.client": ("CONNECT_LIMIT",),
     "planner_sync.graph.gate": ("BOARDING", "BEFORE_LIMIT", "DEADLINE", "FIRST_BACKOFF", "PATIENCE"),
-    "planner_sync.sync.act": ("YOUNG_MS",),
-    "planner_sync.sync.decide_new": ("GRACE_MS",),
-    "planner_sync.sync.names": ("LAG_MS", "MAKER_LEASE_MS"),
-    "planner_sync.sync.reconcile": ("AGAIN_MS", "RECOVERING_MS", "RETRY_MS", "UNAUTHORIZED_MS"),
-    "planner_sync.sync.rounds": ("SWEEP_LEASE_MS",),
-    "planner_sync.sync.service": ("RECONNECT_SECONDS",),
-    "planner_sync.sync.upload": ("CANARY_DEAD", "CANARY_EVERY", "IDLE_SECONDS", "RETRY_SECONDS"),
+    "planner_sync.sync.task.act": ("YOUNG_MS",),
+    "planner_sync.decide.unmapped": ("GRACE_MS",),
+    "planner_sync.sync.task.names": ("LAG_MS", "MAKER_LEASE_MS"),
+    "planner_sync.sync.task.reconcile": ("AGAIN_MS", "RECOVERING_MS", "RETRY_MS", "UNAUTHORIZED_MS"),
+    "planner_sync.sync.run.scheduler": ("SWEEP_LEASE_MS",),
+    "planner_sync.sync.run.service": ("RECONNECT_SECONDS",),
+    "planner_sync.sync.run.workers": ("CANARY_DEAD", "CANARY_EVERY", "IDLE_SECONDS", "RETRY_SECONDS"),
 }
 
 

@@ -1,4 +1,4 @@
-"""A real server with the users of store/acl.py, and nobody else but an administrator of the test."""
+"""A real server with the users of operators/acl.py, and nobody else but an administrator of the test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from redis import Redis
 
-from planner_sync.store.acl import grants, lines, user
+from planner_sync.operators.acl import grants, lines, user
 from tests.redis_process import redis_process
 
 ADMIN = "admin"

@@ -1,4 +1,4 @@
-"""The users of store/acl.py on a real server: what each may do, and what is refused."""
+"""The users of operators/acl.py on a real server: what each may do, and what is refused."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from planner_sync.store import acl
+from planner_sync.operators import acl
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import FOLDER
 from tests.redis_process import redis_process
@@ -248,7 +248,7 @@ def test_the_service_may_send_every_command_of_its_code_and_no_more():
 
 # -- the command -------------------------------------------------------------------------------------------------------
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "planner_sync.store.acl", *arguments]
+    command = [sys.executable, "-m", "planner_sync.operators.acl", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT / "src")
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner_sync.errors import Rejected
-from planner_sync.graph.auth import ReadyToken
 from planner_sync.graph.client import Graph
 from planner_sync.graph.gate import Gate
+from planner_sync.identity.tokens import ReadyToken
 
 OURS = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
 IDS = st.text("abcXYZ019_-", min_size=1, max_size=28).filter(lambda text: text != OURS)

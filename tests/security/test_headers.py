@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from planner_emulator.app import HEADERS as PAGE_HEADERS
+from planner_sync.web.http_limits import MOST_HEAD_BYTES, MOST_URL_BYTES
 from planner_sync.web.routes import HEADERS, MOST_BODY_BYTES, ROUTES
-from planner_sync.web.wire import MOST_HEAD_BYTES, MOST_URL_BYTES
 from tests.emulator_process import Emulator, emulator_in_loop
 from tests.host.fresh import run_python
 from tests.redis_process import free_port, redis_process

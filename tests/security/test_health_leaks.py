@@ -13,10 +13,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from planner_sync.causes import ADVICE
 from planner_sync.errors import CODES
+from planner_sync.identity.causes import ADVICE
 from planner_sync.settings import Settings
-from planner_sync.store.vitals import PlanVitals, Snapshot
+from planner_sync.store.telemetry import PlanVitals, Snapshot
 from planner_sync.web.health import LISTENER_SILENT_MS, Check, health
 from planner_sync.web.routes import ROUTES, without_settings
 from tests.emulator_process import emulator_process

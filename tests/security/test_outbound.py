@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from planner_sync.errors import GraphError, Unauthorized
-from planner_sync.graph.auth import Tokens, build_tokens
+from planner_sync.identity.tokens import Tokens, build_tokens
 from planner_sync.urls import is_of_authority
 from tests.graph.authority import SECRET, Authority, environment
 from tests.graph.connect import PLAN, graph_at

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError, TimeoutError
 
-from planner_sync.store.connection import connect, why
+from planner_sync.store.server.connection import connect, why
 from tests.host.service_process import PLAN, eventually, running
 from tests.operators.console import run
 from tests.redis_process import free_port, redis_process

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from planner_sync.sync.messages import MESSAGE_MAX_BYTES, Hint, read_message
+from planner_sync.sync.run.messages import MESSAGE_MAX_BYTES, Hint, read_message
+from planner_sync.web.http_limits import LINGER_BYTES, MOST_HEAD_BYTES, MOST_URL_BYTES
 from planner_sync.web.routes import MOST_BODY_BYTES
-from planner_sync.web.wire import LINGER_BYTES, MOST_HEAD_BYTES, MOST_URL_BYTES
 from tests.host.fresh import run_python
 from tests.redis_process import free_port, redis_process
 from tests.web.served import PLAN, client

@@ -1,4 +1,4 @@
-"""The whole service and agents, each as the user that store/acl.py makes for it: nothing that is sent is refused."""
+"""The whole service and agents, each as the user that operators/acl.py makes: nothing that is sent is refused."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any

@@ -17,16 +17,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from planner_sync.decide import mapped as decide
+from planner_sync.decide import unmapped as decide_new
+from planner_sync.decide.merge import Meaning, merge
+from planner_sync.decide.observation import GONE, Seen
 from planner_sync.graph.planner import Planner
 from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.scripts import Scripts, script_names, script_text
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.sync import decide, decide_new, reconcile
-from planner_sync.sync.epochs import Begun, Epochs
-from planner_sync.sync.merge import Meaning, merge
-from planner_sync.sync.plan_reader import PlanReader
-from planner_sync.sync.rounds import Rounds
-from planner_sync.sync.seen import GONE, Seen
+from planner_sync.sync.plan.epochs import Begun, Epochs
+from planner_sync.sync.plan.listing import PlanReader
+from planner_sync.sync.run.scheduler import Rounds
+from planner_sync.sync.task import reconcile
 from tests.simulation.maker import of_seed
 from tests.simulation.runs import with_fixed_hashes
 from tests.simulation.script import Script

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 
 from tests.simulation.virtual_time import START
 
-POOL, TIMEOUT = 24, 5.0  # as store/connection.py
+POOL, TIMEOUT = 24, 5.0  # as store/server/connection.py
 
 
 class Gate(Protocol):

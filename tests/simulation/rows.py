@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from planner_sync.decide import mapped as deciding
+from planner_sync.decide.merge import Meaning, Merged, agree
+from planner_sync.decide.observation import Seen
+from planner_sync.decide.steps import BuryCard, DeleteCard, Finish, Step
 from planner_sync.errors import Refusal
-from planner_sync.graph.cards import Card
-from planner_sync.sync import decide as deciding
-from planner_sync.sync import reconcile as reconciling
-from planner_sync.sync.belief import Belief, token
-from planner_sync.sync.merge import Meaning, Merged, agree
-from planner_sync.sync.seen import Seen
-from planner_sync.sync.steps import BuryCard, DeleteCard, Finish, Step
-from planner_sync.task import Day, Word
+from planner_sync.model.card import Card
+from planner_sync.model.state import Belief, token
+from planner_sync.model.task import Day, Word
+from planner_sync.sync.task import reconcile as reconciling
 from tests.simulation.world import World
 
 ROWS = {

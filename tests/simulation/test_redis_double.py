@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from planner_sync.store.connection import connect
+from planner_sync.model.orders import Order
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.task_repository import Order, TaskRepository
+from planner_sync.store.server.connection import connect
+from planner_sync.store.task_repository import TaskRepository
 from tests.simulation import redis_double
 from tests.simulation.world import OpenGate
 

@@ -16,7 +16,7 @@ from planner_emulator.world import DEFAULT_PLAN, SEEDED_USERS
 from planner_sync.settings import Settings
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import script_names, script_text
-from planner_sync.sync.service import Ports, Service, build
+from planner_sync.sync.run.service import Ports, Service, build
 from tests.simulation import redis_double
 from tests.simulation.gates import ORIGIN, GraphGate, Hook, Process, RedisGate, Step
 from tests.simulation.virtual_time import VirtualLoop

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from planner_sync.store.connection import connect, for_namespace
+from planner_sync.store.server.connection import connect, for_namespace
 from tests.store.shelf import Shelf
 
 

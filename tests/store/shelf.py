@@ -4,12 +4,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from planner_sync.model.lease import Claim
+from planner_sync.model.orders import Order, Result
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
-from planner_sync.store.pending import Claim, Pending
+from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.task_repository import Order, Result, TaskRepository
+from planner_sync.store.task_repository import TaskRepository
 
 PLAN = "plan-1"
 LIMIT = 1000

@@ -14,8 +14,8 @@ from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
-from planner_sync.store.connection import connect, for_namespace, may_evict
-from planner_sync.store.vitals import Vitals
+from planner_sync.store.server.connection import connect, for_namespace, may_evict
+from planner_sync.store.telemetry import Vitals
 from tests.redis_process import free_port, redis_process
 from tests.store.cluster_process import SERVERS, cluster_config, hosting, join, move_slot, restartable_cluster
 from tests.store.shelf import Shelf

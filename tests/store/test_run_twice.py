@@ -12,7 +12,7 @@ import pytest
 
 from planner_sync.store.plans import Epoch
 from planner_sync.store.scripts import Scripts, script_names
-from planner_sync.store.vitals import Vitals
+from planner_sync.store.telemetry import Vitals
 from tests.store.shelf import PLAN, Shelf
 
 pytestmark = pytest.mark.cluster

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from planner_sync.store.task_repository import WRONG_TYPE, document_hash
+from planner_sync.model.orders import WRONG_TYPE, document_hash
 from tests.store.shelf import LIMIT, PLAN, Shelf
 
 pytestmark = pytest.mark.cluster

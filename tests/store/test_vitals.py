@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.vitals import FORGET_LISTENER_MS, LAGS_KEPT, Vitals
+from planner_sync.store.telemetry import FORGET_LISTENER_MS, LAGS_KEPT, Vitals
 from tests.redis_process import redis_process
 
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"

@@ -5,9 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from planner_sync.sync.belief import Belief
-from planner_sync.sync.merge import ITEM_FIELDS, Meaning
-from planner_sync.task import Value
+from planner_sync.decide.merge import ITEM_FIELDS, Meaning
+from planner_sync.model.state import Belief
+from planner_sync.model.task import Value
 
 Atoms = dict[str, Value]
 ITEMS = ("checklist 1", "checklist 2", "references https://a.example/")

@@ -4,14 +4,14 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from planner_sync import dialects
-from planner_sync.graph.cards import Card, Names
-from planner_sync.store.pending import Claim
-from planner_sync.store.task_repository import Order, Stored
-from planner_sync.sync.belief import Belief
-from planner_sync.sync.seen import Found, OpenNote, Policy, Seen
-from planner_sync.sync.steps import BuryCard, Finish, Step
-from planner_sync.task import Value
+from planner_sync.decide.observation import Found, OpenNote, Policy, Seen
+from planner_sync.decide.steps import BuryCard, Finish, Step
+from planner_sync.model import dialects
+from planner_sync.model.card import Card, Names
+from planner_sync.model.lease import Claim
+from planner_sync.model.orders import Order, Stored
+from planner_sync.model.state import Belief
+from planner_sync.model.task import Value
 
 NOW = 1_700_000_000_000
 POLICY = Policy(frozenset({"plan", "plan-2"}), "plan", "planner")

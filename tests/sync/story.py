@@ -9,18 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from planner_sync import dialects
-from planner_sync.graph.cards import DETAILS_FIELDS, Card, Names
-from planner_sync.store.pending import Claim
-from planner_sync.store.task_repository import Note, Order, Stored
-from planner_sync.sync import outcome
-from planner_sync.sync.belief import Belief
-from planner_sync.sync.decide import card_atoms, decide
-from planner_sync.sync.merge import Winner
-from planner_sync.sync.needs import uploaded
-from planner_sync.sync.seen import OpenNote, Policy, Seen
-from planner_sync.sync.steps import Finish, PatchDetails, PatchTask, ReadCard, ReadDetails, ReadNames
-from planner_sync.task import Value
+from planner_sync.decide import endings as outcome
+from planner_sync.decide.mapped import card_atoms, decide
+from planner_sync.decide.merge import Winner
+from planner_sync.decide.observation import OpenNote, Policy, Seen
+from planner_sync.decide.preconditions import uploaded
+from planner_sync.decide.steps import Finish, PatchDetails, PatchTask, ReadCard, ReadDetails, ReadNames
+from planner_sync.model import dialects
+from planner_sync.model.card import DETAILS_FIELDS, Card, Names
+from planner_sync.model.lease import Claim
+from planner_sync.model.orders import Note, Order, Stored
+from planner_sync.model.state import Belief
+from planner_sync.model.task import Value
 from tests.sync.atoms import Atoms, put
 
 PLAN, PLANNER_ID, TASK_ID = "plan", "card-1", "t1"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from planner_sync.settings import Settings
-from planner_sync.sync.service import Service
+from planner_sync.sync.run.service import Service
 from planner_sync.web.health import health
 from tests.sync.world import World
 

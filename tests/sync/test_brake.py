@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from planner_sync.sync.brake import Brake
+from planner_sync.sync.task.brake import Brake
 from tests.store.shelf import PLAN, Shelf
 from tests.sync.test_holds import held
 from tests.sync.world import PATIENCE, World

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from planner_sync import dialects
-from planner_sync.errors import Refusal
-from planner_sync.sync.decide import decide
-from planner_sync.sync.seen import GONE
-from planner_sync.sync.steps import (
+from planner_sync.decide.mapped import decide
+from planner_sync.decide.observation import GONE
+from planner_sync.decide.steps import (
     BuryCard,
     DeleteCard,
     Finish,
@@ -21,7 +19,9 @@ from planner_sync.sync.steps import (
     ReadNames,
     TakeCard,
 )
-from planner_sync.task import Value
+from planner_sync.errors import Refusal
+from planner_sync.model import dialects
+from planner_sync.model.task import Value
 from tests.sync.looks import (
     ATOMS,
     BELIEF,

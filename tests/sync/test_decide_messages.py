@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from planner_sync.decide import endings as outcome
+from planner_sync.decide.mapped import decide
+from planner_sync.decide.observation import GONE
 from planner_sync.errors import Refusal
-from planner_sync.sync import outcome
-from planner_sync.sync.decide import decide
-from planner_sync.sync.seen import GONE
-from planner_sync.task import DAY_AT, Value
+from planner_sync.model.task import DAY_AT, Value
 from tests.sync.looks import ATOMS, BELIEF, NAMES, card, known, order_of
 
 SIGNED = {"redisId": "t1", "plannerId": "card", "timestamp": "2023-11-14T22:13:20.000Z"}

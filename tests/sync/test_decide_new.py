@@ -6,13 +6,10 @@ from typing import Any
 
 import pytest
 
-from planner_sync.errors import Code, Refusal
-from planner_sync.store.task_repository import document_hash
-from planner_sync.sync.decide import decide
-from planner_sync.sync.decide_new import GRACE_MS
-from planner_sync.sync.outcome import HOUR_MS
-from planner_sync.sync.seen import GONE, Found, Owner
-from planner_sync.sync.steps import (
+from planner_sync.decide.endings import HOUR_MS
+from planner_sync.decide.mapped import decide
+from planner_sync.decide.observation import GONE, Found, Owner
+from planner_sync.decide.steps import (
     AskOwner,
     CreateCard,
     DropNote,
@@ -24,6 +21,9 @@ from planner_sync.sync.steps import (
     Step,
     TakeCard,
 )
+from planner_sync.decide.unmapped import GRACE_MS
+from planner_sync.errors import Code, Refusal
+from planner_sync.model.orders import document_hash
 from tests.sync.looks import (
     ATOMS,
     BELIEF,

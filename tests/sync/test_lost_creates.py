@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from planner_sync.graph.cards import Card
-from planner_sync.sync.lost_creates import LISTING_LAG_MS, NEAR_MS, SENDING_MS, by_place, found_for, true_as_of
+from planner_sync.decide.lost_creates import LISTING_LAG_MS, NEAR_MS, SENDING_MS, by_place, found_for, true_as_of
+from planner_sync.model.card import Card
 from tests.sync.looks import NOW, card
 
 

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from planner_sync.settings import Settings
-from planner_sync.sync.service import Service
+from planner_sync.sync.run.service import Service
 from planner_sync.web.health import health
 from tests.redis_process import free_port, redis_process
 from tests.sync.world import World, world_of

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from planner_sync.sync.belief import Belief
-from planner_sync.sync.merge import Conflict, Meaning, Merged, Winner, adopt, agree, concrete, merge
-from planner_sync.task import Day, Word
+from planner_sync.decide.merge import Conflict, Meaning, Merged, Winner, adopt, agree, concrete, merge
+from planner_sync.model.state import Belief
+from planner_sync.model.task import Day, Word
 from tests.sync.atoms import believing, saying
 
 ITEM = {"checklist 1": True, "checklist 1 title": "one", "checklist 1 isChecked": False}

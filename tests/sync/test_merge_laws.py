@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner_sync.sync.belief import Belief
-from planner_sync.sync.merge import Conflict, Merged, Winner, merge
+from planner_sync.decide.merge import Conflict, Merged, Winner, merge
+from planner_sync.model.state import Belief
 from tests.sync.atoms import FIELDS, ITEMS, Atoms, applied, believing, edited, put, saying, sides
 
 pytestmark = pytest.mark.contract("§6 Both change different fields")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from planner_sync.graph.cards import Names
-from planner_sync.sync.rendering import Wanted, meant_as_written
-from planner_sync.sync.service import Service
+from planner_sync.decide.rendering import Wanted, meant_as_written
+from planner_sync.model.card import Names
+from planner_sync.sync.run.service import Service
 from tests.sync.world import World
 
 PLAN, OTHER_PLAN = "A" * 28, "B" * 28

@@ -16,8 +16,8 @@ from redis.exceptions import AuthenticationError
 
 from planner_sync.errors import NotSent
 from planner_sync.settings import Settings
-from planner_sync.store.connection import connect, for_namespace
-from planner_sync.sync.service import Ports, Service, build
+from planner_sync.store.server.connection import connect, for_namespace
+from planner_sync.sync.run.service import Ports, Service, build
 from planner_sync.web.routes import Backing, Request, answer_health
 from tests.emulator_process import TOKEN
 from tests.graph.authority import SECRET, Authority, environment, jwt

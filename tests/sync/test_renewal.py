@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from planner_sync import dialects
+from planner_sync.decide.observation import Seen
+from planner_sync.decide.recreation import renewed
 from planner_sync.errors import Refusal
-from planner_sync.graph.cards import Names
-from planner_sync.sync.renewal import renewed
-from planner_sync.sync.seen import Seen
-from planner_sync.task import Value
+from planner_sync.model import dialects
+from planner_sync.model.card import Names
+from planner_sync.model.task import Value
 from tests.sync.looks import BELIEF, NAMES, known
 
 ITEM, PERSON, LINK = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222", "https://x.example"

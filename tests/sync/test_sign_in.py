@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from planner_sync.causes import ADVICE
+from planner_sync.identity.causes import ADVICE
 from planner_sync.settings import Settings
-from planner_sync.sync.service import Ports, Service, build
+from planner_sync.sync.run.service import Ports, Service, build
 from planner_sync.web.routes import Backing, Request, answer_status
 from tests.emulator_process import TOKEN
 from tests.graph.authority import SECRET, Authority, certificate_of_an_application, environment, jwt, refused

@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from planner_sync.sync.belief import Belief
-from planner_sync.task import Value
+from planner_sync.model.state import Belief
+from planner_sync.model.task import Value
 from tests.sync.story import Story
 
 STYLES = ("copy", "mem", "own")

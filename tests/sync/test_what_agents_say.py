@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from planner_sync.sync.service import Service
+from planner_sync.sync.run.service import Service
 from tests.sync.world import World
 
 

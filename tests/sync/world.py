@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from planner_sync.settings import Settings
-from planner_sync.store.connection import connect
 from planner_sync.store.keys import Keys
-from planner_sync.sync.service import Service, build
+from planner_sync.store.server.connection import connect
+from planner_sync.sync.run.service import Service, build
 from tests.emulator_process import Emulator, emulator_in_loop
 
 PATIENCE = 20.0

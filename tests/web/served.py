@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from planner_sync.settings import Settings
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.vitals import Vitals
+from planner_sync.store.telemetry import Vitals
 from planner_sync.web.routes import Backing, Operator
 from planner_sync.web.standalone import bind, create_app, serving
 from tests.redis_process import free_port

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from planner_sync.operators.report import status
 from planner_sync.settings import Settings
-from planner_sync.store.report import status
-from planner_sync.store.vitals import PlanVitals, Snapshot
+from planner_sync.store.telemetry import PlanVitals, Snapshot
 from planner_sync.web.health import health
 
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"

@@ -20,13 +20,13 @@ from typing import Any, Literal, Self
 
 from redis.exceptions import RedisError
 
-from planner_sync import dialects
 from planner_sync.agents.messages import Heard, Subscribed, read_change, read_confirmation
 from planner_sync.errors import Refusal, TaskExists, TaskMissing
-from planner_sync.store import connection
+from planner_sync.model import dialects
+from planner_sync.model.task import Document, check_task_id
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
-from planner_sync.task import Document, check_task_id
+from planner_sync.store.server import connection
 
 REMEMBERED = 1_000  # documents whose bytes are kept, so that an update needs no read
 CANARY_SECONDS = 4.0

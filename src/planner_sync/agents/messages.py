@@ -16,7 +16,7 @@ from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, Field,
 from pydantic.alias_generators import to_camel
 
 from planner_sync.errors import Code
-from planner_sync.task import TASK_ID
+from planner_sync.model.task import TASK_ID
 
 Side = Literal["planner", "agents"]
 

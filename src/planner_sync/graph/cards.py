@@ -5,15 +5,12 @@ A card is a flat map of atoms, one for each thing that can change by itself: `ti
 whom) is no atom: it never counts as a change and is never sent back.
 """
 
-import base64
-import binascii
 import re
-import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from planner_sync.task import (
+from planner_sync.model.card import Card, Names
+from planner_sync.model.task import (
     CHECKLIST_TITLE_MAX,
     DEFAULTS,
     Value,
@@ -26,10 +23,8 @@ from planner_sync.task import (
 TASK_FIELDS = frozenset(
     ("title", "bucketId", "startDate", "dueDate", "percentComplete", "priority", "assignedTo", "labels")
 )
-DETAILS_FIELDS = frozenset(("description", "checklist", "references"))
 
 _PLANNER_NAMES = {"startDate": "startDateTime", "dueDate": "dueDateTime"}
-_ITEM_IDS = uuid.UUID("5b0c6d0e-3f52-4d0a-9b7e-6f1c2a94d1b7")
 
 # https://learn.microsoft.com/graph/api/resources/plannerassignments: type and order hint are required
 _ASSIGNMENT = {"@odata.type": "#microsoft.graph.plannerAssignment", "orderHint": " !"}
@@ -38,45 +33,6 @@ _REFERENCE = {"@odata.type": "microsoft.graph.plannerExternalReference"}
 # https://learn.microsoft.com/graph/api/resources/plannerexternalreferences: % first, so that it is not encoded twice
 _ENCODED = {"%": "%25", ".": "%2E", ":": "%3A", "@": "%40", "#": "%23"}
 _DECODED = {code: char for char, code in _ENCODED.items()}
-
-
-@dataclass(frozen=True)
-class Card:
-    """A plannerTask and, when they were read, its details (else `details_etag` is None and no atom is of them).
-
-    `order` has the ids of the checklist's items, then the URLs of the references, each as people see them; the counts
-    and `has_description` are what the task alone says about its details.
-    """
-
-    id: str
-    plan_id: str
-    etag: str
-    details_etag: str | None
-    atoms: Mapping[str, Value]
-    order: tuple[str, ...]
-    created_by_user: str | None
-    created_by_app: str | None
-    created_at: str
-    has_description: bool
-    checklist_count: int
-    reference_count: int
-
-
-@dataclass(frozen=True)
-class Names:
-    """What ids mean in one plan: buckets as (id, name) in board order, and `categoryN` → name or None (a free label).
-
-    `etag` is that of the plan's details, which hold the names of the labels.
-    """
-
-    buckets: tuple[tuple[str, str], ...]
-    labels: dict[str, str | None]
-    etag: str
-
-
-def is_of_details(atom: str) -> bool:
-    """Does the atom live in the task's details, and so under their etag?"""
-    return atom.split(" ", 1)[0] in DETAILS_FIELDS
 
 
 def read_card(task: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Card:
@@ -153,30 +109,6 @@ def parse_plan_names(buckets: Iterable[Mapping[str, Any]], plan_details: Mapping
         labels={f"category{n}": described.get(f"category{n}") or None for n in range(1, 26)},
         etag=plan_details.get("@odata.etag") or "",
     )
-
-
-def newer(etag_a: str, etag_b: str) -> bool:
-    """Whether `etag_a` is of a later state than `etag_b`, of the same resource; False when that cannot be told."""
-    order_a, order_b = etag_order(etag_a), etag_order(etag_b)
-    return order_a is not None and order_b is not None and order_a > order_b
-
-
-def etag_order(etag: str) -> bytes | None:
-    """What orders the etags of one resource; None when the etag is unreadable.
-
-    Planner promises an order of strings, but Base64 does not keep it: after some 830 writes the text of a newer etag
-    sorts first. The bytes inside do keep it.
-    """
-    match = re.fullmatch(r'(?:W/)?"([A-Za-z0-9+/]+=*)"', etag)
-    try:
-        return base64.b64decode(match[1], validate=True) if match else None
-    except binascii.Error:
-        return None
-
-
-def item_id(planner_id: str, title: str, nth: int) -> str:
-    """The id of the n-th checklist item with this title, for one that came without a GUID: always the same."""
-    return str(uuid.uuid5(_ITEM_IDS, f"{planner_id}\n{nth}\n{title}"))
 
 
 def encode_reference(url: str) -> str:

@@ -16,7 +16,6 @@ from urllib.parse import unquote
 
 import httpx
 
-from planner_sync.causes import told
 from planner_sync.errors import (
     AnswerLost,
     CardChanged,
@@ -29,10 +28,11 @@ from planner_sync.errors import (
     Unauthorized,
 )
 from planner_sync.graph.answers import Answer, Failure, Json, Method, Outcome, Request, read_answer, translate, without
-from planner_sync.graph.auth import Tokens
 from planner_sync.graph.batch import pack, unpack
 from planner_sync.graph.gate import Before, Gate
 from planner_sync.graph.retry_after import wished_pause
+from planner_sync.identity.causes import told
+from planner_sync.identity.tokens import Tokens
 
 CONNECT_LIMIT = 5.0  # seconds
 BODY_LIMIT = 32 * 1024 * 1024  # bytes, unpacked

@@ -17,9 +17,9 @@ from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
 from planner_sync.operators import tables
-from planner_sync.operators.desk import Desk, open_desk
-from planner_sync.store.connection import why
-from planner_sync.store.report import iso, status
+from planner_sync.operators.console import Desk, open_desk
+from planner_sync.operators.report import iso, status
+from planner_sync.store.server.connection import why
 from planner_sync.store.trash import Entry
 from planner_sync.urls import fault_of_redis_url
 

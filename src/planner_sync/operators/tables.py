@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from planner_sync.model.task import printable
 from planner_sync.store.failures import Failure
+from planner_sync.store.telemetry import Snapshot
 from planner_sync.store.trash import Entry
-from planner_sync.store.vitals import Snapshot
-from planner_sync.task import printable
 
 NONE = "–"
 TITLE_SHOWN, REASON_SHOWN = 60, 300

@@ -7,9 +7,8 @@ and carries a token that grows; only the holder of the newest token can settle. 
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
 
+from planner_sync.model.lease import Batch, Claim, Look, Word
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
@@ -17,42 +16,6 @@ CLAIM_MS = 20_000  # to read and decide; renewed as long as the look goes on, an
 SEND_MS = 45_000  # a request's total deadline, 30 s, and time to store what came of it
 MAX_ATTEMPTS = 5
 PARK_MS = 3_600_000
-
-Word = Literal["", "created", "deleted"]
-Look = Literal["", "read", "missing", "restore"]
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to one task for `CLAIM_MS`, and what was known when it was given.
-
-    `mark` tells at the settle whether something happened since, `said` is what a message said of the task, `look` how
-    it must be looked at, `now` the server's time (ms) and `due` the time from which the task was due.
-    """
-
-    task_id: str
-    token: str
-    mark: str
-    attempts: int
-    said: Word
-    look: Look
-    now: int
-    due: int
-
-    def to_read(self) -> "Claim":
-        """The same claim for a look that reads the card; what an operator wants restored stays so."""
-        return self if self.look == "restore" else replace(self, look="read")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The answer to one claim: `pause_ms` until Graph may be called, `next_ms` until something is due (-1: nothing)."""
-
-    now: int
-    pause_ms: int
-    next_ms: int
-    claims: tuple[Claim, ...]
-    parked: tuple[Claim, ...]
 
 
 class Pending:

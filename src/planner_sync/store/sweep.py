@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from planner_sync.model.orders import WRONG_TYPE, document_hash
 from planner_sync.store.keys import Keys, literally
-from planner_sync.store.task_repository import WRONG_TYPE, document_hash
 
 SCAN_COUNT = 500
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from planner_sync.settings import Settings
 
 if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
-    from planner_sync.store.vitals import Snapshot
+    from planner_sync.store.telemetry import Snapshot
 
 Check = Literal["ok", "degraded", "down"]
 

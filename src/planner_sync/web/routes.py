@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from planner_sync.operators.report import status
 from planner_sync.settings import Settings
-from planner_sync.store.report import status
 from planner_sync.web.health import health
 
 if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
-    from planner_sync.store.vitals import Vitals
+    from planner_sync.store.telemetry import Vitals
 
 Auth = Literal["anonymous", "key"]
 

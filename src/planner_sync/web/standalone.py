@@ -19,8 +19,8 @@ from starlette.routing import Route as WebRoute
 
 from planner_sync.settings import Settings
 from planner_sync.urls import is_loopback
+from planner_sync.web.http_limits import MOST_HEAD_BYTES, Bounded, Protocol, Server
 from planner_sync.web.routes import MOST_BODY_BYTES, ROUTES, Backing, Request, Response, Route, problem, too_large
-from planner_sync.web.wire import MOST_HEAD_BYTES, Bounded, Protocol, Server
 
 GOODBYE_SECONDS = 2
 BODY_SECONDS = 30.0

@@ -1,0 +1,1 @@
+"""The rules: functions of values."""

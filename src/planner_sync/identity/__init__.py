@@ -1,0 +1,1 @@
+"""Signing in to Entra ID. Knows neither Redis nor Planner."""

@@ -1,0 +1,1 @@
+"""Values that both sides share. Knows neither."""

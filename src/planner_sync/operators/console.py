@@ -1,0 +1,55 @@
+"""Everything that an operator can look at and decide, over one connection to Redis."""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from planner_sync.model.task import DOCUMENT_MAX_BYTES
+from planner_sync.store.failures import Failures
+from planner_sync.store.holds import Holds
+from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.keys import Keys
+from planner_sync.store.pending import Pending
+from planner_sync.store.plans import Plans
+from planner_sync.store.scripts import Scripts
+from planner_sync.store.server import connection
+from planner_sync.store.task_repository import TaskRepository
+from planner_sync.store.telemetry import Vitals
+from planner_sync.store.trash import Trash
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One namespace, as operators see it."""
+
+    vitals: Vitals
+    holds: Holds
+    trash: Trash
+    failures: Failures
+
+
+@contextlib.asynccontextmanager
+async def open_desk(url: str, namespace: str) -> AsyncIterator[Desk]:
+    """A desk for the length of the block; a cluster is recognised by itself.
+
+    Raises RedisError or OSError when Redis does not answer, SettingsError for a namespace that a cluster cannot hold.
+    """
+    first = connection.connect(url)
+    redis = first
+    try:
+        redis = await connection.for_namespace(first, url, namespace)
+        keys, scripts = Keys(namespace), Scripts(redis)
+        instance = f"operator-{socket.gethostname()}"
+        repository = TaskRepository(redis, scripts, keys, DOCUMENT_MAX_BYTES)
+        pending = Pending(scripts, keys, instance)
+        plans = Plans(redis, scripts, keys, instance)
+        yield Desk(
+            vitals=Vitals(redis, scripts, keys),
+            holds=Holds(plans, IdMapper(redis, keys), repository, pending),
+            trash=Trash(redis, scripts, keys),
+            failures=Failures(repository, pending),
+        )
+    finally:
+        await redis.aclose()
+        await first.aclose()

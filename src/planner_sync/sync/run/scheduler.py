@@ -1,0 +1,147 @@
+"""Rounds: every interval one pass over each plan, and one sweep over all documents. Bounded in time."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from redis.exceptions import RedisError
+
+from planner_sync.errors import Refusal
+from planner_sync.model.task import check_task_id
+from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.pending import Pending
+from planner_sync.store.plans import Plans
+from planner_sync.store.scripts import Scripts
+from planner_sync.store.server.connection import end_if_cancelled, why
+from planner_sync.store.sweep import Sweep
+from planner_sync.store.telemetry import Vitals
+from planner_sync.sync.plan.plan_pass import Download
+from planner_sync.sync.run.bad_ids import BadIds
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 10.0
+SWEEP_LEASE_MS = 15_000
+PRUNE_EVERY = 100
+SCRIPT_OF_AGENTS = "save_document"  # an agent's user may run what is loaded, and load nothing
+PLANS_AT_ONCE = 4
+
+
+@dataclass
+class Rounds:
+    """The polls and sweeps of one process. `evicting` says that a missing key proves nothing on this server."""
+
+    plan_ids: tuple[str, ...]
+    download: Download
+    sweep: Sweep
+    mapper: IdMapper
+    plans: Plans
+    scripts: Scripts
+    pending: Pending
+    bad_ids: BadIds
+    vitals: Vitals
+    interval: float
+    on_marked: Callable[[], None]
+    evicting: bool = False
+    _rounds: int = 0
+    _sweep_now: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def sweep_soon(self) -> None:
+        """Something may have been missed."""
+        self._sweep_now.set()
+
+    async def run(self) -> None:
+        """Poll and sweep until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._poll_on())
+            group.create_task(self._sweep_on())
+
+    @property
+    def _rest_ms(self) -> int:
+        """Less than an interval, so that whoever passes keeps its turn although its beat is not exact."""
+        return round(self.interval * 900)
+
+    async def poll(self, rest_ms: int = 0) -> None:
+        """One pass over each plan that no other instance began less than `rest_ms` ago.
+
+        The plans that cannot be read hold up no other.
+        """
+        places = asyncio.Semaphore(PLANS_AT_ONCE)
+
+        async def one(plan_id: str) -> bool:
+            async with places:
+                try:
+                    return await self.download.run(plan_id, rest_ms)
+                except (RedisError, OSError):
+                    raise
+                except Exception:  # one plan must never stop the others
+                    log.exception("plan %s: a pass has failed", plan_id)
+                    return False
+
+        done = await asyncio.gather(*(one(plan_id) for plan_id in self.plan_ids))
+        if any(done):
+            await self.vitals.poll_done()
+        self.on_marked()
+
+    async def sweep_once(self, rest_ms: int = 0) -> None:
+        """Mark what changed without a message, and what is missing for the second time."""
+        await self.scripts.offer(SCRIPT_OF_AGENTS)
+        if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS, rest_ms=rest_ms):
+            return
+        try:
+            await self._sweep()
+        finally:
+            await self.plans.give_back("sweep")
+        self.on_marked()
+
+    async def _sweep(self) -> None:
+        self._rounds += 1
+        mapped = await self.mapper.all_task_ids()
+        now = (await self.plans.moment()).now
+        swept = await self.sweep.run(mapped, SWEEP_SECONDS)
+        good = []
+        for task_id in swept.changed:
+            try:
+                check_task_id(task_id)
+            except Refusal as refusal:
+                await self.bad_ids.report(task_id, refusal, swept=True)
+            else:
+                good.append(task_id)
+        await self.pending.mark(good)
+        await self.pending.mark(sorted(await self.mapper.unpublished()))  # whoever looks at one publishes it again
+        if swept.complete:
+            await self.bad_ids.withdraw_missing(swept.present)
+            missing = await self.sweep.confirm_missing(swept, now, self._rest_ms)
+            if not self.evicting:
+                await self.pending.mark(missing, look="missing")
+        if self._rounds % PRUNE_EVERY == 0:
+            await self.plans.prune()
+
+    async def _poll_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + self.interval
+            try:
+                await self.poll(self._rest_ms)
+            except (RedisError, OSError) as error:
+                end_if_cancelled()
+                log.warning("Redis does not answer: %s", why(error))
+            end_if_cancelled()
+            await asyncio.sleep(max(due - loop.time(), 0.05))
+
+    async def _sweep_on(self) -> None:
+        while True:
+            asked = self._sweep_now.is_set()  # whatever others have swept, something was missed since
+            self._sweep_now.clear()
+            try:
+                await self.sweep_once(0 if asked else self._rest_ms)
+            except (RedisError, OSError) as error:
+                end_if_cancelled()
+                log.warning("Redis does not answer: %s", why(error))
+            end_if_cancelled()
+            try:
+                async with asyncio.timeout(self.interval):
+                    await self._sweep_now.wait()
+            except TimeoutError:
+                pass

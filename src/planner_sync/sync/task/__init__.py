@@ -1,0 +1,1 @@
+"""One task: observe, decide, act."""

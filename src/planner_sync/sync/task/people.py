@@ -1,0 +1,43 @@
+"""Whom an e-mail address or a user id means: asked once, remembered here and in Redis."""
+
+from collections.abc import Mapping, Sequence
+
+from planner_sync.errors import Forbidden, Refusal
+from planner_sync.graph.planner import Planner
+from planner_sync.model.task import person_kind
+from planner_sync.store.plans import Plans
+
+
+class People:
+    """Everybody who was looked up, for one process."""
+
+    def __init__(self, planner: Planner, plans: Plans) -> None:
+        self._planner = planner
+        self._plans = plans
+        self._known: dict[str, str] = {}
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """User ids by e-mail address or id, both in lower case."""
+        return self._known
+
+    async def find(self, texts: Sequence[str]) -> None:
+        """Look up those that are not known. Raises Refusal (unknown_person) for one that Graph does not know."""
+        wanted = [text.lower() for text in texts if text.lower() not in self._known]
+        self._known.update(await self._plans.people(wanted))
+        for text in wanted:
+            if text not in self._known:
+                self._known[text] = await self._ask(text)
+                await self._plans.set_person(text, self._known[text])
+
+    async def _ask(self, text: str) -> str:
+        try:
+            user = await self._planner.find_user(text)
+        except Forbidden as error:
+            if person_kind(text) == "user":
+                return text  # without the right to read users an id is taken as it is; Planner will say
+            reason = f"assignedTo: {text} cannot be looked up, the right User.ReadBasic.All is missing"
+            raise Refusal("unknown_person", reason, "assignedTo") from error
+        if user is None:
+            raise Refusal("unknown_person", f"assignedTo: {text} is nobody in this tenant", "assignedTo")
+        return user.lower()

@@ -1,0 +1,245 @@
+"""One look at one task: observe, decide, act, until the decision is to finish; then settle.
+
+Both wake-ups, a change in Redis and a change in Planner, end here. Every rule is in `decide.py`, every step is carried
+out in `act.py`; what became of a look that could not be finished is said here.
+"""
+
+import json
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from planner_sync.decide import endings as outcome
+from planner_sync.decide import notices as telling
+from planner_sync.decide import steps
+from planner_sync.decide.mapped import decide, judge_notes
+from planner_sync.decide.observation import GONE, Found, OpenNote, Policy, Seen
+from planner_sync.decide.unmapped import GRACE_MS
+from planner_sync.errors import (
+    AnswerLost,
+    CardChanged,
+    Forbidden,
+    GraphError,
+    LimitReached,
+    NotFound,
+    NotSent,
+    NotYet,
+    Refusal,
+    Rejected,
+    Throttled,
+    Unauthorized,
+)
+from planner_sync.graph.planner import Planner
+from planner_sync.model import dialects
+from planner_sync.model.card import Card, newer
+from planner_sync.model.lease import Claim
+from planner_sync.model.orders import Order, Result, Stored
+from planner_sync.model.state import Belief
+from planner_sync.model.task import DOCUMENT_MAX_BYTES
+from planner_sync.store.plans import Plans
+from planner_sync.store.task_repository import TaskRepository
+from planner_sync.store.telemetry import Vitals
+from planner_sync.sync.task.act import YOUNG_MS, Actor, ClaimLost, Recovering, Trouble
+from planner_sync.sync.task.names import dump
+
+log = logging.getLogger(__name__)
+
+MAX_STEPS = 60
+MAX_ROUNDS = 5  # of reading the card again after 409 or 412
+AGAIN_MS, UNAUTHORIZED_MS, RECOVERING_MS, RETRY_MS, RETRY_MAX_MS = 15_000, 60_000, 2_000, 2_000, 300_000
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What whoever wakes the reconciler knows already.
+
+    A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
+    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now; the epoch of
+    the pass that found that nobody has the card.
+    """
+
+    card: Card | str | None = None
+    began: int = 0
+    found: Found | None = None
+    twin: Card | None = None
+    recovering: bool = False
+    may_bury: bool = False
+    was_listed: bool = False
+    epoch: str = ""
+
+
+@dataclass
+class Reconciler:
+    """Everything that a look needs; one for each process. `waiting` are tasks that wait for a plan to be adopted."""
+
+    actor: Actor
+    repository: TaskRepository
+    plans: Plans
+    planner: Planner
+    policy: Policy
+    vitals: Vitals
+    waiting: set[str] = field(default_factory=set)
+
+    async def look(self, claim: Claim, observed: Observed | None = None) -> Result | None:
+        """Look at one claimed task and settle it. None: the claim was lost on the way."""
+        observed = observed or Observed()
+        try:
+            seen = await self._observe(claim, observed)
+            order = await self._run(seen, observed)
+            result = await self.repository.settle(claim, order)
+        except ClaimLost:
+            return None
+        if order.document_messages and observed.began:
+            await self.vitals.lag("download", (await self.plans.moment()).now - observed.began)
+        return result
+
+    async def report_parked(self, claim: Claim) -> None:
+        """A task whose looks have never come to an end: something in it may kill the process."""
+        digest = await self.repository.digest(claim.task_id) or ""
+        reason = "no look at this task has come to an end; it is tried again once an hour"
+        record, message = telling.failure(claim.task_id, claim.now, "internal", reason, retrying=True)
+        log.error("task %s: %s", claim.task_id, reason)
+        await self.repository.report(claim.task_id, record, digest, message)
+
+    # -- observe -----------------------------------------------------------------------------------------------------
+    async def _observe(self, claim: Claim, observed: Observed) -> Seen:
+        stored = await self.repository.read(claim.task_id)
+        belief = Belief.load(stored.state) if stored.state else None
+        last = dialects.parse_settled(stored.last) if stored.last else None
+        document, refusal = _parse(stored, belief)
+        card: Any = observed.card
+        if card and belief and not _usable(card, belief, observed):
+            card, claim = None, claim.to_read()
+        return Seen(
+            claim=claim,
+            policy=self.policy,
+            stored=stored,
+            document=document,
+            refusal=refusal,
+            last=last,
+            belief=belief,
+            notes=tuple(OpenNote.read(note) for note in stored.notes),
+            people=self.actor.people.known,
+            card=card,
+            fresh=card == GONE,
+            found=observed.found,
+            twin=observed.twin,
+            recovering=observed.recovering,
+            epoch=observed.epoch,
+        )
+
+    # -- decide, act -------------------------------------------------------------------------------------------------
+    async def _run(self, seen: Seen, observed: Observed) -> Order:
+        rounds = 0
+        for _ in range(MAX_STEPS):
+            try:
+                if seen.belief and seen.notes and seen.fresh and seen.names and seen.card != GONE:
+                    seen = judge_notes(seen)  # once, before the next write changes the card that tells
+                step = decide(seen)
+                if isinstance(step, steps.Finish):
+                    return step.order
+                if isinstance(step, steps.BuryCard):
+                    if not observed.may_bury:
+                        await self.actor.ask_brake(seen, "planner")
+                    return step.order
+                seen = await self.actor.act(seen, step)
+            except Refusal as refusal:
+                return outcome.refused(seen, refusal)
+            except Recovering:
+                self.waiting.add(seen.task_id)
+                return outcome.later(seen, RECOVERING_MS)
+            except Trouble as trouble:
+                seen, error = trouble.seen, trouble.error
+                again = isinstance(error, CardChanged) or (isinstance(error, NotFound) and seen.belief)
+                if again and rounds < MAX_ROUNDS:
+                    rounds += 1
+                    seen = _to_read_again(seen)
+                    continue
+                if isinstance(error, Rejected) and await self._names_moved(seen):
+                    seen = replace(_to_read_again(seen), names=None)
+                    continue
+                return await self._give_back(trouble)
+        return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
+
+    # -- trouble -----------------------------------------------------------------------------------------------------
+    async def _give_back(self, trouble: Trouble) -> Order:
+        seen, error = trouble.seen, trouble.error
+        log.warning("task %s: %s", seen.task_id, error)
+        before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
+        wait = min(RETRY_MS * 2 ** min(before.get("tries", 0), 8), RETRY_MAX_MS)
+        match error:
+            case Throttled():
+                return outcome.later(seen, round(error.retry_after * 1000) + 1)
+            case NotYet():
+                return outcome.later(seen, RETRY_MS)
+            case NotSent():
+                return outcome.later(seen, wait, "unreachable", str(error), say_after=3)
+            case AnswerLost():
+                return outcome.later(
+                    seen, GRACE_MS if trouble.creating else wait, "unreachable", str(error), say_after=3
+                )
+            case Unauthorized():
+                return outcome.later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
+            case LimitReached():
+                return outcome.refused(seen, Refusal("limit", f"{error.code}: Planner takes no more ({error})"))
+            case Forbidden() | NotFound() if not await self._plan_answers(seen.plan_id):
+                return outcome.later(
+                    seen, UNAUTHORIZED_MS, "unauthorized", f"plan {seen.plan_id} cannot be read: {error}"
+                )
+            case Forbidden() if trouble.reading:
+                return outcome.later(seen, AGAIN_MS)  # the right came back in between
+            case Forbidden() if before.get("code") != "unauthorized":
+                # Perhaps it did so here too: once more, and it is a refusal.
+                return outcome.later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
+            case Rejected() | Forbidden() | NotFound():
+                return outcome.refused(seen, Refusal("refused_by_planner", str(error)))
+        return outcome.later(seen, AGAIN_MS)
+
+    async def _names_moved(self, seen: Seen) -> bool:
+        """Are bucket and label names others by now? Then Planner may have refused an id that is gone."""
+        if seen.names is None:
+            return False
+        try:
+            return dump(await self.actor.names.get(seen.plan_id, fresh=True)) != dump(seen.names)
+        except GraphError:
+            return False
+
+    async def _plan_answers(self, plan_id: str) -> bool:
+        try:
+            await self.planner.read_plan(plan_id)
+        except GraphError:
+            return False
+        return True
+
+
+def _parse(stored: Stored, belief: Belief | None) -> tuple[Any, Refusal | None]:
+    if stored.wrong_type:
+        return None, Refusal("not_json", "the key of the document holds something that is no string")
+    if stored.text is None:
+        return None, None
+    if stored.size is not None:
+        reason = f"the document has {stored.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
+        return None, Refusal("limit", reason)
+    try:
+        return dialects.parse(stored.text, belief.dialect if belief else None), None  # type: ignore[arg-type]
+    except Refusal as refusal:
+        return None, refusal
+
+
+def _usable(card: Card | str, belief: Belief, observed: Observed) -> bool:
+    """Does a listing count? Not one that may be older than what we know, or that cannot know a new card yet."""
+    if belief.settled_at >= observed.began:
+        return False
+    if not isinstance(card, Card):
+        return observed.was_listed or belief.born + YOUNG_MS < observed.began
+    if newer(belief.etag, card.etag):
+        return False
+    return not (card.details_etag and newer(belief.details_etag, card.details_etag))
+
+
+def _to_read_again(seen: Seen) -> Seen:
+    """Somebody changed the card, or the plan's names, since they were read."""
+    seen = replace(seen, names_fresh=False)
+    if seen.belief is None:
+        return seen
+    return replace(seen, card=None, fresh=False, claim=seen.claim.to_read())

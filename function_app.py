@@ -1,7 +1,9 @@
-"""The Azure Functions entry: a timer that polls, and the HTTP routes. No rules: those are in planner_sync.
+"""The Azure Functions entry: a timer that polls, and the HTTP routes. No rules: those are in
+planner_sync.
 
-Indexing imports neither Redis nor Graph nor the sync itself, and never fails: a wrong setting is told by /api/health
-and by every tick. The listener lives on the worker's event loop, between the invocations; nothing depends on it.
+Indexing imports neither Redis nor Graph nor the sync itself, and never fails: a wrong setting is
+told by /api/health and by every tick. The listener lives on the worker's event loop, between the
+invocations; nothing depends on it.
 """
 
 import asyncio
@@ -48,8 +50,8 @@ running: set[asyncio.Task[Any]] = set()
 
 
 def pinned(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Hold on to the invocation while it runs. The worker does not, and the garbage collector takes what waits:
-    https://github.com/Azure/azure-functions-python-worker/issues/1800"""
+    """Hold on to the invocation while it runs. The worker does not, and the garbage collector takes
+    what waits: https://github.com/Azure/azure-functions-python-worker/issues/1800"""
 
     @functools.wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -65,9 +67,11 @@ def pinned(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corouti
 
 
 class Process:
-    """What this worker process holds: the service, built on the worker's own loop, or what is wrong with the settings.
+    """What this worker process holds: the service, built on the worker's own loop, or what is wrong
+    with the settings.
 
-    Some mistakes only Redis can tell (a namespace that fits no cluster); the tick that meets one leaves it in `wrong`.
+    Some mistakes only Redis can tell (a namespace that fits no cluster); the tick that meets one
+    leaves it in `wrong`.
     """
 
     def __init__(self) -> None:
@@ -75,7 +79,8 @@ class Process:
         self._parts: tuple[Settings, Service] | None = None
 
     def parts(self) -> "tuple[Settings, Service]":
-        """The settings and the service, built at the first call (which no other can interrupt: it awaits nothing).
+        """The settings and the service, built at the first call (which no other can interrupt: it
+        awaits nothing).
 
         Raises SettingsError where the settings are wrong.
         """
@@ -95,7 +100,8 @@ logs.to_stderr("planner_sync", "INFO")
 
 
 def poll_schedule() -> str:
-    """Read here, not as %NAME%, which fails without the setting. A wrong one must not keep the timer from ticking."""
+    """Read here, not as %NAME%, which fails without the setting. A wrong one must not keep the
+    timer from ticking."""
     wanted = os.environ.get("PLANNER_SYNC_POLL_SCHEDULE", "").strip()
     return wanted if schedule.is_schedule(wanted) else schedule.DEFAULT
 
@@ -103,14 +109,17 @@ def poll_schedule() -> str:
 def tick_seconds() -> float:
     """How long a tick may last: four fifths of functionTimeout.
 
-    The host restarts the whole worker when a function overruns that: the listener and all other invocations die.
+    The host restarts the whole worker when a function overruns that: the listener and all other
+    invocations die.
     """
     host = json.loads(Path(__file__).with_name("host.json").read_text(encoding="utf-8"))
     timeout = os.environ.get(TIMEOUT_SETTING) or host["functionTimeout"]
     return 0.8 * (schedule.timespan(timeout) or UNLIMITED)
 
 
-@app.timer_trigger(schedule=poll_schedule(), arg_name="timer", run_on_startup=False, use_monitor=False)
+@app.timer_trigger(
+    schedule=poll_schedule(), arg_name="timer", run_on_startup=False, use_monitor=False
+)
 @pinned
 async def poll(timer: func.TimerRequest) -> None:
     """Watch the listener, do what is due, look at every plan."""
@@ -133,7 +142,9 @@ def add_route(route: Route) -> None:
 
     name = route.answer.__name__.removeprefix("answer_")
     path = route.path.removeprefix("/api/")
-    decorated = app.route(route=path, methods=[route.method], auth_level=AUTH_LEVELS[route.auth])(answer)
+    decorated = app.route(route=path, methods=[route.method], auth_level=AUTH_LEVELS[route.auth])(
+        answer
+    )
     app.function_name(name)(decorated)
 
 
@@ -146,7 +157,9 @@ async def answer_with_service(route: Route, req: func.HttpRequest) -> Response:
     headers, body = {name.lower(): value for name, value in req.headers.items()}, req.get_body()
     if len(body) > MOST_BODY_BYTES:
         return too_large()
-    request = Request(params=dict(req.route_params), query=dict(req.params), headers=headers, body=body)
+    request = Request(
+        params=dict(req.route_params), query=dict(req.params), headers=headers, body=body
+    )
     return await route.answer(Backing(settings, service.vitals, service), request)
 
 

@@ -1,1 +1,2 @@
-"""Measures what the project promises about speed, each against something anybody can run: `make bench`."""
+"""Measures what the project promises about speed, each against something anybody can run: `make
+bench`."""

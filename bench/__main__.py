@@ -1,4 +1,5 @@
-"""`python -m bench [PART ...]`: runs the parts, prints one table. Ends with 1 when a figure misses its limit."""
+"""`python -m bench [PART ...]`: runs the parts, prints one table. Ends with 1 when a figure misses
+its limit."""
 
 import argparse
 import asyncio
@@ -22,7 +23,12 @@ PARTS: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all when none is named")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"any of {', '.join(PARTS)}; all when none is named",
+    )
     names = parser.parse_args().parts or list(PARTS)
     if unknown := [name for name in names if name not in PARTS]:
         parser.error(f"there is no part {unknown[0]}; the parts are {', '.join(PARTS)}")

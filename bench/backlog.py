@@ -19,7 +19,9 @@ async def measure() -> list[Figure]:
             asked, travelled, taken = await _upload(on, fields)
         detail = f"{asked} requests in {travelled} round trips, {taken:.1f} s"
         name = f"{DOCUMENTS} documents at once, {what}"
-        figures.append(Figure(f"{name}: requests each", "one request", asked / DOCUMENTS, requests, detail))
+        figures.append(
+            Figure(f"{name}: requests each", "one request", asked / DOCUMENTS, requests, detail)
+        )
         figures.append(Figure(f"{name}: round trips", "(batches of 20)", travelled, trips))
     return figures
 
@@ -28,7 +30,9 @@ async def _upload(on: Stage, fields: dict[str, Any]) -> tuple[int, int, float]:
     on.emulator.forget_requests()
 
     async def work() -> None:
-        await asyncio.gather(*(on.tasks.create({"title": f"Task {n}", **fields}) for n in range(DOCUMENTS)))
+        await asyncio.gather(
+            *(on.tasks.create({"title": f"Task {n}", **fields}) for n in range(DOCUMENTS))
+        )
         await on.until_quiet()
 
     taken = await seconds_of(work)

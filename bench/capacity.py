@@ -1,7 +1,8 @@
-"""What one instance carries: plans in one interval, requests of a quiet plan, of a change, and memory by cards.
+"""What one instance carries: plans in one interval, requests of a quiet plan, of a change, and
+memory by cards.
 
-Planner answers after 200 to 500 ms. Counts and ratios are the product's; seconds are those of a machine that others
-may use too. The tables in docs/capacity.md are made of these figures.
+Planner answers after 200 to 500 ms. Counts and ratios are the product's; seconds are those of a
+machine that others may use too. The tables in docs/capacity.md are made of these figures.
 """
 
 import asyncio
@@ -66,13 +67,26 @@ async def _plans(count: int) -> list[Figure]:
         finally:
             await service.aclose()
     return [
-        Figure(f"{count} quiet plans: requests in a round", "one for each plan", asked / count, 1.1, f"{asked}"),
-        Figure(f"{count} quiet plans: a round", "the interval of 30 s", min(taken) / INTERVAL, None, ms(min(taken))),
+        Figure(
+            f"{count} quiet plans: requests in a round",
+            "one for each plan",
+            asked / count,
+            1.1,
+            f"{asked}",
+        ),
+        Figure(
+            f"{count} quiet plans: a round",
+            "the interval of 30 s",
+            min(taken) / INTERVAL,
+            None,
+            ms(min(taken)),
+        ),
     ]
 
 
 async def _cards() -> list[Figure]:
-    """One plan that grows: memory of the service, of Redis, processor time and requests of ten passes."""
+    """One plan that grows: memory of the service, of Redis, processor time and requests of ten
+    passes."""
     figures = []
     with redis_process() as url, emulator_process() as emulator:
         client = redis.asyncio.Redis.from_url(url)
@@ -82,7 +96,9 @@ async def _cards() -> list[Figure]:
         try:
             for cards in CARDS:
                 for n in range(there, cards):
-                    emulator.human.create(title=f"Card {n}", details={"description": f"What card {n} is about"})
+                    emulator.human.create(
+                        title=f"Card {n}", details={"description": f"What card {n} is about"}
+                    )
                 there = cards
                 await parts.rounds.poll()
                 await parts.workers.drain(60)
@@ -96,7 +112,9 @@ async def _cards() -> list[Figure]:
                 used = (await client.info("memory"))["used_memory"] / 2**20
                 rss = process.memory_info().rss / 2**20
                 detail = f"service {rss:.0f} MiB, Redis {used:.1f} MiB, {ms(median(cpu))} of processor a pass"
-                figures.append(Figure(f"{cards} cards: requests of {PASSES} passes", "", asked, None, detail))
+                figures.append(
+                    Figure(f"{cards} cards: requests of {PASSES} passes", "", asked, None, detail)
+                )
         finally:
             await service.aclose()
             await client.aclose()
@@ -128,7 +146,15 @@ async def _changes() -> list[Figure]:
                 trips = len([call for call in calls if call["item"] is None])
                 asked = len([call for call in calls if call["path"] != "/$batch"])
                 detail = f"{asked} requests in {trips} round trips"
-                figures.append(Figure(f"{CHANGES} {what} at once", "one request each", asked / CHANGES, None, detail))
+                figures.append(
+                    Figure(
+                        f"{CHANGES} {what} at once",
+                        "one request each",
+                        asked / CHANGES,
+                        None,
+                        detail,
+                    )
+                )
         finally:
             await service.aclose()
             await client.aclose()

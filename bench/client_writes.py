@@ -1,4 +1,5 @@
-"""The agents' client against a redis-py pipeline of SET and PUBLISH with the same bytes: one round trip each."""
+"""The agents' client against a redis-py pipeline of SET and PUBLISH with the same bytes: one round
+trip each."""
 
 import json
 
@@ -35,7 +36,9 @@ async def _compare(plain: redis.asyncio.Redis, tasks: AgentClient) -> list[Figur
         await tasks.update("ours-0", {"percentComplete": n % 100})
 
     async def pipeline(n: int) -> None:
-        text = json.dumps({**FIELDS, "id": f"theirs-{n}"}, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(
+            {**FIELDS, "id": f"theirs-{n}"}, ensure_ascii=False, separators=(",", ":")
+        )
         message = json.dumps({"action": "created", "taskId": f"theirs-{n}", "source": "agent"})
         async with plain.pipeline(transaction=False) as pipe:
             pipe.set(f"annika:tasks:theirs-{n}", text)
@@ -48,6 +51,18 @@ async def _compare(plain: redis.asyncio.Redis, tasks: AgentClient) -> list[Figur
     created, updated, piped, pinged = await p50_of(TIMES, create, update, pipeline, ping)
     theirs = "redis-py pipeline SET + PUBLISH, p50"
     return [
-        Figure("client create, p50", theirs, created / piped, 1.2, f"{ms(created)} / {ms(piped)}, PING {ms(pinged)}"),
-        Figure("client update, p50", theirs, updated / piped, 1.2, f"{ms(updated)} / {ms(piped)}, PING {ms(pinged)}"),
+        Figure(
+            "client create, p50",
+            theirs,
+            created / piped,
+            1.2,
+            f"{ms(created)} / {ms(piped)}, PING {ms(pinged)}",
+        ),
+        Figure(
+            "client update, p50",
+            theirs,
+            updated / piped,
+            1.2,
+            f"{ms(updated)} / {ms(piped)}, PING {ms(pinged)}",
+        ),
     ]

@@ -1,4 +1,5 @@
-"""A figure is a ratio, a difference or a count, and what it is compared with; all of a run make one table."""
+"""A figure is a ratio, a difference or a count, and what it is compared with; all of a run make one
+table."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,7 +9,8 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Figure:
-    """`value` is a ratio, a difference or a count, not above `limit` (None: no promise); `detail` has the times."""
+    """`value` is a ratio, a difference or a count, not above `limit` (None: no promise); `detail`
+    has the times."""
 
     what: str
     compared_with: str
@@ -27,7 +29,8 @@ def table(figures: Sequence[Figure]) -> str:
     rows = [head, *(_row(figure) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
@@ -47,7 +50,8 @@ async def seconds_of(work: Callable[[], Awaitable[object]]) -> float:
 
 
 async def p50_of(times: int, *works: Callable[[int], Awaitable[object]]) -> list[float]:
-    """The median of each in seconds, all taking turns, so that whatever else the machine does hits all alike."""
+    """The median of each in seconds, all taking turns, so that whatever else the machine does hits
+    all alike."""
     taken: list[list[float]] = [[] for _ in works]
     for n in range(times):
         for work, list_of_work in zip(works, taken, strict=True):

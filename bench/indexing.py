@@ -1,4 +1,5 @@
-"""Indexing of function_app.py against that of an app that does nothing: both as the worker does it, in a fresh process.
+"""Indexing of function_app.py against that of an app that does nothing: both as the worker does it,
+in a fresh process.
 
 The worker has loaded azure.functions before it indexes, so that is not counted.
 """

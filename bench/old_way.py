@@ -1,8 +1,9 @@
-"""The old way, agents straight at Planner, against ours, agents in Redis while the service does the rest.
+"""The old way, agents straight at Planner, against ours, agents in Redis while the service does the
+rest.
 
-Planner is the emulator with 200 to 500 ms a call, about what Graph takes. The old way is shown at its best: one kept
-connection, the etag known, the other agent asking again without a pause. What an agent waits for is measured; the
-cards arrive in Planner meanwhile.
+Planner is the emulator with 200 to 500 ms a call, about what Graph takes. The old way is shown at
+its best: one kept connection, the etag known, the other agent asking again without a pause. What an
+agent waits for is measured; the cards arrive in Planner meanwhile.
 """
 
 import asyncio
@@ -33,7 +34,9 @@ class Straight:
         self._card: dict[str, Any] = {}
 
     async def create(self, n: int) -> None:
-        answer = await self._http.post("/planner/tasks", json={"planId": self._plan_id, "title": f"Straight {n}"})
+        answer = await self._http.post(
+            "/planner/tasks", json={"planId": self._plan_id, "title": f"Straight {n}"}
+        )
         self._card = answer.raise_for_status().json()
 
     async def update(self, n: int) -> None:
@@ -66,11 +69,15 @@ class Straight:
 
     async def _patch(self, body: dict[str, Any]) -> None:
         headers = {"If-Match": self._card["@odata.etag"], "Prefer": "return=representation"}
-        answer = await self._http.patch(f"/planner/tasks/{self._card['id']}", json=body, headers=headers)
+        answer = await self._http.patch(
+            f"/planner/tasks/{self._card['id']}", json=body, headers=headers
+        )
         self._card = answer.raise_for_status().json()
 
     async def _read(self) -> dict[str, Any]:
-        return dict((await self._http.get(f"/planner/tasks/{self._card['id']}")).raise_for_status().json())
+        return dict(
+            (await self._http.get(f"/planner/tasks/{self._card['id']}")).raise_for_status().json()
+        )
 
 
 class ThroughRedis:
@@ -126,11 +133,17 @@ async def _compare(on: Stage, straight: Straight, ours: ThroughRedis) -> list[Fi
         ("hand-over from one agent to another", straight.hand_over, ours.hand_over),
     ):
         figures.append(_factor(what, "straight at Planner", await _p50(theirs), await _p50(mine)))
-    one_by_one, batched, redis = [await _p50(step, 1) for step in (straight.bulk, straight.bulk_in_batches, ours.bulk)]
+    one_by_one, batched, redis = [
+        await _p50(step, 1) for step in (straight.bulk, straight.bulk_in_batches, ours.bulk)
+    ]
     figures.append(_factor(f"bulk of {BULK}", "straight at Planner, one by one", one_by_one, redis))
-    figures.append(_factor(f"bulk of {BULK}", "straight at Planner, in batches of 20", batched, redis))
+    figures.append(
+        _factor(f"bulk of {BULK}", "straight at Planner, in batches of 20", batched, redis)
+    )
     arrival = await seconds_of(on.until_quiet)
-    figures.append(Figure(f"… until all {BULK} and what was before are in Planner", "(seconds)", arrival))
+    figures.append(
+        Figure(f"… until all {BULK} and what was before are in Planner", "(seconds)", arrival)
+    )
     return figures
 
 
@@ -139,4 +152,6 @@ async def _p50(step: Step, times: int = TIMES) -> float:
 
 
 def _factor(what: str, compared_with: str, theirs: float, ours: float) -> Figure:
-    return Figure(f"{what}: times faster", compared_with, theirs / ours, None, f"{ms(theirs)} → {ms(ours)}")
+    return Figure(
+        f"{what}: times faster", compared_with, theirs / ours, None, f"{ms(theirs)} → {ms(ours)}"
+    )

@@ -1,4 +1,5 @@
-"""A pass over 3,000 cards that nobody has changed, against fetching and parsing the same pages with httpx and json."""
+"""A pass over 3,000 cards that nobody has changed, against fetching and parsing the same pages with
+httpx and json."""
 
 import gc
 import json
@@ -23,7 +24,9 @@ async def measure() -> list[Figure]:
     with redis_process() as url, emulator_process() as emulator:
         client = redis.asyncio.Redis.from_url(url)
         for n in range(CARDS):
-            emulator.human.create(title=f"Card {n}", details={"description": f"What card {n} is about"})
+            emulator.human.create(
+                title=f"Card {n}", details={"description": f"What card {n} is about"}
+            )
         settings = {
             "REDIS_URL": url,
             "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,
@@ -45,7 +48,10 @@ async def _passes(service, emulator: Emulator, client) -> list[Figure]:  # type:
     await parts.rounds.poll()
     imported = time.perf_counter() - started
     await parts.workers.drain(120)
-    if await client.zcard("annika:sync:pending") or await client.hlen("annika:sync:owners") != CARDS:
+    if (
+        await client.zcard("annika:sync:pending")
+        or await client.hlen("annika:sync:owners") != CARDS
+    ):
         raise RuntimeError("the cards are not imported")
     process, calls, memory = psutil.Process(), [], {}
     for number in range(1, PASSES + 1):
@@ -94,7 +100,11 @@ async def _passes(service, emulator: Emulator, client) -> list[Figure]:  # type:
 
 async def _fetch(emulator: Emulator) -> float:
     """Processor time of fetching and parsing the pages that the pass has just read."""
-    paths = [call["path"] for call in emulator.requests() if call["method"] == "GET" and "/tasks" in call["path"]]
+    paths = [
+        call["path"]
+        for call in emulator.requests()
+        if call["method"] == "GET" and "/tasks" in call["path"]
+    ]
     async with httpx.AsyncClient(headers=emulator.headers, timeout=30) as http:
         before = time.process_time()
         for path in paths:

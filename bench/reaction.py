@@ -1,4 +1,5 @@
-"""From an agent's PUBLISH to the first byte of the request to Graph, against a bare hop through pub/sub."""
+"""From an agent's PUBLISH to the first byte of the request to Graph, against a bare hop through
+pub/sub."""
 
 import asyncio
 import contextlib
@@ -18,7 +19,8 @@ TIMES = 100
 
 
 class Tap:
-    """Passes everything on between the service and Graph, and knows when the first byte came since `listen`."""
+    """Passes everything on between the service and Graph, and knows when the first byte came since
+    `listen`."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -66,7 +68,10 @@ async def measure() -> list[Figure]:
     server.close()
     hop_time, reaction = median(hops), median(reactions)
     detail = f"{ms(reaction)} (p95 {ms(quantiles(reactions, n=20)[-1])}) / {ms(hop_time)}"
-    what, theirs = "PUBLISH to Graph's first byte, p50", "bare PUBLISH to subscriber of asyncio redis-py, p50"
+    what, theirs = (
+        "PUBLISH to Graph's first byte, p50",
+        "bare PUBLISH to subscriber of asyncio redis-py, p50",
+    )
     return [Figure(what, theirs, reaction / hop_time, 20, detail)]
 
 
@@ -84,7 +89,10 @@ async def _react(on: Stage, tap: Tap, n: int) -> float:
 
 @contextlib.asynccontextmanager
 async def _bare_hop(url: str) -> AsyncIterator[object]:
-    async with redis.asyncio.Redis.from_url(url) as client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
+    async with (
+        redis.asyncio.Redis.from_url(url) as client,
+        client.pubsub(ignore_subscribe_messages=True) as pubsub,
+    ):
         await pubsub.subscribe("bare")
         await pubsub.get_message(timeout=5)
 

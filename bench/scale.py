@@ -1,4 +1,5 @@
-"""One, two and four instances share a backlog and the passes: nothing gets slower, nothing is done twice."""
+"""One, two and four instances share a backlog and the passes: nothing gets slower, nothing is done
+twice."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +46,9 @@ async def _create(on: Stage) -> tuple[float, float]:
     on.emulator.forget_requests()
 
     async def work() -> None:
-        await asyncio.gather(*(on.tasks.create({"id": f"t{n}", "title": f"Task {n}"}) for n in range(TASKS)))
+        await asyncio.gather(
+            *(on.tasks.create({"id": f"t{n}", "title": f"Task {n}"}) for n in range(TASKS))
+        )
         await on.until_quiet()
 
     taken = await seconds_of(work)
@@ -61,7 +64,10 @@ async def _change(on: Stage) -> tuple[float, float]:
     async def work() -> None:
         await asyncio.gather(
             *(on.tasks.update(f"t{n}", {"percentComplete": 50}) for n in range(quarter)),
-            *(on.tasks.update(f"t{n}", {"priority": "urgent", "description": "new"}) for n in range(quarter, half)),
+            *(
+                on.tasks.update(f"t{n}", {"priority": "urgent", "description": "new"})
+                for n in range(quarter, half)
+            ),
             *(on.tasks.delete(f"t{n}") for n in range(half, half + quarter)),
             *(on.tasks.create({"id": f"n{n}", "title": f"New {n}"}) for n in range(quarter)),
         )
@@ -78,7 +84,9 @@ async def _passes(instances: int) -> Figure:
         on.emulator.forget_requests()
         await asyncio.sleep(INTERVAL * INTERVALS)
         path = f"/planner/plans/{on.emulator.plan_id}/tasks"
-        listings = len([call for call in on.emulator.requests() if call["path"].partition("?")[0] == path])
+        listings = len(
+            [call for call in on.emulator.requests() if call["path"].partition("?")[0] == path]
+        )
     what = f"{INTERVALS} intervals, instances: {instances}: passes over a plan"
     return Figure(what, "the intervals", listings / INTERVALS, 1.2, f"{listings} listings")
 

@@ -1,4 +1,5 @@
-"""A stage to measure on: an embedded Redis, the Planner emulator and the service, each a process of its own."""
+"""A stage to measure on: an embedded Redis, the Planner emulator and the service, each a process of
+its own."""
 
 import asyncio
 import contextlib
@@ -44,7 +45,11 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def stage(
-    *, graph: Callable[[Emulator], str] | None = None, instances: int = 1, poll: str = SELDOM, **switches: object
+    *,
+    graph: Callable[[Emulator], str] | None = None,
+    instances: int = 1,
+    poll: str = SELDOM,
+    **switches: object,
 ) -> AsyncIterator[Stage]:
     """Redis, emulator and instances of the service that have made their first pass.
 
@@ -78,13 +83,17 @@ async def _services(settings: dict[str, str], instances: int) -> AsyncIterator[N
 @contextlib.asynccontextmanager
 async def _service(settings: dict[str, str]) -> AsyncIterator[None]:
     port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANNER_SYNC_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PLANNER_SYNC_")
+    }
     environment |= settings | {"PLANNER_SYNC_HTTP_PORT": str(port)}
     command = [sys.executable, str(ROOT / "src" / "planner_sync_service.py")]
     with tempfile.TemporaryFile("w+") as log:
         process = await asyncio.to_thread(subprocess.Popen, command, env=environment, stderr=log)
         try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api", timeout=5) as http:
+            async with httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}/api", timeout=5
+            ) as http:
                 await until(lambda: _is_healthy(http, process, log))
             yield
         finally:
@@ -92,7 +101,9 @@ async def _service(settings: dict[str, str]) -> AsyncIterator[None]:
             await asyncio.to_thread(process.wait, 20)
 
 
-async def _is_healthy(http: httpx.AsyncClient, process: "subprocess.Popen[bytes]", log: Any) -> bool:
+async def _is_healthy(
+    http: httpx.AsyncClient, process: "subprocess.Popen[bytes]", log: Any
+) -> bool:
     if process.poll() is not None:
         log.seek(0)
         raise RuntimeError(f"the service has ended: {log.read()}")

@@ -1,6 +1,8 @@
-"""The agents of the story: one plans, one writes, one reviews, and one knows only SET, DEL and PUBLISH.
+"""The agents of the story: one plans, one writes, one reviews, and one knows only SET, DEL and
+PUBLISH.
 
-They know tasks, and no Planner. What they may miss, such as a task that somebody has deleted, they let go.
+They know tasks, and no Planner. What they may miss, such as a task that somebody has deleted, they
+let go.
 """
 
 import asyncio
@@ -79,12 +81,22 @@ async def write(agent: Agent) -> None:
     """Takes three tasks at a time, ticks off their steps, and hands them over to the reviewer."""
     while True:
         await _pause(1, 2.5)
-        tasks = {task_id: task for task_id, task in agent.own().items() if "writer" in (task.get("assignedTo") or ())}
-        doing = [task_id for task_id, task in tasks.items() if task.get("bucket") == DOING and not _is_for_review(task)]
+        tasks = {
+            task_id: task
+            for task_id, task in agent.own().items()
+            if "writer" in (task.get("assignedTo") or ())
+        }
+        doing = [
+            task_id
+            for task_id, task in tasks.items()
+            if task.get("bucket") == DOING and not _is_for_review(task)
+        ]
         waiting = [task_id for task_id, task in tasks.items() if task.get("bucket") == TO_DO]
         try:
             if waiting and len(doing) < 3:
-                await agent.update(waiting[0], {"bucket": DOING, "percentComplete": 10, "startDate": in_days(0)})
+                await agent.update(
+                    waiting[0], {"bucket": DOING, "percentComplete": 10, "startDate": in_days(0)}
+                )
             elif doing:
                 await agent.update(chance.choice(doing[:2]), _write_on)
         except (TaskMissing, Refusal):
@@ -129,11 +141,17 @@ def _judge(task: Task) -> None:
 
 
 async def count_sign_ups(redis: Redis, flow: Flow) -> None:
-    """One that has nothing of ours: `SET`, `DEL` and `PUBLISH`, an object of its own, no reading."""
+    """One that has nothing of ours: `SET`, `DEL` and `PUBLISH`, an object of its own, no
+    reading."""
     for number in count(1):
         task_id, people = f"waiting-list-{number}", 40
         while people < 200:
-            task = {"id": task_id, "title": f"Waiting list: {people} people", "bucket": DOING, "labels": ["Numbers"]}
+            task = {
+                "id": task_id,
+                "title": f"Waiting list: {people} people",
+                "bucket": DOING,
+                "labels": ["Numbers"],
+            }
             with flow.agent_writes(task_id, "counter"):
                 await redis.set(f"annika:tasks:{task_id}", json.dumps(task))
                 await _publish(redis, "created" if people == 40 else "updated", task_id)

@@ -1,4 +1,5 @@
-"""The Planner emulator as its people see it: the cards on the board, what they do to them, and the calls to Graph.
+"""The Planner emulator as its people see it: the cards on the board, what they do to them, and the
+calls to Graph.
 
 People's actions are planner_emulator's `/_emulator/human/…`. Knows nothing of Redis.
 """
@@ -17,10 +18,11 @@ MOST_CALLS = 150
 
 
 class Board:
-    """One plan as of the last look: `cards` by id, ids of `buckets` and `labels` by name, of `people` by e-mail.
+    """One plan as of the last look: `cards` by id, ids of `buckets` and `labels` by name, of
+    `people` by e-mail.
 
-    `stirred` has the time at which a card was first seen changed since somebody forgot it; `graph_calls` counts items
-    of batches singly. Times are seconds of the epoch.
+    `stirred` has the time at which a card was first seen changed since somebody forgot it;
+    `graph_calls` counts items of batches singly. Times are seconds of the epoch.
     """
 
     def __init__(self, origin: str) -> None:
@@ -89,8 +91,16 @@ def _etags(card: Card | None) -> tuple[str, str] | None:
 
 
 def _is_write(call: dict[str, Any], card_id: str | None, title: str | None) -> bool:
-    if call["method"] == "GET" or call["status"] is None or call["status"] >= httpx.codes.MULTIPLE_CHOICES:
+    if (
+        call["method"] == "GET"
+        or call["status"] is None
+        or call["status"] >= httpx.codes.MULTIPLE_CHOICES
+    ):
         return False
     if call["method"] == "POST":
-        return call["path"] == "/planner/tasks" and title is not None and call["body"].get("title") == title
+        return (
+            call["path"] == "/planner/tasks"
+            and title is not None
+            and call["body"].get("title") == title
+        )
     return card_id is not None and card_id in call["path"]

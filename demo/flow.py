@@ -1,6 +1,8 @@
-"""What crosses between agents and people, and how long it takes: a line each in the terminal, figures for the end.
+"""What crosses between agents and people, and how long it takes: a line each in the terminal,
+figures for the end.
 
-Hears the messages of the sync as any agent does; from the actors it learns when they wrote. Changes nothing.
+Hears the messages of the sync as any agent does; from the actors it learns when they wrote. Changes
+nothing.
 """
 
 import asyncio
@@ -32,7 +34,8 @@ class Write:
 
 
 class Flow:
-    """`documents` by task id, as the agents see them; `counts` of what was shown, and how many seconds it `took`."""
+    """`documents` by task id, as the agents see them; `counts` of what was shown, and how many
+    seconds it `took`."""
 
     def __init__(self, client: AgentClient, board: Board, terminal: Terminal) -> None:
         self.documents: dict[str, Task] = {}
@@ -47,7 +50,7 @@ class Flow:
         self._titles: dict[str, str] = {}
         self._last: dict[str, str] = {}
 
-    # -- what the actors tell ----------------------------------------------------------------------------------------
+    # -- what the actors tell ----------------------------------------------------------------------
     @contextmanager
     def agent_writes(self, task_id: str, agent: str) -> Iterator[None]:
         """Around an agent's write."""
@@ -64,7 +67,7 @@ class Flow:
         self._by_people.setdefault(card_id, []).append(Write(at, person))
         self._last[card_id] = person
 
-    # -- what is heard -----------------------------------------------------------------------------------------------
+    # -- what is heard -----------------------------------------------------------------------------
     async def keep_listening(self) -> None:
         async with aclosing(self._client.messages()) as heard:
             async for message in heard:
@@ -112,7 +115,9 @@ class Flow:
         if not edits and stirred is not None:
             edits = [Write(stirred, SOMEBODY)]
         what = ", ".join(message.changed) if message.action == "updated" else NEWS[message.action]
-        self._show("down", edits, SOMEBODY, now, self._titles.get(message.task_id, message.task_id), what)
+        self._show(
+            "down", edits, SOMEBODY, now, self._titles.get(message.task_id, message.task_id), what
+        )
 
     async def _read(self, task_id: str) -> None:
         """Keep the document, and its title also when it is gone."""
@@ -125,8 +130,10 @@ class Flow:
             self.documents[task_id] = document
             self._titles[task_id] = str(document.get("title"))
 
-    # -- what is shown -----------------------------------------------------------------------------------------------
-    def _show(self, kind: Kind, writes: list[Write], else_by: str, at: float, title: str, what: str) -> None:
+    # -- what is shown -----------------------------------------------------------------------------
+    def _show(
+        self, kind: Kind, writes: list[Write], else_by: str, at: float, title: str, what: str
+    ) -> None:
         took = at - min(write.at for write in writes) if writes else None
         who = ", ".join(dict.fromkeys(write.who for write in writes)) or else_by
         self.counts[kind] += 1
@@ -138,7 +145,9 @@ class Flow:
     def _show_conflict(self, message: Conflict) -> None:
         self.counts["conflict"] += 1
         what = f"{message.field}: {message.kept} stays, {message.lost} is lost"
-        self._show_other("conflict", message.redis_id, self._last.get(message.planner_id or "", ""), what)
+        self._show_other(
+            "conflict", message.redis_id, self._last.get(message.planner_id or "", ""), what
+        )
 
     def _show_failure(self, message: Failed) -> None:
         self.counts["failed"] += 1
@@ -151,5 +160,6 @@ class Flow:
 
 
 def _fresh(writes: list[Write], at: float) -> list[Write]:
-    """The writes until then. One that changed nothing is never answered; it must not be taken for a later one."""
+    """The writes until then. One that changed nothing is never answered; it must not be taken for a
+    later one."""
     return [write for write in writes if at - STALE_SECONDS < write.at <= at]

@@ -1,7 +1,8 @@
 """Ends the demo's processes when the demo itself was killed and could not.
 
-Reads a process group a line from stdin. When stdin closes without a last line `done`, whoever should have ended them
-is gone, and it kills every group. Started as a file, with the standard library alone.
+Reads a process group a line from stdin. When stdin closes without a last line `done`, whoever
+should have ended them is gone, and it kills every group. Started as a file, with the standard
+library alone.
 """
 
 import os

@@ -1,6 +1,8 @@
-"""The people of the story, at Planner's board: they add cards, move, label, comment, finish and throw away.
+"""The people of the story, at Planner's board: they add cards, move, label, comment, finish and
+throw away.
 
-They act through the emulator as its own page does, and know of no agent. `disagree` has one of each change a field.
+They act through the emulator as its own page does, and know of no agent. `disagree` has one of each
+change a field.
 """
 
 import asyncio
@@ -52,7 +54,8 @@ class Person:
         return [
             card
             for card in self.board.cards.values()
-            if (card["percentComplete"] == 100) == done and (not buckets or card["bucketId"] in wanted)
+            if (card["percentComplete"] == 100) == done
+            and (not buckets or card["bucketId"] in wanted)
         ]
 
 
@@ -68,7 +71,10 @@ async def lead(mira: Person) -> None:
             await mira.act("delete", finished[-1])
         elif going:
             card = chance.choice(going)
-            await mira.edit(card, priority=chance.choice([each for each in (1, 3, 5, 9) if each != card["priority"]]))
+            await mira.edit(
+                card,
+                priority=chance.choice([each for each in (1, 3, 5, 9) if each != card["priority"]]),
+            )
         await _pause(4, 8)
 
 
@@ -78,7 +84,9 @@ async def design(jonas: Person) -> None:
         match chance.randrange(3):
             case 0 if waiting := _own(jonas.cards(TO_DO)):
                 card = chance.choice(waiting)
-                await jonas.edit(card, bucketId=jonas.board.buckets[DOING], assignments={jonas.id: True})
+                await jonas.edit(
+                    card, bucketId=jonas.board.buckets[DOING], assignments={jonas.id: True}
+                )
             case 1 if going := _own(jonas.cards(DOING)):
                 await jonas.edit(going[0], percentComplete=100, bucketId=jonas.board.buckets[DONE])
             case _ if open_cards := jonas.cards():
@@ -96,12 +104,20 @@ async def market(aiko: Person) -> None:
         going = aiko.cards()
         if going:
             card = chance.choice(going)
-            left = {key: item for key, item in card["details"]["checklist"].items() if not item["isChecked"]}
+            left = {
+                key: item
+                for key, item in card["details"]["checklist"].items()
+                if not item["isChecked"]
+            }
             match chance.randrange(3):
                 case 0 if left:
                     key, item = next(iter(left.items()))
-                    await aiko.edit(card, checklist={key: {"title": item["title"], "isChecked": True}})
-                case 1 if topics := [slot for name, slot in aiko.board.labels.items() if name in TOPICS]:
+                    await aiko.edit(
+                        card, checklist={key: {"title": item["title"], "isChecked": True}}
+                    )
+                case 1 if topics := [
+                    slot for name, slot in aiko.board.labels.items() if name in TOPICS
+                ]:
                     slot = chance.choice(topics)
                     taken_off = slot in card["appliedCategories"]
                     await aiko.act("relabel", card, **{"remove" if taken_off else "add": [slot]})
@@ -114,8 +130,14 @@ async def disagree(person: Person, agent: Agent, flow: Flow) -> None:
     """A person and an agent change the priority of a card, and neither has seen the other's."""
     while True:
         await _pause(12, 25)
-        known = {str(document.get("plannerId")): task_id for task_id, document in flow.documents.items()}
-        cards = [card for card in person.cards() if card["id"] in known and card["priority"] not in (1, 9)]
+        known = {
+            str(document.get("plannerId")): task_id for task_id, document in flow.documents.items()
+        }
+        cards = [
+            card
+            for card in person.cards()
+            if card["id"] in known and card["priority"] not in (1, 9)
+        ]
         if cards:
             card = chance.choice(cards)
             await person.edit(card, priority=1)

@@ -1,4 +1,5 @@
-"""The play: agents and people at work on what run.py has started, and everything that they need for it.
+"""The play: agents and people at work on what run.py has started, and everything that they need for
+it.
 
 Starts no process and knows no signal.
 """
@@ -26,7 +27,8 @@ Watch = Callable[[], Work]
 
 
 async def play(redis_url: str, emulator_url: str, terminal: Terminal, watch: Watch) -> None:
-    """Go on until cancelled; `watch` raises when something is gone, which comes out in an exception group."""
+    """Go on until cancelled; `watch` raises when something is gone, which comes out in an exception
+    group."""
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(Redis.from_url(redis_url))
         clients = {
@@ -54,7 +56,9 @@ def _actors(cast: dict[str, Agent], redis: Redis, board: Board, flow: Flow) -> l
     ]
 
 
-async def _work(watch: Watch, board: Board, flow: Flow, terminal: Terminal, actors: Callable[[], list[Work]]) -> None:
+async def _work(
+    watch: Watch, board: Board, flow: Flow, terminal: Terminal, actors: Callable[[], list[Work]]
+) -> None:
     since = monotonic()
     await board.look()
     terminal.show_columns()

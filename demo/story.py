@@ -1,4 +1,5 @@
-"""The story that is played: a small company brings a reading lamp to one country after another. Data, and chance."""
+"""The story that is played: a small company brings a reading lamp to one country after another.
+Data, and chance."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -109,7 +110,8 @@ AFTERTHOUGHTS = (" (before Friday)", " – second round", ", with numbers", " (c
 
 
 def plan_ahead() -> Iterator[tuple[str, str, Work]]:
-    """(task id, title, work) for ever; no id comes twice, since the card of an id may be gone for good."""
+    """(task id, title, work) for ever; no id comes twice, since the card of an id may be gone for
+    good."""
     for season in count(1):
         for country in COUNTRIES:
             for work in WORKS:

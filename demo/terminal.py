@@ -1,4 +1,5 @@
-"""What the demo shows in the terminal: who it is and where, one line for each thing that crossed, a summary.
+"""What the demo shows in the terminal: who it is and where, one line for each thing that crossed, a
+summary.
 
 Colours only on a terminal, whole lines on a pipe. Decides nothing.
 """
@@ -24,7 +25,9 @@ class Terminal:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # arrows on a terminal that knows only ASCII
         self._stream = stream
-        self._colourful = stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self._colourful = (
+            stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        )
         self._width = shutil.get_terminal_size().columns if stream.isatty() else None
 
     def say(self, *lines: str) -> None:
@@ -35,10 +38,14 @@ class Terminal:
         line = _columns("", "agents", "   ", "people", "took", "task", "what")
         self.say(f"\x1b[2m{line}\x1b[0m" if self._colourful else line)
 
-    def show(self, kind: Kind, agent: str, person: str, took: float | None, title: str, what: str) -> None:
+    def show(
+        self, kind: Kind, agent: str, person: str, took: float | None, title: str, what: str
+    ) -> None:
         """One thing that crossed; `took` is seconds, None where nobody knows when it began."""
         at = datetime.now().strftime("%H:%M:%S")  # noqa: DTZ005 - the clock on the reader's wall
-        line = _columns(at, agent, ARROWS[kind], person, shown_seconds(took), title, what)[: self._width]
+        line = _columns(at, agent, ARROWS[kind], person, shown_seconds(took), title, what)[
+            : self._width
+        ]
         if self._colourful:
             line = line.replace(ARROWS[kind], f"\x1b[{COLOURS[kind]}m{ARROWS[kind]}\x1b[0m", 1)
         self.say(line)
@@ -62,7 +69,9 @@ def head(redis_port: int, emulator_port: int, http_port: int, poll_seconds: int)
     task = """'{"id":"hello","title":"Hello from the shell"}'"""
     message = """'{"action":"created","taskId":"hello"}'"""
     python = os.path.relpath(sys.executable)
-    code = f"import redis, sys; print(redis.Redis(port={redis_port}).execute_command(*sys.argv[1:]))"
+    code = (
+        f"import redis, sys; print(redis.Redis(port={redis_port}).execute_command(*sys.argv[1:]))"
+    )
     return [
         f"  board   http://127.0.0.1:{emulator_port}/ where people work: drag a card, or add one",
         f"  Redis   redis://127.0.0.1:{redis_port}/0 where agents work",
@@ -82,7 +91,10 @@ def head(redis_port: int, emulator_port: int, http_port: int, poll_seconds: int)
 
 
 def summary(
-    counts: Mapping[Kind, int], took: Mapping[Kind, Sequence[float]], graph_calls: int, seconds: float
+    counts: Mapping[Kind, int],
+    took: Mapping[Kind, Sequence[float]],
+    graph_calls: int,
+    seconds: float,
 ) -> list[str]:
     """What has happened in this time."""
     return [

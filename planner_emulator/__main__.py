@@ -1,4 +1,5 @@
-"""`python -m planner_emulator`: reads the command line, serves until SIGINT or SIGTERM, ends with 0 (2: a mistake)."""
+"""`python -m planner_emulator`: reads the command line, serves until SIGINT or SIGTERM, ends with 0
+(2: a mistake)."""
 
 import argparse
 import asyncio
@@ -28,14 +29,20 @@ def main() -> int:
     except ValueError as mistakes:
         sys.stderr.write(f"{mistakes}\n")
         return _USAGE
-    return asyncio.run(_serve(Server(create_app(Control(planner, Tokens([wishes.token]))), wishes.host, wishes.port)))
+    return asyncio.run(
+        _serve(
+            Server(create_app(Control(planner, Tokens([wishes.token]))), wishes.host, wishes.port)
+        )
+    )
 
 
 def seed(world: World, plans: list[str], users: list[str]) -> None:
     """Plans from `ID[=TITLE]`, people from `EMAIL[=GUID]`. ValueError: a badly formed id."""
     for text in users or SEEDED_USERS:
         email, _, guid = text.partition("=")
-        if "@" not in email or (guid and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", guid)):
+        if "@" not in email or (
+            guid and not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", guid)
+        ):
             raise ValueError(f"--user {text!r} is not EMAIL or EMAIL=GUID")
         world.add_user(User.named(email, guid))
     for number, text in enumerate(plans or [DEFAULT_PLAN], 1):
@@ -46,19 +53,32 @@ def seed(world: World, plans: list[str], users: list[str]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="planner_emulator", description="A local Microsoft Planner over HTTP.")
+    parser = argparse.ArgumentParser(
+        prog="planner_emulator", description="A local Microsoft Planner over HTTP."
+    )
     parser.add_argument("--port", type=int, required=True, help="0 takes any free port")
     parser.add_argument("--token", required=True, help="the bearer token that clients must send")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="see README.md; repeatable")
-    parser.add_argument("--plan", action="append", default=[], metavar="ID[=TITLE]", help="repeatable")
-    parser.add_argument("--user", action="append", default=[], metavar="EMAIL[=GUID]", help="repeatable")
+    parser.add_argument(
+        "--switch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="see README.md; repeatable",
+    )
+    parser.add_argument(
+        "--plan", action="append", default=[], metavar="ID[=TITLE]", help="repeatable"
+    )
+    parser.add_argument(
+        "--user", action="append", default=[], metavar="EMAIL[=GUID]", help="repeatable"
+    )
     parser.add_argument("--seed", type=int, default=None, help="makes ids and delays repeat")
     return parser
 
 
 async def _serve(server: Server) -> int:
-    """Serve until a signal. A port that cannot be had ends the process with 3 and uvicorn's line about it."""
+    """Serve until a signal. A port that cannot be had ends the process with 3 and uvicorn's line
+    about it."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Explicitly, since a parent may have started us with SIGINT ignored.

@@ -8,8 +8,12 @@ from typing import Any
 from planner_emulator import instants
 from planner_emulator.switches import Switches
 
-EMULATOR_APPLICATION = "0e00e000-0000-4000-8000-000000000001"  # the client that signs in with the token
-PLANNER_APPLICATION = "0e00e000-0000-4000-8000-0000000000ff"  # Planner's own page, where humans work
+EMULATOR_APPLICATION = (
+    "0e00e000-0000-4000-8000-000000000001"  # the client that signs in with the token
+)
+PLANNER_APPLICATION = (
+    "0e00e000-0000-4000-8000-0000000000ff"  # Planner's own page, where humans work
+)
 _USERS = uuid.UUID("0e00e000-0000-4000-8000-00000000a11e")
 
 
@@ -30,7 +34,8 @@ class User:
 
 @dataclass(frozen=True)
 class Actor:
-    """A user, an application, or both. People at Planner's own page keep the rights that a client may lose."""
+    """A user, an application, or both. People at Planner's own page keep the rights that a client
+    may lose."""
 
     user: str | None
     application: str
@@ -44,7 +49,9 @@ class Actor:
         application = {"application": {"displayName": None, "id": self.application}}
         if self.user is not None:
             return {"user": {"displayName": None, "id": self.user}, **application}
-        return {"user": None, **application} if switches.app_created_by == "null_user" else application
+        return (
+            {"user": None, **application} if switches.app_created_by == "null_user" else application
+        )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
-"""The wire: Graph under /v1.0 and /beta, the board page at /, the emulator's own endpoints under /_emulator/.
+"""The wire: Graph under /v1.0 and /beta, the board page at /, the emulator's own endpoints under
+/_emulator/.
 
-It decides nothing about Planner. It checks the token, waits as long as an answer is late, and cuts connections.
+It decides nothing about Planner. It checks the token, waits as long as an answer is late, and cuts
+connections.
 """
 
 import asyncio
@@ -37,7 +39,8 @@ HEADERS = {
 
 
 def create_app(control: Control) -> Starlette:
-    """The ASGI application over one planner. It must be served by `serving.Server`, which can cut connections."""
+    """The ASGI application over one planner. It must be served by `serving.Server`, which can cut
+    connections."""
 
     async def board(request: Request) -> HttpResponse:
         return FileResponse(_BOARD / "index.html")
@@ -49,8 +52,12 @@ def create_app(control: Control) -> Starlette:
         try:
             body = json.loads(raw) if raw else None
         except ValueError:
-            return JSONResponse({"error": {"code": "emulator", "message": "the body is not JSON"}}, 400)
-        status, answer = control.answer(request.method, request.path_params["path"], dict(request.query_params), body)
+            return JSONResponse(
+                {"error": {"code": "emulator", "message": "the body is not JSON"}}, 400
+            )
+        status, answer = control.answer(
+            request.method, request.path_params["path"], dict(request.query_params), body
+        )
         return HttpResponse(status_code=status) if answer is None else JSONResponse(answer, status)
 
     graph = _graph(control)
@@ -67,7 +74,8 @@ def create_app(control: Control) -> Starlette:
 
 
 class _Headed:
-    """Puts HEADERS on the answers of the board and of the emulator's own endpoints, refusals included."""
+    """Puts HEADERS on the answers of the board and of the emulator's own endpoints, refusals
+    included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -33,10 +33,16 @@ def run(request: Request, answer: Answer, random: Random, *, shuffled: bool) -> 
 
 
 def _checked(items: Any) -> list[Json]:
-    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+    if (
+        not isinstance(items, list)
+        or not items
+        or not all(isinstance(item, dict) for item in items)
+    ):
         raise refusals.bad_request("Invalid batch payload format.")
     if len(items) > _MOST:
-        raise refusals.bad_request(f"Number of batch request steps exceeds the maximum value of {_MOST}.")
+        raise refusals.bad_request(
+            f"Number of batch request steps exceeds the maximum value of {_MOST}."
+        )
     seen: set[str] = set()
     for item in items:
         _check_item(item, seen)
@@ -50,15 +56,21 @@ def _check_item(item: Json, earlier: set[str]) -> None:
         raise refusals.bad_request("A batch request step must have an id.")
     if item_id.lower() in earlier:
         raise refusals.bad_request(f"Request id : {item_id} is not unique.")
-    if item.get("method") not in ("GET", "POST", "PATCH", "DELETE", "PUT") or not isinstance(item.get("url"), str):
+    if item.get("method") not in ("GET", "POST", "PATCH", "DELETE", "PUT") or not isinstance(
+        item.get("url"), str
+    ):
         raise refusals.bad_request(f"Request id : {item_id} needs a method and a url.")
     if "://" in item["url"].partition("?")[0]:
         raise refusals.bad_request(f"Request id : {item_id} must have a relative url.")
     has_type = any(name.lower() == "content-type" for name in item.get("headers") or {})
     if item["method"] in ("POST", "PATCH") and not (has_type and "body" in item):
-        raise refusals.bad_request(f"Write request id : {item_id} does not contain Content-Type header or body.")
+        raise refusals.bad_request(
+            f"Write request id : {item_id} does not contain Content-Type header or body."
+        )
     if not {str(each).lower() for each in item.get("dependsOn") or ()} <= earlier:
-        raise refusals.bad_request(f"Request id : {item_id} depends on a request that is not before it.")
+        raise refusals.bad_request(
+            f"Request id : {item_id} depends on a request that is not before it."
+        )
 
 
 def _ordered(items: list[Json], random: Random, *, shuffled: bool) -> list[Json]:
@@ -66,22 +78,37 @@ def _ordered(items: list[Json], random: Random, *, shuffled: bool) -> list[Json]
     waiting, ordered = list(items), list[Json]()
     while waiting:
         placed = {item["id"].lower() for item in ordered}
-        ready = [item for item in waiting if {each.lower() for each in item.get("dependsOn") or ()} <= placed]
+        ready = [
+            item
+            for item in waiting
+            if {each.lower() for each in item.get("dependsOn") or ()} <= placed
+        ]
         following = random.choice(ready) if shuffled else ready[0]
         waiting.remove(following)
         ordered.append(following)
     return ordered
 
 
-def _answer_item(item: Json, outer: Request, answer: Answer, done: Mapping[str, Response]) -> Response:
+def _answer_item(
+    item: Json, outer: Request, answer: Answer, done: Mapping[str, Response]
+) -> Response:
     needed = {each.lower() for each in item.get("dependsOn") or ()}
-    if any(done_id.lower() in needed and response.status >= 400 for done_id, response in done.items()):
-        body = {"error": {"code": "FailedDependency", "message": "A request that this one depends on failed."}}
+    if any(
+        done_id.lower() in needed and response.status >= 400 for done_id, response in done.items()
+    ):
+        body = {
+            "error": {
+                "code": "FailedDependency",
+                "message": "A request that this one depends on failed.",
+            }
+        }
         return json_response(424, body)
     raw = json.dumps(item["body"]).encode() if "body" in item else b""
     target = "/" + item["url"].lstrip("/")
     headers = {**(item.get("headers") or {})}
-    return answer(Request.of(item["method"], target, headers, raw, outer.version, outer.origin, item["id"]))
+    return answer(
+        Request.of(item["method"], target, headers, raw, outer.version, outer.origin, item["id"])
+    )
 
 
 def _shown(item_id: str, response: Response) -> Json:

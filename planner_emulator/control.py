@@ -1,6 +1,8 @@
-"""The emulator's own endpoints under `/_emulator/`: faults, journal, state, tokens, and what people do.
+"""The emulator's own endpoints under `/_emulator/`: faults, journal, state, tokens, and what people
+do.
 
-They are no part of Graph. They are for tests and for the board page, need no token, and answer loopback only.
+They are no part of Graph. They are for tests and for the board page, need no token, and answer
+loopback only.
 """
 
 from collections.abc import Iterator
@@ -45,14 +47,19 @@ class Control:
         except Refused as no:
             return no.status, {"error": {"code": no.code, "message": no.message}}
         except (KeyError, TypeError, ValueError) as wrong:
-            return 400, {"error": {"code": "emulator", "message": f"{type(wrong).__name__}: {wrong}"}}
+            return 400, {
+                "error": {"code": "emulator", "message": f"{type(wrong).__name__}: {wrong}"}
+            }
 
     def _route(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         match method, path.split("/"):
             case "GET", ["state"]:
                 return self._state(query)
             case "GET", ["requests"]:
-                return 200, {"value": self.planner.journal.rows(), "mostInFlight": self.most_in_flight}
+                return 200, {
+                    "value": self.planner.journal.rows(),
+                    "mostInFlight": self.most_in_flight,
+                }
             case "DELETE", ["requests"]:
                 self.planner.journal.clear()
                 self.most_in_flight = self.in_flight
@@ -69,7 +76,9 @@ class Control:
                 return 204, None
             case "POST", ["human", action] if action in ACTIONS:
                 return 200, ACTIONS[action](self.humans, **body)
-        return 404, {"error": {"code": "emulator", "message": f"there is no {method} /_emulator/{path}"}}
+        return 404, {
+            "error": {"code": "emulator", "message": f"there is no {method} /_emulator/{path}"}
+        }
 
     def _state(self, query: dict[str, str]) -> tuple[int, Any]:
         """Everything there is; 204 when nothing changed since the revision `known`."""
@@ -90,5 +99,7 @@ def _plan_state(plan: Plan) -> Json:
         "readable": plan.readable,
         "labels": plan.details.fields["categoryDescriptions"],
         "buckets": [bucket.resource.json() for bucket in plans.in_order(plan)],
-        "tasks": sorted((shown(task) for task in plan.tasks.values()), key=lambda row: str(row["orderHint"])),
+        "tasks": sorted(
+            (shown(task) for task in plan.tasks.values()), key=lambda row: str(row["orderHint"])
+        ),
     }

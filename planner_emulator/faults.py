@@ -1,4 +1,5 @@
-"""What can go wrong between a client and Planner, injected on demand: per call, also per item of a batch.
+"""What can go wrong between a client and Planner, injected on demand: per call, also per item of a
+batch.
 
 A fault says which calls it meets, how many of them it lets pass first, and how many it spoils.
 """
@@ -33,7 +34,8 @@ KINDS = {
 
 @dataclass
 class Fault:
-    """`times` None: for ever. `after`: matching calls that pass untouched first. `delay_ms`: milliseconds."""
+    """`times` None: for ever. `after`: matching calls that pass untouched first. `delay_ms`:
+    milliseconds."""
 
     kind: str
     method: str = ".*"
@@ -54,7 +56,8 @@ class Fault:
 
     @classmethod
     def read(cls, wish: dict[str, Any]) -> "Fault":
-        """A fault from JSON, with method and path (regular expressions) in `match`. ValueError: what is wrong."""
+        """A fault from JSON, with method and path (regular expressions) in `match`. ValueError:
+        what is wrong."""
         members = {**wish, **wish.get("match", {})}
         members.pop("match", None)
         unknown = members.keys() - (cls.__dataclass_fields__.keys() - {"id", "seen", "spoiled"})
@@ -68,7 +71,9 @@ class Fault:
         return fault
 
     def matches(self, request: Request) -> bool:
-        return bool(re.fullmatch(self.method, request.method) and re.search(self.path, request.target))
+        return bool(
+            re.fullmatch(self.method, request.method) and re.search(self.path, request.target)
+        )
 
     def is_spent(self) -> bool:
         return self.times is not None and self.spoiled >= self.times
@@ -105,8 +110,11 @@ def _check_pattern(pattern: str) -> None:
         raise ValueError(f"{pattern!r} is no regular expression: {why}") from why
 
 
-def play(fault: Fault, execute: Callable[[], Response], refuse: Callable[[Refused], Response]) -> Response:
-    """Answer a call that meets `fault`. `late` is answered here too, but whoever calls this does the work later."""
+def play(
+    fault: Fault, execute: Callable[[], Response], refuse: Callable[[Refused], Response]
+) -> Response:
+    """Answer a call that meets `fault`. `late` is answered here too, but whoever calls this does
+    the work later."""
     match fault.kind:
         case "drop_before" | "late":
             return Response(0, lost=True)
@@ -117,7 +125,11 @@ def play(fault: Fault, execute: Callable[[], Response], refuse: Callable[[Refuse
         case "html":
             if fault.apply:
                 execute()
-            return Response(fault.status or 502, {"Content-Type": "text/html"}, b"<html><body>Gateway</body></html>")
+            return Response(
+                fault.status or 502,
+                {"Content-Type": "text/html"},
+                b"<html><body>Gateway</body></html>",
+            )
         case _:
             return _spoil(fault, execute())
 

@@ -1,6 +1,7 @@
 """Which fields each kind of resource has, and what a client may write into them.
 
-A body becomes a list of writes, or a 400. What no client may write (ids, counts, stamps) is refused, not ignored.
+A body becomes a list of writes, or a 400. What no client may write (ids, counts, stamps) is
+refused, not ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -95,10 +96,18 @@ SCALARS: Mapping[Kind, Mapping[str, Check]] = {
 }
 
 OPEN: Mapping[Kind, Mapping[str, Item]] = {
-    resources.TASK: {"assignments": open_types.assignment, "appliedCategories": open_types.category},
+    resources.TASK: {
+        "assignments": open_types.assignment,
+        "appliedCategories": open_types.category,
+    },
     resources.DETAILS: {"checklist": open_types.checklist_item, "references": open_types.reference},
-    resources.PLAN_DETAILS: {"categoryDescriptions": open_types.label, "sharedWith": open_types.shared_with},
-    resources.BOARDS["assignedToTaskBoardFormat"]: {"orderHintsByAssignee": open_types.assignee_hint},
+    resources.PLAN_DETAILS: {
+        "categoryDescriptions": open_types.label,
+        "sharedWith": open_types.shared_with,
+    },
+    resources.BOARDS["assignedToTaskBoardFormat"]: {
+        "orderHintsByAssignee": open_types.assignee_hint
+    },
 }
 
 _CATEGORIES = {"appliedCategories", "categoryDescriptions"}
@@ -106,7 +115,8 @@ _UNDELETABLE = {"orderHintsByAssignee"}
 
 
 def writes(resource: Resource, body: Json, act: Act) -> list[Write]:
-    """The body as writes into `resource`. Refused (400): an unknown or read-only field, a wrong value."""
+    """The body as writes into `resource`. Refused (400): an unknown or read-only field, a wrong
+    value."""
     found: list[Write] = []
     for name, value in body.items():
         if name.startswith("@odata."):
@@ -148,7 +158,9 @@ def _key_writes(resource: Resource, name: str, value: Any, act: Act) -> list[Wri
                 open_types.check_category(key)
             found.append(Write(name, _stored_key(present, key), None))
         else:
-            found.append(Write(name, *check(key, sent, present.get(_stored_key(present, key)), act)))
+            found.append(
+                Write(name, *check(key, sent, present.get(_stored_key(present, key)), act))
+            )
     return found
 
 
@@ -161,4 +173,6 @@ def _unwritable(resource: Resource, name: str) -> NoReturn:
     if name in resource.fields or name == "id":
         raise refusals.bad_request(f"The property '{name}' is read-only and cannot be set.")
     entity = resource.kind.entity[:1].lower() + resource.kind.entity[1:]
-    raise refusals.bad_request(f"The property '{name}' does not exist on type 'microsoft.graph.planner{entity}'.")
+    raise refusals.bad_request(
+        f"The property '{name}' does not exist on type 'microsoft.graph.planner{entity}'."
+    )

@@ -1,6 +1,7 @@
 """Order hints: clients ask for a place between two neighbours, Planner answers with a string.
 
-Hints sort by ordinal comparison. A hint that was read is never a valid request, since it does not end in "!".
+Hints sort by ordinal comparison. A hint that was read is never a valid request, since it does not
+end in "!".
 """
 
 import re
@@ -28,7 +29,8 @@ def settle(request: str, ticks: int) -> str:
 
 
 def between(low: str, high: str) -> str:
-    """A string strictly between `low` and `high` ("" for `high`: no bound); after `low` when there is none."""
+    """A string strictly between `low` and `high` ("" for `high`: no bound); after `low` when there
+    is none."""
     if high and low >= high:
         high = ""
     made = ""

@@ -18,7 +18,8 @@ def note_task(state: State, plan: Plan, task_id: str, task: Task | None, ticks: 
 
 
 def tasks(state: State, plan: Plan, ticks: int) -> list[Json]:
-    """The plan's tasks as a listing has them, each with its `details`, in the order of the board."""
+    """The plan's tasks as a listing has them, each with its `details`, in the order of the
+    board."""
     hidden = {task_id for task_id, task in plan.tasks.items() if task.hidden_until > ticks}
     if state.switches.list_lag_ms:
         listed = _lagging(plan, ticks - state.switches.list_lag_ms * _MS)

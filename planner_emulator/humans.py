@@ -1,6 +1,8 @@
-"""The second writer: people at Planner's own page, who change the same cards without a token and without an etag.
+"""The second writer: people at Planner's own page, who change the same cards without a token and
+without an etag.
 
-Every action ends in the same writes as a Graph call, so the same rules and limits hold. Refused: as there.
+Every action ends in the same writes as a Graph call, so the same rules and limits hold. Refused: as
+there.
 """
 
 import uuid
@@ -19,10 +21,12 @@ _ENCODED = (("%", "%25"), (".", "%2E"), (":", "%3A"), ("@", "%40"), ("#", "%23")
 
 
 class Humans:
-    """What people can do. Every method returns the card as JSON with its `details`, or {} when none is left.
+    """What people can do. Every method returns the card as JSON with its `details`, or {} when none
+    is left.
 
-    `fields` are Graph's own names, of the task and of its details; checklist items, references and assignments may
-    leave out what only programs write (`@odata.type`, hints), references are keyed by plain URLs.
+    `fields` are Graph's own names, of the task and of its details; checklist items, references and
+    assignments may leave out what only programs write (`@odata.type`, hints), references are keyed
+    by plain URLs.
     """
 
     def __init__(self, planner: Planner) -> None:
@@ -44,7 +48,8 @@ class Humans:
         return history.shown(task)
 
     def edit(self, task_id: str, fields: Json, user: str | None = None) -> Json:
-        """Change any fields of a card; keys of checklist, references, assignments and labels merge, null removes."""
+        """Change any fields of a card; keys of checklist, references, assignments and labels merge,
+        null removes."""
         task, act = self._task(task_id), self._act(user)
         own, details = _parted(fields, act)
         if own:
@@ -60,47 +65,73 @@ class Humans:
         return self.edit(task_id, {"percentComplete": 0}, user)
 
     def complete_recurring(self, task_id: str, days: int = 7, user: str | None = None) -> Json:
-        """Complete a recurring task; the answer is the new task that Planner makes, due `days` later."""
+        """Complete a recurring task; the answer is the new task that Planner makes, due `days`
+        later."""
         done = self.complete(task_id, user)
         due = instants.read(done["dueDateTime"]) if done["dueDateTime"] else self._world.now()
         following = instants.stamp(due + days * 24 * 3600 * 1000 * _MS)
         kept = {name: done[name] for name in ("bucketId", "priority") if done[name] is not None}
         labels = dict.fromkeys(done["appliedCategories"], True)
         people = dict.fromkeys(done["assignments"], True)
-        fields = {**kept, "dueDateTime": following, "appliedCategories": labels, "assignments": people}
-        return self.create(done["planId"], done["title"], user, **fields, description=done["details"]["description"])
+        fields = {
+            **kept,
+            "dueDateTime": following,
+            "appliedCategories": labels,
+            "assignments": people,
+        }
+        return self.create(
+            done["planId"],
+            done["title"],
+            user,
+            **fields,
+            description=done["details"]["description"],
+        )
 
     def move(self, task_id: str, bucket_id: str, user: str | None = None) -> Json:
         return self.edit(task_id, {"bucketId": bucket_id}, user)
 
-    def transfer(self, task_id: str, plan_id: str, bucket_id: str | None = None, user: str | None = None) -> Json:
+    def transfer(
+        self, task_id: str, plan_id: str, bucket_id: str | None = None, user: str | None = None
+    ) -> Json:
         """Move a card to another plan, into a bucket there or into none."""
         task = self._task(task_id)
-        tasks.transfer(self._state, task, self._state.plan(plan_id, self._by), bucket_id, self._act(user))
+        tasks.transfer(
+            self._state, task, self._state.plan(plan_id, self._by), bucket_id, self._act(user)
+        )
         return history.shown(task)
 
     def relabel(
-        self, task_id: str, add: Iterable[str] = (), remove: Iterable[str] = (), user: str | None = None
+        self,
+        task_id: str,
+        add: Iterable[str] = (),
+        remove: Iterable[str] = (),
+        user: str | None = None,
     ) -> Json:
         """Put labels (category1 … category25) on a card, and take others off."""
         labels = {**dict.fromkeys(add, True), **dict.fromkeys(remove, False)}
         return self.edit(task_id, {"appliedCategories": labels}, user)
 
     def assign(
-        self, task_id: str, add: Iterable[str] = (), remove: Iterable[str] = (), user: str | None = None
+        self,
+        task_id: str,
+        add: Iterable[str] = (),
+        remove: Iterable[str] = (),
+        user: str | None = None,
     ) -> Json:
         """Give a card to people (user ids), and take it from others."""
         people: Json = {**dict.fromkeys(add, True), **dict.fromkeys(remove)}
         return self.edit(task_id, {"assignments": people}, user)
 
     def rehint(self, task_id: str) -> Json:
-        """The service computes the card's order anew: the etag moves, nothing that people see does."""
+        """The service computes the card's order anew: the etag moves, nothing that people see
+        does."""
         task = self._task(task_id)
         tasks.rehint(self._state, task, self._act(None))
         return history.shown(task)
 
     def hide(self, task_id: str, ms: int = 3_600_000) -> Json:
-        """Listings leave the card out for a while, although it answers by its id; 0 shows it again."""
+        """Listings leave the card out for a while, although it answers by its id; 0 shows it
+        again."""
         task = self._task(task_id)
         task.hidden_until = self._world.now() + ms * _MS if ms else 0
         return history.shown(task)
@@ -114,7 +145,9 @@ class Humans:
         act = self._act(user)
         group = str(uuid.UUID(int=self._world.random.getrandbits(128), version=4))
         plan = plans.create(self._state, {"title": title, "owner": group}, act, self._world.random)
-        plans.create_bucket(self._state, {"planId": plan.resource.id, "name": "To do"}, act, self._world.random)
+        plans.create_bucket(
+            self._state, {"planId": plan.resource.id, "name": "To do"}, act, self._world.random
+        )
         return plan.resource.json()
 
     def delete_plan(self, plan_id: str, user: str | None = None) -> Json:
@@ -130,7 +163,9 @@ class Humans:
 
     def create_bucket(self, plan_id: str, name: str, user: str | None = None) -> Json:
         body = {"planId": plan_id, "name": name, "orderHint": " !"}
-        return plans.create_bucket(self._state, body, self._act(user), self._world.random).resource.json()
+        return plans.create_bucket(
+            self._state, body, self._act(user), self._world.random
+        ).resource.json()
 
     def rename_bucket(self, bucket_id: str, name: str, user: str | None = None) -> Json:
         bucket = self._state.bucket(bucket_id, self._by)
@@ -138,12 +173,18 @@ class Humans:
         return bucket.resource.json()
 
     def delete_bucket(self, bucket_id: str, user: str | None = None) -> Json:
-        plans.delete_bucket(self._state, self._state.bucket(bucket_id, self._by), None, self._act(user))
+        plans.delete_bucket(
+            self._state, self._state.bucket(bucket_id, self._by), None, self._act(user)
+        )
         return {}
 
-    def rename_label(self, plan_id: str, category: str, name: str | None, user: str | None = None) -> Json:
+    def rename_label(
+        self, plan_id: str, category: str, name: str | None, user: str | None = None
+    ) -> Json:
         plan = self._state.plan(plan_id, self._by)
-        plans.patch_details(self._state, plan, {"categoryDescriptions": {category: name}}, None, self._act(user))
+        plans.patch_details(
+            self._state, plan, {"categoryDescriptions": {category: name}}, None, self._act(user)
+        )
         return plans.details_json(plan)
 
     def _set_readable(self, plan_id: str, *, readable: bool) -> Json:
@@ -160,7 +201,9 @@ class Humans:
 
 
 ACTIONS: dict[str, Callable[..., Json]] = {
-    name.replace("_", "-"): method for name, method in vars(Humans).items() if not name.startswith("_")
+    name.replace("_", "-"): method
+    for name, method in vars(Humans).items()
+    if not name.startswith("_")
 }
 
 
@@ -190,7 +233,10 @@ def _completed(name: str, value: Any) -> Any:
         case "checklist":
             return {key: _with_type(item, "plannerChecklistItem") for key, item in value.items()}
         case "references":
-            return {encoded(url): _with_type(item, "plannerExternalReference") for url, item in value.items()}
+            return {
+                encoded(url): _with_type(item, "plannerExternalReference")
+                for url, item in value.items()
+            }
     return value
 
 

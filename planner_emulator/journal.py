@@ -1,4 +1,5 @@
-"""What was asked and what was answered: the last calls, for tests that count requests and round trips.
+"""What was asked and what was answered: the last calls, for tests that count requests and round
+trips.
 
 No header is kept, and so no token.
 """
@@ -16,9 +17,11 @@ _KEPT = 20_000
 
 @dataclass
 class Call:
-    """`path` has the query, not the version; `item` is the id within a batch, else None; sizes are bytes.
+    """`path` has the query, not the version; `item` is the id within a batch, else None; sizes are
+    bytes.
 
-    `status` is None where no answer came; `body` is what was sent, parsed; `fault` is the kind of the fault it met.
+    `status` is None where no answer came; `body` is what was sent, parsed; `fault` is the kind of
+    the fault it met.
     """
 
     at: str

@@ -1,7 +1,9 @@
-"""The values inside Planner's open types: what a client may send for one key, and what Planner makes of it.
+"""The values inside Planner's open types: what a client may send for one key, and what Planner
+makes of it.
 
-Every function takes (key, sent, present, act), where `sent` is not null and `present` is what stands now or None, and
-returns (key, value to store); a value of None removes the key. ValueError: the reason, for a 400.
+Every function takes (key, sent, present, act), where `sent` is not null and `present` is what
+stands now or None, and returns (key, value to store); a value of None removes the key. ValueError:
+the reason, for a 400.
 """
 
 import re
@@ -46,7 +48,9 @@ def category(key: str, sent: Any, present: Any, act: Act) -> tuple[str, Any]:
 
 def checklist_item(key: str, sent: Any, present: Any, act: Act) -> tuple[str, Any]:
     body = _typed(sent, "plannerChecklistItem", {"title", "isChecked", "orderHint"})
-    made = dict(present or {"title": None, "isChecked": False, "orderHint": hints.newest_first(act.ticks)})
+    made = dict(
+        present or {"title": None, "isChecked": False, "orderHint": hints.newest_first(act.ticks)}
+    )
     if "title" in body:
         made["title"] = _text(body["title"], act.switches.checklist_title_max)
     if made["title"] is None:
@@ -64,7 +68,9 @@ def reference(key: str, sent: Any, present: Any, act: Act) -> tuple[str, Any]:
     body = _typed(sent, "plannerExternalReference", {"alias", "type", "previewPriority"})
     if not _REFERENCE_KEY.fullmatch(key):
         raise ValueError(f"The property name '{key}' is invalid; encode the characters % . : @ #.")
-    made = dict(present or {"alias": None, "type": None, "previewPriority": hints.newest_first(act.ticks)})
+    made = dict(
+        present or {"alias": None, "type": None, "previewPriority": hints.newest_first(act.ticks)}
+    )
     for name in body.keys() & {"alias", "type"}:
         if not isinstance(body[name], str | None):
             raise ValueError(f"{name} must be a string.")
@@ -121,7 +127,9 @@ def _typed(sent: Any, name: str, known: set[str]) -> Json:
         raise ValueError(f"The value must have the @odata.type '#microsoft.graph.{name}'.")
     body = {member: value for member, value in sent.items() if not member.startswith("@odata.")}
     for member in body.keys() - known - {"lastModifiedBy", "lastModifiedDateTime"}:
-        raise ValueError(f"The property '{member}' does not exist on type 'microsoft.graph.{name}'.")
+        raise ValueError(
+            f"The property '{member}' does not exist on type 'microsoft.graph.{name}'."
+        )
     for member in body.keys() - known:
         raise ValueError(f"The property '{member}' is read-only.")
     return body

@@ -1,4 +1,5 @@
-"""The Graph endpoints of plans, their details, their buckets, and of the people of the directory."""
+"""The Graph endpoints of plans, their details, their buckets, and of the people of the
+directory."""
 
 from planner_emulator import plans, refusals, shaping, writing
 from planner_emulator.replies import Reply, Request
@@ -14,7 +15,9 @@ def create(world: World, request: Request) -> Reply:
 
 def get(world: World, request: Request, plan_id: str) -> Reply:
     plan = world.state.plan(plan_id, world.client)
-    body = shaping.expand(request, plan.resource.json(), {"details": lambda: plans.details_json(plan)})
+    body = shaping.expand(
+        request, plan.resource.json(), {"details": lambda: plans.details_json(plan)}
+    )
     return shaping.entity(request, world.switches, PLAN, body)
 
 
@@ -34,7 +37,10 @@ def delete(world: World, request: Request, plan_id: str) -> Reply:
 
 def get_details(world: World, request: Request, plan_id: str) -> Reply:
     return shaping.entity(
-        request, world.switches, PLAN_DETAILS, plans.details_json(world.state.plan(plan_id, world.client))
+        request,
+        world.switches,
+        PLAN_DETAILS,
+        plans.details_json(world.state.plan(plan_id, world.client)),
     )
 
 
@@ -46,7 +52,9 @@ def patch_details(world: World, request: Request, plan_id: str) -> Reply:
 
 
 def of_group(world: World, request: Request, group_id: str) -> Reply:
-    return _listed(world, request, [plan for plan in world.state.plans.values() if plan.group == group_id])
+    return _listed(
+        world, request, [plan for plan in world.state.plans.values() if plan.group == group_id]
+    )
 
 
 def of_user(world: World, request: Request, user_id: str) -> Reply:
@@ -56,7 +64,9 @@ def of_user(world: World, request: Request, user_id: str) -> Reply:
 
 
 def buckets(world: World, request: Request, plan_id: str) -> Reply:
-    rows = [bucket.resource.json() for bucket in plans.in_order(world.state.plan(plan_id, world.client))]
+    rows = [
+        bucket.resource.json() for bucket in plans.in_order(world.state.plan(plan_id, world.client))
+    ]
     return shaping.collection(request, world.switches, "plannerBucket", rows)
 
 
@@ -66,7 +76,9 @@ def create_bucket(world: World, request: Request) -> Reply:
 
 
 def get_bucket(world: World, request: Request, bucket_id: str) -> Reply:
-    return shaping.entity(request, world.switches, BUCKET, world.state.bucket(bucket_id, world.client).resource.json())
+    return shaping.entity(
+        request, world.switches, BUCKET, world.state.bucket(bucket_id, world.client).resource.json()
+    )
 
 
 def patch_bucket(world: World, request: Request, bucket_id: str) -> Reply:
@@ -90,7 +102,12 @@ def all_buckets(world: World, request: Request) -> Reply:
 
 def user(world: World, request: Request, name: str) -> Reply:
     found = world.state.user(name)
-    body = {"id": found.id, "displayName": found.name, "mail": found.email, "userPrincipalName": found.email}
+    body = {
+        "id": found.id,
+        "displayName": found.name,
+        "mail": found.email,
+        "userPrincipalName": found.email,
+    }
     context = f"{request.origin}/{request.version}/$metadata#users/$entity"
     return Reply(200, {"@odata.context": context, **shaping.selected(request, body)})
 

@@ -1,6 +1,7 @@
 """The whole emulator without a wire: one call in, one answer out, synchronous and deterministic.
 
-It knows no socket and never waits: how late an answer comes, and whether it is lost, is said in the answer.
+It knows no socket and never waits: how late an answer comes, and whether it is lost, is said in the
+answer.
 """
 
 import heapq
@@ -51,7 +52,8 @@ class Planner:
         *,
         origin: str = "https://graph.microsoft.com",
     ) -> Response:
-        """Answer a call. `target` is path and query with the version; `origin` is what links in answers begin with."""
+        """Answer a call. `target` is path and query with the version; `origin` is what links in
+        answers begin with."""
         version, slash, rest = target.lstrip("/").partition("/")
         request = Request.of(method, slash + rest, headers or {}, body, version, origin, None)
         self.catch_up()
@@ -66,7 +68,8 @@ class Planner:
         return response
 
     def catch_up(self) -> None:
-        """Do what is due by now: writes that came late, etags that move again. Everybody who looks calls it first."""
+        """Do what is due by now: writes that came late, etags that move again. Everybody who looks
+        calls it first."""
         while self._later and self._later[0][0] <= self.world.now():
             self._execute(heapq.heappop(self._later)[2])
         if self.world.state.unsettled:
@@ -77,7 +80,9 @@ class Planner:
         if fault is None:
             response = self._execute(request)
         else:
-            response = faults.play(fault, lambda: self._execute(request), lambda no: self._refuse(request, no))
+            response = faults.play(
+                fault, lambda: self._execute(request), lambda no: self._refuse(request, no)
+            )
             if fault.kind == "late":
                 due = self.world.now() + fault.delay_ms * _MS
                 heapq.heappush(self._later, (due, self.world.tick(), request))
@@ -90,7 +95,11 @@ class Planner:
             self._check_rate()
             if request.version not in _VERSIONS:
                 raise refusals.bad_request(f"Invalid version: {request.version}")
-            if request.segments == ("$batch",) and request.method == "POST" and request.item is None:
+            if (
+                request.segments == ("$batch",)
+                and request.method == "POST"
+                and request.item is None
+            ):
                 shuffled = self.world.switches.batch_order == "random"
                 return batch.run(request, self._answer, self.world.random, shuffled=shuffled)
             return self._wrap(request, routes.dispatch(self.world, request))
@@ -100,7 +109,11 @@ class Planner:
     def _refuse(self, request: Request, no: Refused) -> Response:
         ids = self._ids(request)
         date = stamp(self.world.now() // _SECOND * _SECOND).removesuffix("Z")
-        inner = {"date": date, "request-id": ids["request-id"], "client-request-id": ids["client-request-id"]}
+        inner = {
+            "date": date,
+            "request-id": ids["request-id"],
+            "client-request-id": ids["client-request-id"],
+        }
         body = {"error": {"code": no.code, "message": no.message, "innerError": inner}}
         return json_response(no.status, body, {**ids, **no.headers})
 
@@ -109,7 +122,9 @@ class Planner:
         if reply.body is None:
             return Response(reply.status, headers)
         bare = "odata.metadata=none" in request.headers.get("accept", "").replace(" ", "")
-        return json_response(reply.status, shaping.without_metadata(reply.body) if bare else reply.body, headers)
+        return json_response(
+            reply.status, shaping.without_metadata(reply.body) if bare else reply.body, headers
+        )
 
     def _ids(self, request: Request) -> dict[str, str]:
         request_id = str(uuid.UUID(int=self.world.random.getrandbits(128), version=4))
@@ -120,7 +135,8 @@ class Planner:
         }
 
     def _check_rate(self) -> None:
-        """Refused (429) above the rate of the switch `rate_limit`; items of a batch count one by one."""
+        """Refused (429) above the rate of the switch `rate_limit`; items of a batch count one by
+        one."""
         rate = self.world.switches.rate
         if rate is None:
             return

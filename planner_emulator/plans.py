@@ -17,7 +17,9 @@ def create(state: State, body: Json, act: Act, random: Random) -> Plan:
     rest = dict(body)
     group = _group(rest.pop("container", None), rest.pop("owner", None))
     if rest.get("title") is None:
-        raise refusals.invalid("Plan", "Title", "A non-null value must be specified for this field.")
+        raise refusals.invalid(
+            "Plan", "Title", "A non-null value must be specified for this field."
+        )
     owned = sum(plan.group == group for plan in state.plans.values())
     if owned >= act.switches.max_plans_in_group:
         raise refusals.limit_reached("MaximumPlannerPlans")
@@ -40,11 +42,17 @@ def blank(plan_id: str, group: str, title: str, act: Act) -> Plan:
         "createdDateTime": act.stamp,
     }
     details: Json = {"categoryDescriptions": {}, "sharedWith": {}}
-    return Plan(Resource(resources.PLAN, plan_id, values), Resource(resources.PLAN_DETAILS, plan_id, details), group)
+    return Plan(
+        Resource(resources.PLAN, plan_id, values),
+        Resource(resources.PLAN_DETAILS, plan_id, details),
+        group,
+    )
 
 
 def patch(state: State, plan: Plan, body: Json, base: int | None, act: Act) -> None:
-    plan.resource.put(writing.settled(plan.resource, body, base, act), even_if_same=writing.noop_moves(act))
+    plan.resource.put(
+        writing.settled(plan.resource, body, base, act), even_if_same=writing.noop_moves(act)
+    )
     state.revision += 1
 
 
@@ -56,7 +64,8 @@ def patch_details(state: State, plan: Plan, body: Json, base: int | None, act: A
 
 
 def delete(state: State, plan: Plan, base: int | None, act: Act) -> None:
-    """The plan goes with all that is in it; by the switch `ghosts`, users' listings still show its tasks."""
+    """The plan goes with all that is in it; by the switch `ghosts`, users' listings still show its
+    tasks."""
     writing.check_untouched(plan.resource, base)
     if act.switches.ghosts == "on":
         state.ghosts.extend(history.shown(task) for task in plan.tasks.values())
@@ -75,17 +84,23 @@ def create_bucket(state: State, body: Json, act: Act, random: Random) -> Bucket:
     rest = dict(body)
     plan_id = rest.pop("planId", None)
     if plan_id is None:
-        raise refusals.invalid("Bucket", "PlanId", "A non-null value must be specified for this field.")
+        raise refusals.invalid(
+            "Bucket", "PlanId", "A non-null value must be specified for this field."
+        )
     check_id(plan_id, "Bucket", "PlanId")
     if plan_id not in state.plans:
         raise refusals.forbidden(may_be_missing=True)
     plan = state.plan(plan_id, act.by)
     if rest.get("name") is None:
-        raise refusals.invalid("Bucket", "Name", "A non-null value must be specified for this field.")
+        raise refusals.invalid(
+            "Bucket", "Name", "A non-null value must be specified for this field."
+        )
     if len(plan.buckets) >= act.switches.max_buckets:
         raise refusals.limit_reached("MaximumBucketsInProject")
     bucket = blank_bucket(plan, new_id(random), "", hints.newest_first(act.ticks))
-    bucket.resource.fields.update({w.field: w.value for w in fields.writes(bucket.resource, rest, act)})
+    bucket.resource.fields.update(
+        {w.field: w.value for w in fields.writes(bucket.resource, rest, act)}
+    )
     plan.buckets[bucket.resource.id] = bucket
     state.revision += 1
     return bucket
@@ -97,7 +112,9 @@ def blank_bucket(plan: Plan, bucket_id: str, name: str, hint: str) -> Bucket:
 
 
 def patch_bucket(state: State, bucket: Bucket, body: Json, base: int | None, act: Act) -> None:
-    bucket.resource.put(writing.settled(bucket.resource, body, base, act), even_if_same=writing.noop_moves(act))
+    bucket.resource.put(
+        writing.settled(bucket.resource, body, base, act), even_if_same=writing.noop_moves(act)
+    )
     state.revision += 1
 
 
@@ -106,7 +123,11 @@ def delete_bucket(state: State, bucket: Bucket, base: int | None, act: Act) -> N
     writing.check_untouched(bucket.resource, base)
     plan = state.plans[bucket.plan_id]
     del plan.buckets[bucket.resource.id]
-    for task in [each for each in plan.tasks.values() if each.resource.fields["bucketId"] == bucket.resource.id]:
+    for task in [
+        each
+        for each in plan.tasks.values()
+        if each.resource.fields["bucketId"] == bucket.resource.id
+    ]:
         if act.switches.bucket_delete == "delete_tasks":
             task_writes.delete(state, task, None, act)
         else:
@@ -116,22 +137,31 @@ def delete_bucket(state: State, bucket: Bucket, base: int | None, act: Act) -> N
 
 
 def in_order(plan: Plan) -> list[Bucket]:
-    return sorted(plan.buckets.values(), key=lambda bucket: (bucket.resource.fields["orderHint"], bucket.resource.id))
+    return sorted(
+        plan.buckets.values(),
+        key=lambda bucket: (bucket.resource.fields["orderHint"], bucket.resource.id),
+    )
 
 
 def _group(container: Any, owner: Any) -> str:
     if isinstance(container, dict):
-        named = container.get("containerId") or str(container.get("url", "")).rpartition("/groups/")[2]
+        named = (
+            container.get("containerId") or str(container.get("url", "")).rpartition("/groups/")[2]
+        )
         if named:
             return str(named)
     if isinstance(owner, str) and owner:
         return owner
-    raise refusals.invalid("Plan", "Container", "A non-null value must be specified for this field.")
+    raise refusals.invalid(
+        "Plan", "Container", "A non-null value must be specified for this field."
+    )
 
 
 def _check_sharing(state: State, plan: Plan, writes: list[Write], act: Act) -> None:
     shared = plan.details.fields["sharedWith"]
-    new = {str(write.key) for write in writes if write.field == "sharedWith" and write.value} - shared.keys()
+    new = {
+        str(write.key) for write in writes if write.field == "sharedWith" and write.value
+    } - shared.keys()
     if len(shared) + len(new) > act.switches.max_shared_with:
         raise refusals.limit_reached("MaximumUsersSharedWithProject")
     for user in new:

@@ -7,7 +7,9 @@ Errors of Planner's own back end have the code ""; those of Graph's front door h
 class Refused(Exception):
     """A request that is answered with `status` and an error body."""
 
-    def __init__(self, status: int, message: str, code: str = "", headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, code: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(f"{status} {code} {message}")
         self.status = status
         self.code = code
@@ -18,7 +20,8 @@ class Refused(Exception):
 def invalid(entity: str, field: str, why: str) -> Refused:
     """400: `field` of `entity`, in Planner's own spelling, breaks its schema."""
     return Refused(
-        400, f"Schema validation has failed. Validation for field '{field}', on entity '{entity}' has failed: {why}"
+        400,
+        f"Schema validation has failed. Validation for field '{field}', on entity '{entity}' has failed: {why}",
     )
 
 
@@ -61,4 +64,6 @@ def throttled(retry_after: str | None) -> Refused:
 
 
 def unauthorized(message: str = "Access token has expired or is not yet valid.") -> Refused:
-    return Refused(401, message, "InvalidAuthenticationToken", {"WWW-Authenticate": 'Bearer realm=""'})
+    return Refused(
+        401, message, "InvalidAuthenticationToken", {"WWW-Authenticate": 'Bearer realm=""'}
+    )

@@ -1,4 +1,5 @@
-"""What comes in and what goes back: a parsed call, an answer, and the bytes with how the wire is to treat them."""
+"""What comes in and what goes back: a parsed call, an answer, and the bytes with how the wire is to
+treat them."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE75
 
 @dataclass
 class Response:
-    """`delay_ms`: how late it comes; `lost`: the connection is cut instead; `cut`: it is cut halfway through."""
+    """`delay_ms`: how late it comes; `lost`: the connection is cut instead; `cut`: it is cut
+    halfway through."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -40,8 +42,9 @@ class Reply:
 class Request:
     """One call, from outside or from within a batch.
 
-    `segments` and `query` are decoded; `target` is path and query as they came, without the version. Names of
-    `headers` are in lower case. `raw` is the body, which must be JSON. `item` is the id within a batch, else None.
+    `segments` and `query` are decoded; `target` is path and query as they came, without the
+    version. Names of `headers` are in lower case. `raw` is the body, which must be JSON. `item` is
+    the id within a batch, else None.
     """
 
     method: str
@@ -84,15 +87,21 @@ class Request:
     def json(self) -> Json:
         """The body, an object. Refused (400) for anything else."""
         if "json" not in self.headers.get("content-type", ""):
-            raise refusals.bad_request("Write requests must contain the Content-Type header declaration.")
+            raise refusals.bad_request(
+                "Write requests must contain the Content-Type header declaration."
+            )
         try:
             body = json.loads(self.raw)
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise refusals.bad_request("Unable to read JSON request payload. Please ensure Content-Type header is set.")
+            raise refusals.bad_request(
+                "Unable to read JSON request payload. Please ensure Content-Type header is set."
+            )
         return body
 
 
 def json_response(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
-    return Response(status, {"Content-Type": JSON_TYPE, **(headers or {})}, json.dumps(body).encode())
+    return Response(
+        status, {"Content-Type": JSON_TYPE, **(headers or {})}, json.dumps(body).encode()
+    )

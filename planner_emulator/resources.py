@@ -1,6 +1,8 @@
-"""One versioned thing in Planner: its fields, its etag, and which version last changed each field or key.
+"""One versioned thing in Planner: its fields, its etag, and which version last changed each field
+or key.
 
-The per-field versions are what makes a stale etag harmless for disjoint changes and a 409 for overlapping ones.
+The per-field versions are what makes a stale etag harmless for disjoint changes and a 409 for
+overlapping ones.
 """
 
 from collections.abc import Iterable
@@ -14,7 +16,8 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of resource: the tag in its etags, its name in messages, its place in `@odata.context`."""
+    """A kind of resource: the tag in its etags, its name in messages, its place in
+    `@odata.context`."""
 
     tag: str
     entity: str
@@ -27,14 +30,21 @@ BUCKET = Kind("Bucket", "Bucket", "planner/buckets")
 PLAN = Kind("Plan  ", "Plan", "planner/plans")
 PLAN_DETAILS = Kind("PlanDetails ", "PlanDetails", "planner/plans/details")
 BOARDS = {
-    "assignedToTaskBoardFormat": Kind("AssignedToTaskBoardFormat ", "AssignedToTaskBoardFormat", "planner/tasks/board"),
-    "bucketTaskBoardFormat": Kind("BucketTaskBoardFormat ", "BucketTaskBoardFormat", "planner/tasks/board"),
-    "progressTaskBoardFormat": Kind("ProgressTaskBoardFormat ", "ProgressTaskBoardFormat", "planner/tasks/board"),
+    "assignedToTaskBoardFormat": Kind(
+        "AssignedToTaskBoardFormat ", "AssignedToTaskBoardFormat", "planner/tasks/board"
+    ),
+    "bucketTaskBoardFormat": Kind(
+        "BucketTaskBoardFormat ", "BucketTaskBoardFormat", "planner/tasks/board"
+    ),
+    "progressTaskBoardFormat": Kind(
+        "ProgressTaskBoardFormat ", "ProgressTaskBoardFormat", "planner/tasks/board"
+    ),
 }
 
 
 class Write(NamedTuple):
-    """One field, or one key of an open type, with its new value; None in an open type removes the key."""
+    """One field, or one key of an open type, with its new value; None in an open type removes the
+    key."""
 
     field: str
     key: str | None
@@ -47,7 +57,8 @@ class Write(NamedTuple):
 
 @dataclass
 class Resource:
-    """`fields` are the JSON members without etag and annotations; `changed` has the version of each place's change."""
+    """`fields` are the JSON members without etag and annotations; `changed` has the version of each
+    place's change."""
 
     kind: Kind
     id: str
@@ -86,6 +97,8 @@ class Resource:
         if write.key is None:
             self.fields[write.field] = write.value
         elif write.value is None:
-            self.fields[write.field] = {k: v for k, v in self.fields[write.field].items() if k != write.key}
+            self.fields[write.field] = {
+                k: v for k, v in self.fields[write.field].items() if k != write.key
+            }
         else:
             self.fields[write.field] = {**self.fields[write.field], write.key: write.value}

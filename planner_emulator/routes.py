@@ -19,7 +19,8 @@ _CONTAINED = "Write requests are only supported on contained entities or navigat
 
 
 def dispatch(world: World, request: Request) -> Reply:
-    """Answer one call. Refused: whatever the endpoint refuses, 400 for an unknown path, 405 for a wrong method."""
+    """Answer one call. Refused: whatever the endpoint refuses, 400 for an unknown path, 405 for a
+    wrong method."""
     path = "/".join(request.segments)
     methods = {}
     for method, pattern, handler in _TABLE:
@@ -47,7 +48,9 @@ def _for_me(handler: Handler) -> Handler:
 
 def _lost_in_back_end(world: World, request: Request, *ids: str) -> Reply:
     address = f"https://tasks.office.com:444/taskapi/v2.0{request.target}"
-    raise refusals.Refused(404, f"No HTTP resource was found that matches the request URI '{address}'.")
+    raise refusals.Refused(
+        404, f"No HTTP resource was found that matches the request URI '{address}'."
+    )
 
 
 _ROUTES: list[tuple[str, str, Handler]] = [

@@ -1,4 +1,5 @@
-"""What a write to a task may not do: dates the wrong way round, a foreign bucket, more than Planner's limits."""
+"""What a write to a task may not do: dates the wrong way round, a foreign bucket, more than
+Planner's limits."""
 
 from typing import Any
 
@@ -16,7 +17,9 @@ def check_task(state: State, plan: Plan, task: Task, writes: list[Write], act: A
         if write.field == "bucketId" and write.value is not None:
             check_id(write.value, "Task", "BucketId")
             if write.value not in plan.buckets:
-                raise refusals.invalid("Task", "BucketId", "The specified bucket does not belong to the plan.")
+                raise refusals.invalid(
+                    "Task", "BucketId", "The specified bucket does not belong to the plan."
+                )
     if len(_after(task.resource, writes, "assignments")) > act.switches.max_assignees:
         raise refusals.limit_reached("MaximumAssigneesInTasks")
     _check_assigned(state, task, writes, act)
@@ -26,9 +29,14 @@ def _check_assigned(state: State, task: Task, writes: list[Write], act: Act) -> 
     most = act.switches.max_tasks_assigned
     if sum(len(plan.tasks) for plan in state.plans.values()) < most:
         return
-    new = {w.key for w in writes if w.field == "assignments" and w.value} - task.resource.fields["assignments"].keys()
+    new = {w.key for w in writes if w.field == "assignments" and w.value} - task.resource.fields[
+        "assignments"
+    ].keys()
     everything = [each for plan in state.plans.values() for each in plan.tasks.values()]
-    if any(sum(user in each.resource.fields["assignments"] for each in everything) >= most for user in new):
+    if any(
+        sum(user in each.resource.fields["assignments"] for each in everything) >= most
+        for user in new
+    ):
         raise refusals.limit_reached("MaximumTasksAssignedToUser")
 
 
@@ -38,7 +46,10 @@ def check_room(state: State, plan: Plan, task: Task, writes: list[Write], act: A
     check_active(plan, writes, act)
     everything = [each for each_plan in state.plans.values() for each in each_plan.tasks.values()]
     if len(everything) >= act.switches.max_tasks_created:
-        mine = sum(each.resource.fields["createdBy"] == task.resource.fields["createdBy"] for each in everything)
+        mine = sum(
+            each.resource.fields["createdBy"] == task.resource.fields["createdBy"]
+            for each in everything
+        )
         if mine >= act.switches.max_tasks_created:
             raise refusals.limit_reached("MaximumTasksCreatedByUser")
 

@@ -1,4 +1,5 @@
-"""The ASGI server of the emulator: one that can cut a connection, and that leaves signals to whoever starts it."""
+"""The ASGI server of the emulator: one that can cut a connection, and that leaves signals to
+whoever starts it."""
 
 import asyncio
 from collections.abc import Iterator

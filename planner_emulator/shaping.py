@@ -1,4 +1,5 @@
-"""Bodies as Graph writes them: context, etag, $select, $expand, paging, and what `Prefer` asks for."""
+"""Bodies as Graph writes them: context, etag, $select, $expand, paging, and what `Prefer` asks
+for."""
 
 import base64
 import binascii
@@ -12,7 +13,9 @@ from planner_emulator.resources import Json, Kind
 from planner_emulator.switches import Switches
 
 
-def entity(request: Request, switches: Switches, kind: Kind, body: Json, status: int = 200) -> Reply:
+def entity(
+    request: Request, switches: Switches, kind: Kind, body: Json, status: int = 200
+) -> Reply:
     """One resource; its etag is in the body, and in a header by the switch `etag_header`."""
     context = f"{request.origin}/{request.version}/$metadata#{kind.context}/$entity"
     headers = {"ETag": body["@odata.etag"]} if switches.etag_header == "on" else {}
@@ -47,17 +50,24 @@ def selected(request: Request, body: Json) -> Json:
     """Only what $select names; id, etag and what was expanded come all the same."""
     if "$select" not in request.query:
         return body
-    wanted = {name.strip() for name in request.query["$select"].split(",")} | {"id", "@odata.etag"} | expanded(request)
+    wanted = (
+        {name.strip() for name in request.query["$select"].split(",")}
+        | {"id", "@odata.etag"}
+        | expanded(request)
+    )
     return {name: value for name, value in body.items() if name in wanted}
 
 
 def expanded(request: Request) -> set[str]:
     """The names in $expand, without options of their own such as `details($select=description)`."""
-    return {name.partition("(")[0].strip() for name in request.query.get("$expand", "").split(",")} - {""}
+    return {
+        name.partition("(")[0].strip() for name in request.query.get("$expand", "").split(",")
+    } - {""}
 
 
 def expand(request: Request, body: Json, parts: dict[str, Callable[[], Json]]) -> Json:
-    """The body with the `parts` that $expand names. Refused (400): a name that is not among them."""
+    """The body with the `parts` that $expand names. Refused (400): a name that is not among
+    them."""
     for name in expanded(request) - parts.keys():
         raise refusals.bad_request(f"Could not find a property named '{name}' on the type.")
     return {**body, **{name: parts[name]() for name in sorted(expanded(request))}}

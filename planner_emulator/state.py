@@ -27,7 +27,8 @@ class Bucket:
 
 @dataclass
 class Task:
-    """Listings leave it out until `hidden_until` (ticks); `reads_refused` reads of its details still meet a 404."""
+    """Listings leave it out until `hidden_until` (ticks); `reads_refused` reads of its details
+    still meet a 404."""
 
     resource: Resource
     details: Resource
@@ -40,7 +41,8 @@ class Task:
 
 @dataclass
 class Plan:
-    """`past` has, per task id, what listings of earlier instants show; it is kept only with the switch list_lag_ms."""
+    """`past` has, per task id, what listings of earlier instants show; it is kept only with the
+    switch list_lag_ms."""
 
     resource: Resource
     details: Resource
@@ -55,8 +57,8 @@ class Plan:
 class State:
     """`revision` grows with every change of anything.
 
-    `ghosts` are tasks of deleted plans that users' listings still show; `unsettled` are tasks whose etag moves once
-    more before the next call.
+    `ghosts` are tasks of deleted plans that users' listings still show; `unsettled` are tasks whose
+    etag moves once more before the next call.
     """
 
     switches: Switches
@@ -68,11 +70,16 @@ class State:
     revision: int = 0
 
     def plan(self, plan_id: str, by: Actor) -> Plan:
-        """The plan, if it may be read. Refused: 400 for a badly formed id, 404 (403 by switch) when missing, 403."""
+        """The plan, if it may be read. Refused: 400 for a badly formed id, 404 (403 by switch) when
+        missing, 403."""
         check_id(plan_id, "Plan", "Id")
         found = self.plans.get(plan_id)
         if found is None:
-            raise refusals.forbidden(True) if self.switches.missing_plan == "403" else refusals.not_found()
+            raise (
+                refusals.forbidden(True)
+                if self.switches.missing_plan == "403"
+                else refusals.not_found()
+            )
         if not found.readable and not by.is_human:
             raise refusals.forbidden()
         return found

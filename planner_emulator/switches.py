@@ -53,7 +53,9 @@ class Switches:
     human_newlines: str = _choice("lf", "crlf")
     batch_order: str = _choice("random", "same")
     latency_ms: str = _shape("0-0", r"\d{1,6}-\d{1,6}", "20-80")
-    rate_limit: str = _shape("off", r"off|[1-9]\d*/[1-9]\d*", "off or REQUESTS/SECONDS, such as 50/10")
+    rate_limit: str = _shape(
+        "off", r"off|[1-9]\d*/[1-9]\d*", "off or REQUESTS/SECONDS, such as 50/10"
+    )
     title_max: int = _number(255, least=1)
     description_max: int = _number(32768, least=1)
     checklist_title_max: int = _number(100, least=1)
@@ -106,7 +108,9 @@ class Switches:
 
 def defaults() -> dict[str, str]:
     """Every switch with its default, as it is written on the command line."""
-    return {each.name: str(each.default) for each in fields(Switches) if each.default is not MISSING}
+    return {
+        each.name: str(each.default) for each in fields(Switches) if each.default is not MISSING
+    }
 
 
 def _read(switch: Any, value: str) -> str | int:

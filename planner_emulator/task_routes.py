@@ -9,7 +9,9 @@ from planner_emulator.world import World
 
 def create(world: World, request: Request) -> Reply:
     body = request.json()
-    if "creationSource" in body and (world.switches.creation_source == "off" or request.version != "beta"):
+    if "creationSource" in body and (
+        world.switches.creation_source == "off" or request.version != "beta"
+    ):
         raise refusals.bad_request(
             "The property 'creationSource' does not exist on type 'microsoft.graph.plannerTask'."
         )
@@ -22,7 +24,9 @@ def get(world: World, request: Request, task_id: str) -> Reply:
     task = world.state.task(task_id, world.client)
     parts = {name: board.json for name, board in task.boards.items()}
     body = shaping.expand(
-        _with_details_switch(world, request), task.resource.json(), parts | {"details": task.details.json}
+        _with_details_switch(world, request),
+        task.resource.json(),
+        parts | {"details": task.details.json},
     )
     return shaping.entity(request, world.switches, TASK, body)
 
@@ -58,7 +62,10 @@ def patch_details(world: World, request: Request, task_id: str) -> Reply:
 
 def get_board(world: World, request: Request, task_id: str, name: str) -> Reply:
     return shaping.entity(
-        request, world.switches, BOARDS[name], world.state.task(task_id, world.client).boards[name].json()
+        request,
+        world.switches,
+        BOARDS[name],
+        world.state.task(task_id, world.client).boards[name].json(),
     )
 
 
@@ -84,7 +91,9 @@ def of_user(world: World, request: Request, user_id: str) -> Reply:
     """The tasks assigned to a user; here $expand=details has always worked."""
     user = world.state.user(user_id)
     plans = [plan for plan in world.state.plans.values() if plan.readable]
-    rows = [row for plan in plans for row in history.tasks(world.state, plan, world.now())] + world.state.ghosts
+    rows = [
+        row for plan in plans for row in history.tasks(world.state, plan, world.now())
+    ] + world.state.ghosts
     mine = [row for row in rows if user.id in row["assignments"]]
     return _rows(world, request, mine, with_details="details" in shaping.expanded(request))
 
@@ -95,7 +104,9 @@ def _listed(world: World, request: Request, rows: list[Json]) -> Reply:
 
 
 def _rows(world: World, request: Request, rows: list[Json], *, with_details: bool) -> Reply:
-    shown = rows if with_details else [{k: v for k, v in row.items() if k != "details"} for row in rows]
+    shown = (
+        rows if with_details else [{k: v for k, v in row.items() if k != "details"} for row in rows]
+    )
     return shaping.collection(request, world.switches, "plannerTask", shown)
 
 
@@ -104,7 +115,9 @@ def _with_details_switch(world: World, request: Request) -> Request:
     if "details" not in shaping.expanded(request) or world.switches.expand_details == "honour":
         return request
     if world.switches.expand_details == "reject":
-        raise refusals.bad_request("The query specified in the URI is not valid. $expand is not supported.")
+        raise refusals.bad_request(
+            "The query specified in the URI is not valid. $expand is not supported."
+        )
     return request.without_query("$expand")
 
 

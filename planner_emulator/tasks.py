@@ -1,4 +1,5 @@
-"""Writes to tasks, their details and their board formats: creating, patching, deleting, and what follows from each."""
+"""Writes to tasks, their details and their board formats: creating, patching, deleting, and what
+follows from each."""
 
 from random import Random
 from typing import Any
@@ -12,7 +13,8 @@ _SOURCE = "#microsoft.graph.plannerExternalTaskSource"
 
 
 def create(state: State, body: Json, act: Act, random: Random) -> tuple[Task, bool]:
-    """(The task, whether it is new): a known `creationSource` gives the present one. Refused: 400, 403."""
+    """(The task, whether it is new): a known `creationSource` gives the present one. Refused: 400,
+    403."""
     rest = dict(body)
     source, details = rest.pop("creationSource", None), _deep(rest, act)
     present = _known_source(state, source)
@@ -22,7 +24,9 @@ def create(state: State, body: Json, act: Act, random: Random) -> tuple[Task, bo
     task = _blank(plan, act, new_id(random))
     writes = fields.writes(task.resource, rest, act)
     if not any(write.field == "title" for write in writes):
-        raise refusals.invalid("Task", "Title", "A non-null value must be specified for this field.")
+        raise refusals.invalid(
+            "Task", "Title", "A non-null value must be specified for this field."
+        )
     rules.check_task(state, plan, task, writes, act)
     rules.check_room(state, plan, task, writes, act)
     detail_writes = fields.writes(task.details, details, act)
@@ -36,14 +40,17 @@ def create(state: State, body: Json, act: Act, random: Random) -> tuple[Task, bo
 
 
 def patch(state: State, task: Task, body: Json, base: int | None, act: Act) -> None:
-    """Change fields of the task itself. `base` is the version the writer saw; None sees the present."""
+    """Change fields of the task itself. `base` is the version the writer saw; None sees the
+    present."""
     plan = state.plans[task.plan_id]
     writes = writing.settled(task.resource, body, base, act)
     rules.check_task(state, plan, task, writes, act)
     if any(write.field == "percentComplete" for write in writes) and rules.is_complete(task):
         rules.check_active(plan, writes, act)
     was_in = task.resource.fields["bucketId"]
-    task.resource.put([*writes, *_completion(task, writes, act)], even_if_same=writing.noop_moves(act))
+    task.resource.put(
+        [*writes, *_completion(task, writes, act)], even_if_same=writing.noop_moves(act)
+    )
     if task.resource.fields["bucketId"] != was_in:
         _replace_in_bucket(state, task, act)
     _forget_unassigned(task)
@@ -57,12 +64,16 @@ def patch_details(state: State, task: Task, body: Json, base: int | None, act: A
     moved = task.details.put(writes, even_if_same=writing.noop_moves(act))
     _denormalise(task)
     shown = task.resource.fields != before
-    if moved and (act.switches.details_bump == "always" or (shown and act.switches.details_bump == "counts")):
+    if moved and (
+        act.switches.details_bump == "always" or (shown and act.switches.details_bump == "counts")
+    ):
         task.resource.version += etags.STEP
     commit(state, task, act)
 
 
-def patch_board(state: State, task: Task, name: str, body: Json, base: int | None, act: Act) -> None:
+def patch_board(
+    state: State, task: Task, name: str, body: Json, base: int | None, act: Act
+) -> None:
     board = task.boards[name]
     board.put(writing.settled(board, body, base, act), even_if_same=writing.noop_moves(act))
     commit(state, task, act)
@@ -92,7 +103,10 @@ def transfer(state: State, task: Task, plan: Plan, bucket_id: str | None, act: A
 def rehint(state: State, task: Task, act: Act) -> None:
     """The service computes the order anew: the etag moves, nothing visible does."""
     hint = task.resource.fields["orderHint"]
-    task.resource.put([Write("orderHint", None, f"{hint[:19]}{'P' if hint.endswith(']') else ']'}")], even_if_same=True)
+    task.resource.put(
+        [Write("orderHint", None, f"{hint[:19]}{'P' if hint.endswith(']') else ']'}")],
+        even_if_same=True,
+    )
     commit(state, task, act)
 
 
@@ -128,7 +142,9 @@ def _known_source(state: State, source: Any) -> Task | None:
     if not isinstance(source, dict) or source.get("@odata.type") != _SOURCE:
         raise refusals.bad_request(f"creationSource must have the @odata.type '{_SOURCE}'.")
     task_id = state.sources.get(_source_key(source))
-    return next((plan.tasks[task_id] for plan in state.plans.values() if task_id in plan.tasks), None)
+    return next(
+        (plan.tasks[task_id] for plan in state.plans.values() if task_id in plan.tasks), None
+    )
 
 
 def _source_key(source: Json) -> tuple[str, str]:
@@ -137,7 +153,9 @@ def _source_key(source: Json) -> tuple[str, str]:
 
 def _plan_named(state: State, plan_id: Any, act: Act) -> Plan:
     if plan_id is None:
-        raise refusals.invalid("Task", "PlanId", "A non-null value must be specified for this field.")
+        raise refusals.invalid(
+            "Task", "PlanId", "A non-null value must be specified for this field."
+        )
     check_id(plan_id, "Task", "PlanId")
     if plan_id not in state.plans:
         raise refusals.forbidden(may_be_missing=True)
@@ -218,7 +236,8 @@ def _denormalise(task: Task) -> None:
 
 
 def _replace_in_bucket(state: State, task: Task, act: Act) -> None:
-    """A task that moved has a new place in its bucket; by the switch its own etag moves again a moment later."""
+    """A task that moved has a new place in its bucket; by the switch its own etag moves again a
+    moment later."""
     board = task.boards["bucketTaskBoardFormat"]
     board.put([Write("orderHint", None, hints.newest_first(act.ticks))], even_if_same=True)
     if act.switches.move_bumps == "twice":
@@ -228,4 +247,6 @@ def _replace_in_bucket(state: State, task: Task, act: Act) -> None:
 def _forget_unassigned(task: Task) -> None:
     board = task.boards["assignedToTaskBoardFormat"]
     gone = board.fields["orderHintsByAssignee"].keys() - task.resource.fields["assignments"].keys()
-    board.put([Write("orderHintsByAssignee", user, None) for user in sorted(gone)], even_if_same=False)
+    board.put(
+        [Write("orderHintsByAssignee", user, None) for user in sorted(gone)], even_if_same=False
+    )

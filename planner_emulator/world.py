@@ -46,9 +46,12 @@ class World:
 
     @property
     def client(self) -> Actor:
-        """Whoever holds the token: the application alone, or with the first user (switch `sign_in`)."""
+        """Whoever holds the token: the application alone, or with the first user (switch
+        `sign_in`)."""
         delegated = self.switches.sign_in == "delegated"
-        return Actor(next(iter(self.state.users), None) if delegated else None, EMULATOR_APPLICATION)
+        return Actor(
+            next(iter(self.state.users), None) if delegated else None, EMULATOR_APPLICATION
+        )
 
     def human(self, user_id: str | None = None) -> Actor:
         """A person at Planner's own page; the first user where none is named."""

@@ -1,4 +1,5 @@
-"""The rules of If-Match: which version a writer saw, and whether its changes overlap with later ones (§6.2)."""
+"""The rules of If-Match: which version a writer saw, and whether its changes overlap with later
+ones (§6.2)."""
 
 from collections.abc import Iterable
 
@@ -9,7 +10,8 @@ from planner_emulator.switches import Switches
 
 
 def version_seen(resource: Resource, if_match: str | None, switches: Switches) -> int | None:
-    """The version named by an If-Match header; None for `*` where it is allowed. Refused: 412 (400 by switch)."""
+    """The version named by an If-Match header; None for `*` where it is allowed. Refused: 412 (400
+    by switch)."""
     if if_match is None:
         raise refusals.precondition_missing(int(switches.if_match_missing))
     if if_match.strip() == "*" and switches.if_match_star == "on":
@@ -23,7 +25,8 @@ def version_seen(resource: Resource, if_match: str | None, switches: Switches) -
 
 
 def settled(resource: Resource, body: Json, base: int | None, act: Act) -> list[Write]:
-    """The body as writes that do not overlap with what was changed after `base`. Refused: 400, 409."""
+    """The body as writes that do not overlap with what was changed after `base`. Refused: 400,
+    409."""
     writes = fields.writes(resource, body, act)
     compared: Iterable[Write] = writes
     if act.switches.identical_values == "accept":
@@ -34,7 +37,8 @@ def settled(resource: Resource, body: Json, base: int | None, act: Act) -> list[
 
 
 def check_untouched(resource: Resource, base: int | None) -> None:
-    """Refused (409) when anything changed after `base`; for deletes, which conflict with every change."""
+    """Refused (409) when anything changed after `base`; for deletes, which conflict with every
+    change."""
     if base is not None and base < resource.version:
         raise refusals.conflict()
 

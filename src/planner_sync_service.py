@@ -1,4 +1,5 @@
-"""The standalone sync service: settings in, one event loop with everything on it, a clean end on SIGINT or SIGTERM.
+"""The standalone sync service: settings in, one event loop with everything on it, a clean end on
+SIGINT or SIGTERM.
 
     python src/planner_sync_service.py                 what the README's settings say
     python src/planner_sync_service.py --device-code   the same, signed in by a person, for a first try
@@ -36,7 +37,8 @@ log = logging.getLogger("planner_sync")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until a signal ends it; returns the exit code."""
     for number in SIGNALS:
-        # Explicitly, because a parent may have told us to ignore them. Until the loop runs there is nothing to tidy up.
+        # Explicitly, because a parent may have told us to ignore them. Until the loop runs there is
+        # nothing to tidy up.
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     wishes = _parse(arguments)
     if wishes.demo:
@@ -53,7 +55,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Keeps the tasks of AI agents in Redis and the cards of people in Microsoft Planner the same.",
         epilog="Settings are environment variables, listed in the README. SIGINT and SIGTERM end it cleanly.",
     )
-    parser.add_argument("--demo", action="store_true", help="run on an embedded server and a local Planner, no account")
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="run on an embedded server and a local Planner, no account",
+    )
     parser.add_argument(
         "--device-code",
         action="store_true",
@@ -66,7 +72,8 @@ def _run_with_settings(*, device_code: bool) -> int:
     try:
         settings = Settings.from_env(os.environ, device_code=device_code)
         logs.to_stderr("", settings.log_level, settings.secrets())
-        # Late, because they bring Redis', Graph's and the web server's libraries: a mistake is told at once.
+        # Late, because they bring Redis', Graph's and the web server's libraries: a mistake is told
+        # at once.
         from planner_sync.sync.run.service import build
         from planner_sync.web.standalone import bind
 
@@ -75,7 +82,11 @@ def _run_with_settings(*, device_code: bool) -> int:
     except SettingsError as error:
         return _refuse(error.lines)
     except OSError as error:
-        return _refuse([f"PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: {error.strerror}"])
+        return _refuse(
+            [
+                f"PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: {error.strerror}"
+            ]
+        )
     return asyncio.run(_serve(settings, service, listening))
 
 
@@ -91,7 +102,11 @@ async def _serve(settings: Settings, service: "Service", listening: "socket.sock
     stop = _stop_on_signals()
     try:
         async with serving(create_app(Backing(settings, service.vitals, service)), listening):
-            log.info("started: %d plans, http on %s port %d", len(settings.plan_ids), *listening.getsockname()[:2])
+            log.info(
+                "started: %d plans, http on %s port %d",
+                len(settings.plan_ids),
+                *listening.getsockname()[:2],
+            )
             return await _run_until(stop, service.run())
     finally:
         # The loop is about to close; from here a further signal would find nobody to tell.
@@ -101,8 +116,9 @@ async def _serve(settings: Settings, service: "Service", listening: "socket.sock
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """An event that either signal sets, however often. Not loop.add_signal_handler: that gives the signals their
-    deadly default back when the loop closes, just before the process ends by itself."""
+    """An event that either signal sets, however often. Not loop.add_signal_handler: that gives the
+    signals their deadly default back when the loop closes, just before the process ends by
+    itself."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
@@ -114,9 +130,13 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> int:
-    """Run until asked to stop (0), or until the work ends by itself, which it should not (2: wrong settings, 1)."""
+    """Run until asked to stop (0), or until the work ends by itself, which it should not (2: wrong
+    settings, 1)."""
     others = asyncio.all_tasks()
-    running, asked = asyncio.create_task(work, name="sync"), asyncio.create_task(stop.wait(), name="stop")
+    running, asked = (
+        asyncio.create_task(work, name="sync"),
+        asyncio.create_task(stop.wait(), name="stop"),
+    )
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     await _end(running, others)
@@ -124,15 +144,18 @@ async def _run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> 
     if stop.is_set() and error is None:
         log.info("stopped")
         return 0
-    if isinstance(error, SettingsError):  # one that only Redis can tell, such as a namespace that fits no cluster
+    if isinstance(
+        error, SettingsError
+    ):  # one that only Redis can tell, such as a namespace that fits no cluster
         return _refuse(error.lines)
     log.error("the service ended by itself", exc_info=error)
     return 1
 
 
 async def _end(running: asyncio.Task[None], others: set[asyncio.Task[Any]]) -> None:
-    """Cancel the work, and again what did not hear of it: below Python 3.12 `asyncio.wait_for`, with which redis-py
-    sends every command, can lose a cancel (https://github.com/python/cpython/issues/81839)."""
+    """Cancel the work, and again what did not hear of it: below Python 3.12 `asyncio.wait_for`,
+    with which redis-py sends every command, can lose a cancel
+    (https://github.com/python/cpython/issues/81839)."""
     running.cancel()
     while not (await asyncio.wait({running}, timeout=0.5))[0]:
         for task in asyncio.all_tasks() - others:

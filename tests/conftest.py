@@ -1,7 +1,8 @@
-"""What tests share: one embedded server or cluster for the whole run, a namespace of its own for each test.
+"""What tests share: one embedded server or cluster for the whole run, a namespace of its own for
+each test.
 
-`--redis=cluster` runs every test on a cluster of three servers instead of a single one. Tests that are marked `cluster`
-run on both in any case.
+`--redis=cluster` runs every test on a cluster of three servers instead of a single one. Tests that
+are marked `cluster` run on both in any case.
 """
 
 import uuid
@@ -19,11 +20,15 @@ from tests.sync.world import World, world_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--redis", choices=("server", "cluster"), default="server", help="what the tests run on")
+    parser.addoption(
+        "--redis", choices=("server", "cluster"), default="server", help="what the tests run on"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = "redis_kind" in metafunc.fixturenames and any(metafunc.definition.iter_markers("cluster"))
+    both = "redis_kind" in metafunc.fixturenames and any(
+        metafunc.definition.iter_markers("cluster")
+    )
     if both and metafunc.config.getoption("--redis") == "server":
         metafunc.parametrize("redis_kind", ["server", "cluster"])
 
@@ -49,7 +54,9 @@ def cluster() -> Iterator[list[str]]:
 @pytest.fixture
 def redis_urls(redis_kind: str, request: pytest.FixtureRequest) -> list[str]:
     """The servers of the run."""
-    urls: list[str] = request.getfixturevalue("cluster" if redis_kind == "cluster" else "one_server")
+    urls: list[str] = request.getfixturevalue(
+        "cluster" if redis_kind == "cluster" else "one_server"
+    )
     return urls
 
 
@@ -72,8 +79,11 @@ def away_url(redis_urls: list[str], redis_url: str) -> str:
 
 
 @pytest.fixture
-async def make_world(redis_url: str, away_url: str, namespace: str) -> AsyncIterator[Callable[..., Any]]:
-    """`await make_world(SETTING="value", emulator_switch=value)`: upper-case names are settings, others switches."""
+async def make_world(
+    redis_url: str, away_url: str, namespace: str
+) -> AsyncIterator[Callable[..., Any]]:
+    """`await make_world(SETTING="value", emulator_switch=value)`: upper-case names are settings,
+    others switches."""
     async with AsyncExitStack() as stack:
 
         async def make(**given: Any) -> World:

@@ -1,7 +1,8 @@
-"""The rows of the public contract that tests must hold, by the names that the `contract` marker uses.
+"""The rows of the public contract that tests must hold, by the names that the `contract` marker
+uses.
 
-A row of a table is named by its first column, a long one by its beginning; a rule below the table of fields by what it
-says. When the contract changes, this list changes with it.
+A row of a table is named by its first column, a long one by its beginning; a rule below the table
+of fields by what it says. When the contract changes, this list changes with it.
 """
 
 FIELDS = (

@@ -31,4 +31,6 @@ def functions(file: str) -> frozenset[str]:
     if not path.is_file():
         return frozenset()
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(
+        node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )

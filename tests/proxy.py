@@ -1,8 +1,10 @@
-"""A TCP proxy for tests, before Redis or before Planner: whatever a network does to connections, it does on demand.
+"""A TCP proxy for tests, before Redis or before Planner: whatever a network does to connections, it
+does on demand.
 
     async with proxy_to("redis://127.0.0.1:6379/0") as proxy: ...  # proxy.url is what the client is given
 
-It knows no protocol. What a client sends in one go is a request, what comes back next is its answer.
+It knows no protocol. What a client sends in one go is a request, what comes back next is its
+answer.
 """
 
 import asyncio
@@ -38,7 +40,8 @@ class _Loss:
 
 
 class Proxy:
-    """`asked` are the requests so far, `lost` those whose answer was lost. `delay` (s) is how late requests arrive."""
+    """`asked` are the requests so far, `lost` those whose answer was lost. `delay` (s) is how late
+    requests arrive."""
 
     def __init__(self, server: str) -> None:
         self._server = urlsplit(server)
@@ -62,14 +65,16 @@ class Proxy:
         self.reset()
 
     def lose(self, between: Between | None = None, *, match: Match = bool, times: int = 1) -> None:
-        """Lose the answers to the next requests that match: the server has done it, then the connection is reset.
+        """Lose the answers to the next requests that match: the server has done it, then the
+        connection is reset.
 
         `between` happens after the server has answered and before the client notices.
         """
         self._losses.append(_Loss(match, times, between))
 
     def silence(self, match: Match = bool) -> None:
-        """The open connections that have asked such a thing stay open, and nothing passes any more: half open."""
+        """The open connections that have asked such a thing stay open, and nothing passes any more:
+        half open."""
         for connection in self._open:
             connection.silent = connection.silent or match(bytes(connection.asked))
 
@@ -133,7 +138,7 @@ class Proxy:
             self._listening = None
             await asyncio.sleep(0)
 
-    # -- one connection ----------------------------------------------------------------------------------------------
+    # -- one connection ----------------------------------------------------------------------------
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection(self._server.hostname, self._server.port)
@@ -165,7 +170,9 @@ class Proxy:
                 await asyncio.sleep(self.delay)
             if connection.silent:
                 continue
-            loss = next((loss for loss in self._losses if loss.times > 0 and loss.match(data)), None)
+            loss = next(
+                (loss for loss in self._losses if loss.times > 0 and loss.match(data)), None
+            )
             if loss:
                 loss.times -= 1
                 connection.losing = loss

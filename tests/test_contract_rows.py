@@ -18,7 +18,9 @@ def test_a_row_has_a_test(row: str) -> None:
 
 def test_a_marker_names_a_row() -> None:
     sections = {row.split(" ")[0] for row in ROWS}
-    assert [(row, where) for row, where in marked() if row.split(" ")[0] in sections and row not in ROWS] == []
+    assert [
+        (row, where) for row, where in marked() if row.split(" ")[0] in sections and row not in ROWS
+    ] == []
 
 
 @cache
@@ -27,6 +29,12 @@ def marked() -> list[tuple[str, str]]:
     found = []
     for path in sorted(TESTS.rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "contract":
-                found.append((ast.literal_eval(node.args[0]), f"{path.relative_to(TESTS)}:{node.lineno}"))
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "contract"
+            ):
+                found.append(
+                    (ast.literal_eval(node.args[0]), f"{path.relative_to(TESTS)}:{node.lineno}")
+                )
     return found

@@ -25,7 +25,10 @@ from tests.documents import document, field, refusal, written
         pytest.param(b'{"title":"T","x":1e999}', id="a number without end"),
         pytest.param(b'{"title":"T","x":' + b"9" * 10_000 + b"}", id="ten thousand digits"),
         pytest.param(b"[" * 100_000 + b"]" * 100_000, id="a hundred thousand levels"),
-        pytest.param(b'{"a":' * (NESTING_MAX + 1) + b"1" + b"}" * (NESTING_MAX + 1), id="a few levels too many"),
+        pytest.param(
+            b'{"a":' * (NESTING_MAX + 1) + b"1" + b"}" * (NESTING_MAX + 1),
+            id="a few levels too many",
+        ),
         pytest.param(b"[1]", id="an array"),
         pytest.param(b"null", id="null"),
         pytest.param(b'"T"', id="a string"),
@@ -73,7 +76,9 @@ def test_an_unreadable_planner_id_or_rev_counts_as_absent(value):
 
 @pytest.mark.contract("§4 plannerId, _rev")
 @pytest.mark.contract("§4 createdBy, createdAt")
-@pytest.mark.parametrize("name", ["plannerId", "planner_id", "_rev", "createdBy", "created_by", "createdAt"])
+@pytest.mark.parametrize(
+    "name", ["plannerId", "planner_id", "_rev", "createdBy", "created_by", "createdAt"]
+)
 def test_what_the_service_writes_does_not_decide_the_dialect(name):
     assert dialect_of({"title": "T", name: "x"}) is None
 
@@ -90,8 +95,14 @@ def test_what_the_service_writes_does_not_decide_the_dialect(name):
         pytest.param(["checklist_items"], "snake_case", id="checklist_items is snake"),
         pytest.param(["dueDate"], "camelCase", id="camel only"),
         pytest.param(["due_date", "planId"], "camelCase", id="mixed is camel"),
-        pytest.param(["title", "priority", "labels", "references", "bucket"], None, id="names of both decide nothing"),
-        pytest.param(["description", "checklist"], None, id="names that snake may use decide nothing"),
+        pytest.param(
+            ["title", "priority", "labels", "references", "bucket"],
+            None,
+            id="names of both decide nothing",
+        ),
+        pytest.param(
+            ["description", "checklist"], None, id="names that snake may use decide nothing"
+        ),
     ],
 )
 def test_the_names_of_the_members_decide_the_dialect(members, dialect):
@@ -144,7 +155,18 @@ def test_a_snake_case_document_is_read():
 @pytest.mark.contract("§4 rule: two dialects")
 @pytest.mark.parametrize(
     ("number", "percent"),
-    [(0, 0), (0.29, 29), (0.57, 57), (0.58, 58), (0.145, 15), (0.005, 1), (1, 100), (1.0, 100), (2, 2), (50, 50)],
+    [
+        (0, 0),
+        (0.29, 29),
+        (0.57, 57),
+        (0.58, 58),
+        (0.145, 15),
+        (0.005, 1),
+        (1, 100),
+        (1.0, 100),
+        (2, 2),
+        (50, 50),
+    ],
 )
 def test_a_number_up_to_one_is_a_fraction_in_snake_case(number, percent):
     assert field("percentComplete", percent_complete=number) == percent
@@ -158,7 +180,9 @@ def test_a_number_that_is_neither_fraction_nor_percentage_is_refused(number):
 
 
 @pytest.mark.contract("§4 rule: two dialects")
-@pytest.mark.parametrize("word", ["low", "normal", "medium", "high", "urgent", "critical", "important"])
+@pytest.mark.parametrize(
+    "word", ["low", "normal", "medium", "high", "urgent", "critical", "important"]
+)
 def test_while_nothing_decides_priority_words_of_both_dialects_are_read(word):
     assert field("priority", priority=word) == Word(word)
     assert field("priority", "snake_case", priority=word) == Word(word)
@@ -193,7 +217,11 @@ def test_beside_its_snake_name_a_plain_name_is_private():
     before = document(notes="N", description={"my": "own"})
 
     assert before.fields["description"] == "N"
-    assert written(before, description="M") == {"title": "T", "notes": "M", "description": {"my": "own"}}
+    assert written(before, description="M") == {
+        "title": "T",
+        "notes": "M",
+        "description": {"my": "own"},
+    }
 
 
 @pytest.mark.contract("§4 rule: two dialects")

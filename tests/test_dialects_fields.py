@@ -15,8 +15,20 @@ from tests.documents import GUID, document, field, refusal, written
     [
         pytest.param("title", " T ", "T", id="title", marks=pytest.mark.contract("§4 title")),
         pytest.param("planId", "p1", "p1", id="planId", marks=pytest.mark.contract("§4 planId")),
-        pytest.param("bucket", "To do ", "To do", id="bucket", marks=pytest.mark.contract("§4 bucket or bucketId")),
-        pytest.param("bucketId", "b1", "b1", id="bucketId", marks=pytest.mark.contract("§4 bucket or bucketId")),
+        pytest.param(
+            "bucket",
+            "To do ",
+            "To do",
+            id="bucket",
+            marks=pytest.mark.contract("§4 bucket or bucketId"),
+        ),
+        pytest.param(
+            "bucketId",
+            "b1",
+            "b1",
+            id="bucketId",
+            marks=pytest.mark.contract("§4 bucket or bucketId"),
+        ),
         pytest.param(
             "assignedTo",
             [GUID, " ann@contoso.com", "writer"],
@@ -38,11 +50,25 @@ from tests.documents import GUID, document, field, refusal, written
             id="an instant",
             marks=pytest.mark.contract("§4 startDate, dueDate"),
         ),
-        pytest.param("percentComplete", 50, 50, id="a percentage", marks=pytest.mark.contract("§4 percentComplete")),
+        pytest.param(
+            "percentComplete",
+            50,
+            50,
+            id="a percentage",
+            marks=pytest.mark.contract("§4 percentComplete"),
+        ),
         pytest.param("percentComplete", 50.0, 50, id="a percentage with a point"),
         pytest.param("percentComplete", 1, 1, id="one percent"),
-        pytest.param("priority", 10, 10, id="a priority", marks=pytest.mark.contract("§4 priority")),
-        pytest.param("priority", "Urgent", Word("urgent"), id="a word", marks=pytest.mark.contract("§4 priority")),
+        pytest.param(
+            "priority", 10, 10, id="a priority", marks=pytest.mark.contract("§4 priority")
+        ),
+        pytest.param(
+            "priority",
+            "Urgent",
+            Word("urgent"),
+            id="a word",
+            marks=pytest.mark.contract("§4 priority"),
+        ),
         pytest.param(
             "labels",
             ["Blocked", "category3"],
@@ -50,18 +76,40 @@ from tests.documents import GUID, document, field, refusal, written
             id="labels",
             marks=pytest.mark.contract("§4 labels"),
         ),
-        pytest.param("description", "a\r\nb", "a\nb", id="description", marks=pytest.mark.contract("§4 description")),
+        pytest.param(
+            "description",
+            "a\r\nb",
+            "a\nb",
+            id="description",
+            marks=pytest.mark.contract("§4 description"),
+        ),
         pytest.param(
             "checklist",
-            [{"title": " one "}, {"title": "two", "isChecked": True, "id": GUID.upper()}, {"title": "three", "id": 3}],
-            (ChecklistItem("one"), ChecklistItem("two", True, GUID), ChecklistItem("three", None, "3")),
+            [
+                {"title": " one "},
+                {"title": "two", "isChecked": True, "id": GUID.upper()},
+                {"title": "three", "id": 3},
+            ],
+            (
+                ChecklistItem("one"),
+                ChecklistItem("two", True, GUID),
+                ChecklistItem("three", None, "3"),
+            ),
             id="checklist",
             marks=pytest.mark.contract("§4 checklist"),
         ),
         pytest.param(
             "references",
-            [{"url": "https://a.b/c"}, {"url": "http://d.e", "alias": "D", "type": "Word"}, {"url": "http://f"}],
-            (Reference("https://a.b/c"), Reference("http://d.e", "D", "Word"), Reference("http://f")),
+            [
+                {"url": "https://a.b/c"},
+                {"url": "http://d.e", "alias": "D", "type": "Word"},
+                {"url": "http://f"},
+            ],
+            (
+                Reference("https://a.b/c"),
+                Reference("http://d.e", "D", "Word"),
+                Reference("http://f"),
+            ),
             id="references",
             marks=pytest.mark.contract("§4 references"),
         ),
@@ -119,7 +167,9 @@ BAD = [
 
 
 @pytest.mark.contract("§4 rule: refused as a whole")
-@pytest.mark.parametrize(("name", "value", "code"), [pytest.param(*row, id=f"{row[0]} {row[1]!r:.30}") for row in BAD])
+@pytest.mark.parametrize(
+    ("name", "value", "code"), [pytest.param(*row, id=f"{row[0]} {row[1]!r:.30}") for row in BAD]
+)
 def test_a_bad_value_is_refused_with_the_field_named(name, value, code):
     refused = refusal(json.dumps({"title": "T", name: value}).encode())
 

@@ -19,20 +19,68 @@ from tests.documents import GUID, document, refused_or_read, written
 @pytest.mark.parametrize(
     ("before", "changes", "after"),
     [
-        pytest.param({"dueDate": "x"}, {"dueDate": "2026-01-31"}, {"dueDate": "2026-01-31"}, id="camelCase"),
-        pytest.param({"due_date": "x"}, {"dueDate": "2026-01-31"}, {"due_date": "2026-01-31"}, id="snake_case"),
-        pytest.param({"notes": ""}, {"percentComplete": 29}, {"notes": "", "percent_complete": 0.29}, id="a fraction"),
-        pytest.param({"percent_complete": 7}, {"percentComplete": 100}, {"percent_complete": 1.0}, id="all of it"),
-        pytest.param({"dueDate": None}, {"priority": "important"}, {"dueDate": None, "priority": "important"}, id="w1"),
-        pytest.param({"notes": ""}, {"priority": "important"}, {"notes": "", "priority": "high"}, id="high"),
+        pytest.param(
+            {"dueDate": "x"}, {"dueDate": "2026-01-31"}, {"dueDate": "2026-01-31"}, id="camelCase"
+        ),
+        pytest.param(
+            {"due_date": "x"},
+            {"dueDate": "2026-01-31"},
+            {"due_date": "2026-01-31"},
+            id="snake_case",
+        ),
+        pytest.param(
+            {"notes": ""},
+            {"percentComplete": 29},
+            {"notes": "", "percent_complete": 0.29},
+            id="a fraction",
+        ),
+        pytest.param(
+            {"percent_complete": 7},
+            {"percentComplete": 100},
+            {"percent_complete": 1.0},
+            id="all of it",
+        ),
+        pytest.param(
+            {"dueDate": None},
+            {"priority": "important"},
+            {"dueDate": None, "priority": "important"},
+            id="w1",
+        ),
+        pytest.param(
+            {"notes": ""}, {"priority": "important"}, {"notes": "", "priority": "high"}, id="high"
+        ),
         pytest.param({"notes": ""}, {"priority": 4}, {"notes": "", "priority": 4}, id="an integer"),
-        pytest.param({"assigned_to": "a"}, {"assignedTo": ["b"]}, {"assigned_to": "b"}, id="a string stays one"),
-        pytest.param({"assigned_to": "a"}, {"assignedTo": ["a", "b"]}, {"assigned_to": ["a", "b"]}, id="until two"),
-        pytest.param({"assigned_to": ["a"]}, {"assignedTo": ["b"]}, {"assigned_to": ["b"]}, id="a list stays one"),
+        pytest.param(
+            {"assigned_to": "a"},
+            {"assignedTo": ["b"]},
+            {"assigned_to": "b"},
+            id="a string stays one",
+        ),
+        pytest.param(
+            {"assigned_to": "a"},
+            {"assignedTo": ["a", "b"]},
+            {"assigned_to": ["a", "b"]},
+            id="until two",
+        ),
+        pytest.param(
+            {"assigned_to": ["a"]},
+            {"assignedTo": ["b"]},
+            {"assigned_to": ["b"]},
+            id="a list stays one",
+        ),
         pytest.param({"assigned_to": "a"}, {"assignedTo": None}, {"assigned_to": ""}, id="no text"),
-        pytest.param({"assigned_to": ["a"]}, {"assignedTo": None}, {"assigned_to": []}, id="no list"),
-        pytest.param({"due_date": None}, {"assignedTo": ["b"]}, {"due_date": None, "assigned_to": "b"}, id="new"),
-        pytest.param({"due_date": None}, {"description": "D"}, {"due_date": None, "notes": "D"}, id="notes"),
+        pytest.param(
+            {"assigned_to": ["a"]}, {"assignedTo": None}, {"assigned_to": []}, id="no list"
+        ),
+        pytest.param(
+            {"due_date": None},
+            {"assignedTo": ["b"]},
+            {"due_date": None, "assigned_to": "b"},
+            id="new",
+        ),
+        pytest.param(
+            {"due_date": None}, {"description": "D"}, {"due_date": None, "notes": "D"}, id="notes"
+        ),
         pytest.param(
             {"due_date": None, "description": "x"},
             {"description": "D"},
@@ -51,7 +99,12 @@ from tests.documents import GUID, document, refused_or_read, written
             {"notes": "", "planner_id": "p", "_rev": 3, "created_by": "human", "created_at": "t"},
             id="the service's fields",
         ),
-        pytest.param({"notes": "", "plannerId": "p"}, {"plannerId": "q"}, {"notes": "", "plannerId": "q"}, id="as is"),
+        pytest.param(
+            {"notes": "", "plannerId": "p"},
+            {"plannerId": "q"},
+            {"notes": "", "plannerId": "q"},
+            id="as is",
+        ),
     ],
 )
 def test_a_change_is_written_in_the_dialect_of_the_document(before, changes, after):
@@ -64,7 +117,14 @@ def test_a_change_is_written_in_the_dialect_of_the_document(before, changes, aft
 @pytest.mark.contract("§4 rule: a field that a human cleared")
 @pytest.mark.parametrize(
     ("name", "cleared"),
-    [("bucket", ""), ("description", ""), ("dueDate", None), ("priority", None), ("labels", []), ("checklist", [])],
+    [
+        ("bucket", ""),
+        ("description", ""),
+        ("dueDate", None),
+        ("priority", None),
+        ("labels", []),
+        ("checklist", []),
+    ],
 )
 def test_a_cleared_field_is_written_as_null_or_empty(name, cleared):
     assert written(document(dueDate="2026-01-31"), **{name: None})[name] == cleared
@@ -104,7 +164,9 @@ def test_other_alphabets_are_written_as_they_are():
 
 
 def test_an_import_starts_from_an_empty_document():
-    assert json.loads(write(new_document(), {"id": "planner-p", "title": "T", "plannerId": "p"})) == {
+    assert json.loads(
+        write(new_document(), {"id": "planner-p", "title": "T", "plannerId": "p"})
+    ) == {
         "id": "planner-p",
         "title": "T",
         "plannerId": "p",
@@ -121,9 +183,13 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-titles = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20).filter(str.strip)
+titles = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20
+).filter(str.strip)
 days = st.dates().map(lambda day: day.isoformat())
-agents = st.lists(st.sampled_from(["ann@contoso.com", GUID, "writer", "reader"]), min_size=1, unique=True)
+agents = st.lists(
+    st.sampled_from(["ann@contoso.com", GUID, "writer", "reader"]), min_size=1, unique=True
+)
 values = {
     "title": titles,
     "bucket": titles.map(str.strip),
@@ -133,11 +199,15 @@ values = {
     "priority": st.integers(0, 10) | st.sampled_from(["urgent", "important", "medium", "low"]),
     "labels": agents,
     "description": titles,
-    "checklist": st.lists(st.fixed_dictionaries({"title": titles, "isChecked": st.booleans()}), min_size=1, max_size=3),
+    "checklist": st.lists(
+        st.fixed_dictionaries({"title": titles, "isChecked": st.booleans()}), min_size=1, max_size=3
+    ),
     "references": st.just([{"url": "https://a.b/c", "alias": "C"}]),
 }
 changes = st.fixed_dictionaries({}, optional=values)
-starts = st.sampled_from([{}, {"dueDate": None}, {"due_date": None}, {"assigned_to": "x"}, {"notes": "n"}])
+starts = st.sampled_from(
+    [{}, {"dueDate": None}, {"due_date": None}, {"assigned_to": "x"}, {"notes": "n"}]
+)
 private = st.dictionaries(texts.map("x-".__add__), anything, max_size=4)
 quick = settings(max_examples=100, deadline=None)
 

@@ -34,7 +34,9 @@ def section(text: str, heading: str) -> str:
 
 def rows(text: str) -> list[list[str]]:
     """The rows of every table in the text; `|` in code does not count."""
-    lines = [line for line in text.splitlines() if line.startswith("|") and not line.startswith("|---")]
+    lines = [
+        line for line in text.splitlines() if line.startswith("|") and not line.startswith("|---")
+    ]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
@@ -48,8 +50,10 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-# -- tables ----------------------------------------------------------------------------------------------------------
-SETTINGS = {name: row[1] for row in rows(section(README, "### Settings")) if (name := named(row[0]))}
+# -- tables ----------------------------------------------------------------------------------------
+SETTINGS = {
+    name: row[1] for row in rows(section(README, "### Settings")) if (name := named(row[0]))
+}
 
 
 def test_every_setting_has_its_row():
@@ -61,7 +65,10 @@ def test_every_setting_has_its_row():
 
 @pytest.mark.parametrize("name", [name for name, default in SETTINGS.items() if named(default)])
 def test_a_default_is_the_one_that_the_row_names(name):
-    value = getattr(Settings.from_env(MINIMAL), name.removeprefix("PLANNER_SYNC_").removeprefix("AZURE_").lower())
+    value = getattr(
+        Settings.from_env(MINIMAL),
+        name.removeprefix("PLANNER_SYNC_").removeprefix("AZURE_").lower(),
+    )
 
     match value:
         case bool():
@@ -98,9 +105,9 @@ def test_every_verb_of_the_makefile_has_its_row():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     verbs = re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)
 
-    assert {named(row[0]) for row in rows(section(README, "## Work on it"))} >= {f"make {verb}" for verb in verbs} - {
-        "make help"
-    }
+    assert {named(row[0]) for row in rows(section(README, "## Work on it"))} >= {
+        f"make {verb}" for verb in verbs
+    } - {"make help"}
     assert set(re.findall(r"`make ([a-z]+)", README)) <= set(verbs)
 
 
@@ -120,20 +127,29 @@ def test_a_time_is_the_one_in_the_code(row):
     assert float(number.replace(",", "")) == getattr(module, name)
 
 
-# -- paths -----------------------------------------------------------------------------------------------------------
+# -- paths -----------------------------------------------------------------------------------------
 CODEMAP = ARCHITECTURE.split("\n## Codemap\n", 1)[1].split("\n## ", 1)[0]
 ROOMS = re.findall(r"\n### `([^`]+)`\n(.*?)(?=\n### |\Z)", CODEMAP, re.DOTALL)
 
 
 @pytest.mark.parametrize(("room", "text"), ROOMS, ids=[room for room, _ in ROOMS])
 def test_every_path_of_the_codemap_exists(room, text):
-    assert [name for row in rows(text) if (name := named(row[0])) and not (ROOT / room / name).exists()] == []
+    assert [
+        name for row in rows(text) if (name := named(row[0])) and not (ROOT / room / name).exists()
+    ] == []
 
 
 def test_every_module_and_script_is_in_the_codemap():
-    told = {ROOT / room / name for room, text in ROOMS for row in rows(text) if (name := named(row[0]))}
+    told = {
+        ROOT / room / name for room, text in ROOMS for row in rows(text) if (name := named(row[0]))
+    }
     package = ROOT / "src" / "planner_sync"
-    there = {path for kind in ("*.py", "*.lua") for path in package.rglob(kind) if path.name != "__init__.py"}
+    there = {
+        path
+        for kind in ("*.py", "*.lua")
+        for path in package.rglob(kind)
+        if path.name != "__init__.py"
+    }
 
     assert {str(path.relative_to(package)) for path in there - told} == set()
 
@@ -142,18 +158,29 @@ def test_every_module_and_script_is_in_the_codemap():
 def test_every_link_leads_somewhere(document):
     text = document.read_text(encoding="utf-8")
     anchors = {
-        re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.*)", text, re.M)
+        re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-")
+        for line in re.findall(r"^#+ (.*)", text, re.M)
     }
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
 
-    assert [link for link in links if not (link[1:] in anchors if link[0] == "#" else (ROOT / link).exists())] == []
+    assert [
+        link
+        for link in links
+        if not (link[1:] in anchors if link[0] == "#" else (ROOT / link).exists())
+    ] == []
 
 
 def test_every_file_that_the_prose_of_the_architecture_names_exists():
     files = set(re.findall(r"`([\w./]+\.(?:py|lua|json|md))`", ARCHITECTURE))
-    known = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if ".venv" not in path.parts and path.is_file()}
+    known = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*")
+        if ".venv" not in path.parts and path.is_file()
+    }
 
-    assert [file for file in sorted(files) if not any(f"/{path}".endswith(f"/{file}") for path in known)] == []
+    assert [
+        file for file in sorted(files) if not any(f"/{path}".endswith(f"/{file}") for path in known)
+    ] == []
 
 
 HOST_ROWS = rows(section(ARCHITECTURE, "## Two hosts"))[1:]
@@ -167,10 +194,14 @@ def test_every_test_that_holds_a_fact_of_the_host_exists(row):
     for file, *names in held_by:
         path = ROOT / file if file == ".ci/run" else ROOT / "tests" / file
         assert path.is_file()
-        assert [name for name in names if name.startswith("test_") and f"def {name}(" not in path.read_text()] == []
+        assert [
+            name
+            for name in names
+            if name.startswith("test_") and f"def {name}(" not in path.read_text()
+        ] == []
 
 
-# -- examples --------------------------------------------------------------------------------------------------------
+# -- examples --------------------------------------------------------------------------------------
 @pytest.fixture
 async def stage() -> AsyncIterator[World]:
     """The examples' own namespace and bucket names: a server, an emulator and a running service."""
@@ -186,12 +217,16 @@ def cards(world: World) -> list[dict[str, Any]]:
 
 async def test_the_commands_for_redis_cli_do_what_the_readme_says(stage):
     async def run(block: str) -> list[Any]:
-        return [await stage.redis.execute_command(*shlex.split(line)[1:]) for line in block.splitlines()]
+        return [
+            await stage.redis.execute_command(*shlex.split(line)[1:]) for line in block.splitlines()
+        ]
 
     create, look, change, delete = blocks("sh")
 
     await run(create)
-    await stage.until(lambda: [card["title"] for card in cards(stage)] == ["Write the report"], "the card")
+    await stage.until(
+        lambda: [card["title"] for card in cards(stage)] == ["Write the report"], "the card"
+    )
     await stage.until(lambda: stage.redis.exists("annika:task:mapping:report-7"), "the mapping")
     assert [answer.decode() for answer in await run(look)] == [cards(stage)[0]["id"]]
     assert cards(stage)[0]["bucketId"] == stage.emulator.bucket_ids()["Doing"]

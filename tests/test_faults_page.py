@@ -14,13 +14,17 @@ SIMULATION = {*AGENTS, *PEOPLE, *OPERATORS, *FAULTS}
 
 Row = list[str]
 ROWS: list[Row] = [
-    [cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if re.match(r"\| \d", line)
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if re.match(r"\| \d", line)
 ]
 
 
 def kinds_of(row: Row) -> list[str]:
     """What of the simulation a row names."""
-    return [name for name in ticked(row[4]) if not name.endswith(".py") and not name.startswith("test_")]
+    return [
+        name for name in ticked(row[4]) if not name.endswith(".py") and not name.startswith("test_")
+    ]
 
 
 def test_every_number_has_its_row():

@@ -26,11 +26,21 @@ from planner_sync.model.task import (
     [
         pytest.param("2026-01-31T10:00:00Z", "2026-01-31T10:00:00Z", id="UTC"),
         pytest.param("2026-01-31T10:00:00", "2026-01-31T10:00:00Z", id="no zone is UTC"),
-        pytest.param("2026-01-31T23:30:00-02:00", "2026-02-01T01:30:00Z", id="an offset is converted"),
-        pytest.param("2026-01-31T10:00:00+0100", "2026-01-31T09:00:00Z", id="an offset without a colon"),
+        pytest.param(
+            "2026-01-31T23:30:00-02:00", "2026-02-01T01:30:00Z", id="an offset is converted"
+        ),
+        pytest.param(
+            "2026-01-31T10:00:00+0100", "2026-01-31T09:00:00Z", id="an offset without a colon"
+        ),
         pytest.param("2026-01-31T10:00", "2026-01-31T10:00:00Z", id="no seconds"),
-        pytest.param("2024-01-13T08:21:11.5507897Z", "2024-01-13T08:21:11.5507897Z", id="seven digits"),
-        pytest.param("2024-01-13T08:21:11.123456789Z", "2024-01-13T08:21:11.1234567Z", id="no more than seven digits"),
+        pytest.param(
+            "2024-01-13T08:21:11.5507897Z", "2024-01-13T08:21:11.5507897Z", id="seven digits"
+        ),
+        pytest.param(
+            "2024-01-13T08:21:11.123456789Z",
+            "2024-01-13T08:21:11.1234567Z",
+            id="no more than seven digits",
+        ),
         pytest.param("2024-01-13T08:21:11.5000Z", "2024-01-13T08:21:11.5Z", id="no trailing zeros"),
         pytest.param("2024-01-13T08:21:11.000Z", "2024-01-13T08:21:11Z", id="no empty fraction"),
         pytest.param("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", id="four digits of a year"),
@@ -58,7 +68,9 @@ def test_what_is_no_instant_has_no_canonical_form(text):
     assert canonical_instant(text) is None
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "20260131", "2026-W05-6", "2026-1-31", "2026-01-31\n"])
+@pytest.mark.parametrize(
+    "text", ["2026-02-30", "20260131", "2026-W05-6", "2026-1-31", "2026-01-31\n"]
+)
 def test_only_yyyy_mm_dd_is_a_day(text):
     assert parse_day(text) is None
 
@@ -128,7 +140,9 @@ def test_whatever_is_neither_a_guid_nor_has_an_at_sign_is_an_agent(text, kind):
     [
         pytest.param("Agent: writer", "writer", id="an agent"),
         pytest.param("Agent: ann@contoso.com", None, id="an e-mail is an ordinary label"),
-        pytest.param("Agent: fbab97d0-4932-4511-b675-204639209557", None, id="a GUID is an ordinary label"),
+        pytest.param(
+            "Agent: fbab97d0-4932-4511-b675-204639209557", None, id="a GUID is an ordinary label"
+        ),
         pytest.param("Agent: ", None, id="no name is an ordinary label"),
         pytest.param("Agents", None, id="another word is an ordinary label"),
     ],
@@ -174,7 +188,9 @@ def test_an_id_of_the_allowed_characters_is_fine(task_id):
 
 
 @pytest.mark.contract("§4 id")
-@pytest.mark.parametrize("task_id", ["", "-a", "a b", "a:b", "a*", "a\n", "é", "{a}", "x" * 129, "x') or redis.call("])
+@pytest.mark.parametrize(
+    "task_id", ["", "-a", "a b", "a:b", "a*", "a\n", "é", "{a}", "x" * 129, "x') or redis.call("]
+)
 def test_an_id_of_other_characters_is_refused(task_id):
     with pytest.raises(Refusal, match="id: ") as refused:
         check_task_id(task_id)
@@ -205,7 +221,9 @@ def test_only_a_web_address_can_be_a_reference(url, trouble):
     ("value", "shown"),
     [
         pytest.param("a\nb", '"a\\nb"', id="a control character is escaped"),
-        pytest.param("a\u202eb\x9b", '"a\\u202eb\\x9b"', id="so is what turns or steers a terminal"),
+        pytest.param(
+            "a\u202eb\x9b", '"a\\u202eb\\x9b"', id="so is what turns or steers a terminal"
+        ),
         pytest.param("\ud800", '"\\ud800"', id="half a character can be printed"),
         pytest.param({"a": None}, '{"a": null}', id="objects are shown as JSON"),
         pytest.param("x" * 100, '"' + "x" * 59 + "…", id="no more than 60 characters"),

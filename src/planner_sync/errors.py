@@ -45,7 +45,8 @@ class PlannerSyncError(Exception):
 
 
 class SettingsError(PlannerSyncError):
-    """Settings are missing or wrong; `lines` has one line for each mistake, none with a secret in it."""
+    """Settings are missing or wrong; `lines` has one line for each mistake, none with a secret in
+    it."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -55,8 +56,8 @@ class SettingsError(PlannerSyncError):
 class Refusal(PlannerSyncError):
     """A document, or a request made for it, cannot be done as it stands.
 
-    `reason` is a sentence for people that names the field, the value and the limit; `code` is for programs;
-    `field` has the contract's name of the field, or None.
+    `reason` is a sentence for people that names the field, the value and the limit; `code` is for
+    programs; `field` has the contract's name of the field, or None.
     """
 
     def __init__(self, code: Code, reason: str, field: str | None = None) -> None:
@@ -85,9 +86,9 @@ class TaskMissing(PlannerSyncError):
 class GraphError(PlannerSyncError):
     """Planner did not do what was asked.
 
-    `status` is the HTTP status (None: no answer), `code` is Graph's error code (often empty), `request_id` is what
-    Microsoft's support asks for, `cause` is one of causes.py where it is known. None of them, nor the message, holds a
-    token.
+    `status` is the HTTP status (None: no answer), `code` is Graph's error code (often empty),
+    `request_id` is what Microsoft's support asks for, `cause` is one of causes.py where it is
+    known. None of them, nor the message, holds a token.
     """
 
     def __init__(
@@ -117,7 +118,8 @@ class Throttled(GraphError):
 
 
 class AnswerLost(GraphError):
-    """It may have happened, or not (timeout, reset, 5xx, unreadable answer): read before writing again."""
+    """It may have happened, or not (timeout, reset, 5xx, unreadable answer): read before writing
+    again."""
 
 
 class CardChanged(GraphError):
@@ -129,7 +131,8 @@ class NotFound(GraphError):
 
 
 class NotYet(GraphError):
-    """Planner does not show yet what was just made, or another instance is making it: look again in a moment."""
+    """Planner does not show yet what was just made, or another instance is making it: look again in
+    a moment."""
 
 
 class Forbidden(GraphError):
@@ -137,7 +140,8 @@ class Forbidden(GraphError):
 
 
 class LimitReached(GraphError):
-    """403 with one of Planner's limits; `code` has its name, such as MaximumActiveTasksInProject."""
+    """403 with one of Planner's limits; `code` has its name, such as
+    MaximumActiveTasksInProject."""
 
 
 class Unauthorized(GraphError):

@@ -1,7 +1,9 @@
-"""One log line on stderr for each record, without secrets, without the content of tasks, without control characters.
+"""One log line on stderr for each record, without secrets, without the content of tasks, without
+control characters.
 
-Both hosts use it: under Azure Functions the host drops what is logged outside an invocation, but not what the process
-writes to stderr. Knows no settings; it is given the texts that must not be seen.
+Both hosts use it: under Azure Functions the host drops what is logged outside an invocation, but
+not what the process writes to stderr. Knows no settings; it is given the texts that must not be
+seen.
 """
 
 import json
@@ -41,7 +43,8 @@ _SHORT = 8
 
 
 def to_stderr(name: str, level: str, secrets: Sequence[str] = ()) -> None:
-    """Send the records of the logger `name` to stderr and nowhere else; "" is all of them, and the error of an end."""
+    """Send the records of the logger `name` to stderr and nowhere else; "" is all of them, and the
+    error of an end."""
     handler = _Stderr(sys.stderr)
     handler.setFormatter(OneLine(secrets))
     logger = logging.getLogger(name)
@@ -55,7 +58,8 @@ def to_stderr(name: str, level: str, secrets: Sequence[str] = ()) -> None:
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
-    """What cannot be written is left out: Python's own handler would then show the record as it is."""
+    """What cannot be written is left out: Python's own handler would then show the record as it
+    is."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         with suppress(OSError, ValueError):
@@ -68,7 +72,9 @@ class OneLine(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__(
+            "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
         self._secrets = _pattern(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -87,12 +93,15 @@ class OneLine(logging.Formatter):
         return "".join(_told(ei[1])).rstrip() if ei[1] else ""
 
 
-def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _last_words(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     logging.getLogger("planner_sync").critical("the process ends", exc_info=(kind, error, trace))
 
 
 def _told(error: BaseException, told: frozenset[int] = frozenset()) -> Iterator[str]:
-    """A traceback as Python's own, but with the words of discreet errors alone: others quote values."""
+    """A traceback as Python's own, but with the words of discreet errors alone: others quote
+    values."""
     if id(error) in told:
         return
     told |= {id(error)}
@@ -112,7 +121,8 @@ def _pattern(secrets: Sequence[str]) -> re.Pattern[str] | None:
     spelt = {spelling for secret in secrets for spelling in _spellings(secret)}
     ranked = sorted(spelt - {""}, key=len, reverse=True)
     shapes = [
-        re.escape(secret) if len(secret) >= _SHORT else rf"(?<![\w-]){re.escape(secret)}(?![\w-])" for secret in ranked
+        re.escape(secret) if len(secret) >= _SHORT else rf"(?<![\w-]){re.escape(secret)}(?![\w-])"
+        for secret in ranked
     ]
     return re.compile("|".join(shapes)) if shapes else None
 

@@ -1,7 +1,7 @@
 """The schedule of the Function App's timer: is it one, and how long may it stay silent.
 
-Six fields as in https://github.com/atifaziz/NCrontab (second first), or a TimeSpan `hh:mm:ss`, which Azure takes on
-App Service plans only. Runs no timer.
+Six fields as in https://github.com/atifaziz/NCrontab (second first), or a TimeSpan `hh:mm:ss`,
+which Azure takes on App Service plans only. Runs no timer.
 """
 
 import re
@@ -15,7 +15,8 @@ _WEEK = 7 * _DAY
 
 
 def is_schedule(text: str) -> bool:
-    """Whether Azure's timer can read this; a wrong one would keep the whole function from loading."""
+    """Whether Azure's timer can read this; a wrong one would keep the whole function from
+    loading."""
     if (span := timespan(text)) is not None:
         return span > 0
     fields = text.split()
@@ -37,7 +38,8 @@ def timespan(text: str) -> float | None:
 
 
 def longest_gap(text: str) -> float:
-    """Seconds between two runs, the longest of the schedule. The coarsest field that leaves something out decides."""
+    """Seconds between two runs, the longest of the schedule. The coarsest field that leaves
+    something out decides."""
     if (span := timespan(text)) is not None:
         return span
     second, minute, hour, *days = text.split()
@@ -47,7 +49,9 @@ def longest_gap(text: str) -> float:
         values = _values(field, size)
         if len(values) < size:
             following = [*values[1:], values[0] + size]
-            return float(unit * max(after - value for value, after in zip(values, following, strict=True)))
+            return float(
+                unit * max(after - value for value, after in zip(values, following, strict=True))
+            )
     return 1.0
 
 

@@ -1,7 +1,7 @@
 """The settings: environment variables in, one frozen value out, or every mistake at once.
 
-Read by the two entry points alone; everything else takes plain arguments. Never shows the value of a setting that may
-hold a secret, and never lets a misspelt name pass.
+Read by the two entry points alone; everything else takes plain arguments. Never shows the value of
+a setting that may hold a secret, and never lets a misspelt name pass.
 """
 
 import re
@@ -14,14 +14,34 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from planner_sync import schedule
 from planner_sync.errors import SettingsError
-from planner_sync.urls import fault_for_tokens, fault_of_clouds, fault_of_redis_url, fault_of_web_url, is_loopback
+from planner_sync.urls import (
+    fault_for_tokens,
+    fault_of_clouds,
+    fault_of_redis_url,
+    fault_of_web_url,
+    is_loopback,
+)
 
 PREFIX = "PLANNER_SYNC_"
 NAMES = frozenset(
     PREFIX + name
     for name in (
-        *("PLAN_IDS", "DEFAULT_PLAN_ID", "NAMESPACE", "POLL_SECONDS", "POLL_SCHEDULE", "CONFLICT_WINNER"),
-        *("MAX_DELETE_RATIO", "MAX_DELETE_COUNT", "GRAPH_URL", "GRAPH_TOKEN", "REDIS_AUTH", "LISTENER"),
+        *(
+            "PLAN_IDS",
+            "DEFAULT_PLAN_ID",
+            "NAMESPACE",
+            "POLL_SECONDS",
+            "POLL_SCHEDULE",
+            "CONFLICT_WINNER",
+        ),
+        *(
+            "MAX_DELETE_RATIO",
+            "MAX_DELETE_COUNT",
+            "GRAPH_URL",
+            "GRAPH_TOKEN",
+            "REDIS_AUTH",
+            "LISTENER",
+        ),
         *("HTTP_HOST", "HTTP_PORT", "API_KEY", "LOG_LEVEL"),
     )
 )
@@ -34,14 +54,17 @@ APPLICATIONS = ("secret", "certificate", "device code")  # the ways that need te
 Choice = TypeVar("Choice", bound=str)
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 _PLAN_ID = re.compile(r"[A-Za-z0-9_-]{28}", re.ASCII)
-_NAMESPACE = re.compile(r"(?=.{1,64}$)([A-Za-z0-9._-]*\{[A-Za-z0-9._-]+\}[A-Za-z0-9._-]*|[A-Za-z0-9._-]+)", re.ASCII)
+_NAMESPACE = re.compile(
+    r"(?=.{1,64}$)([A-Za-z0-9._-]*\{[A-Za-z0-9._-]+\}[A-Za-z0-9._-]*|[A-Za-z0-9._-]+)", re.ASCII
+)
 _DIRECTORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A text that nothing shows but `reveal`. (Pydantic's would cost the Function App most of its indexing time.)"""
+    """A text that nothing shows but `reveal`. (Pydantic's would cost the Function App most of its
+    indexing time.)"""
 
     _text: str = field(repr=False)
 
@@ -79,7 +102,8 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], *, device_code: bool = False) -> Self:
-        """Read the settings; SettingsError has one line for each mistake. With `device_code` a person will sign in."""
+        """Read the settings; SettingsError has one line for each mistake. With `device_code` a
+        person will sign in."""
         read = _Reader(env, device_code=device_code)
         read.refuse_unknown_names()
         plan_ids = read.plan_ids()
@@ -114,7 +138,8 @@ class Settings:
         return settings
 
     def for_timer(self) -> Self:
-        """The same settings where a timer polls: its schedule tells how long two polls may lie apart."""
+        """The same settings where a timer polls: its schedule tells how long two polls may lie
+        apart."""
         return replace(self, poll_seconds=schedule.longest_gap(self.poll_schedule))
 
     def secrets(self) -> tuple[str, ...]:
@@ -128,7 +153,8 @@ class Settings:
 
 
 class _Reader:
-    """Reads one environment and notes every mistake; after a mistake it goes on with a value that fits the type."""
+    """Reads one environment and notes every mistake; after a mistake it goes on with a value that
+    fits the type."""
 
     def __init__(self, env: Mapping[str, str], *, device_code: bool = False) -> None:
         self.env = env
@@ -139,14 +165,18 @@ class _Reader:
         for name in sorted(self.env):
             if name.upper().startswith(PREFIX) and name not in NAMES:
                 near = get_close_matches(name.upper(), sorted(NAMES), n=1)
-                self._mistake(name, "there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+                self._mistake(
+                    name,
+                    "there is no such setting" + (f"; did you mean {near[0]}?" if near else ""),
+                )
 
     def optional(self, name: str) -> str | None:
         """The trimmed value, None where it is absent or empty."""
         return self.env.get(name, "").strip() or None
 
     def text(self, name: str, default: str) -> str:
-        """The trimmed value of a setting that has a default: empty is then a mistake, not a wish."""
+        """The trimmed value of a setting that has a default: empty is then a mistake, not a
+        wish."""
         if name in self.env and self.optional(name) is None:
             self._mistake(name, "is empty; leave it out to get its default")
         return self.optional(name) or default
@@ -182,12 +212,18 @@ class _Reader:
 
     def plan_ids(self) -> tuple[str, ...]:
         name = "PLANNER_SYNC_PLAN_IDS"
-        plan_ids = tuple(dict.fromkeys(part.strip() for part in self.env.get(name, "").split(",") if part.strip()))
+        plan_ids = tuple(
+            dict.fromkeys(
+                part.strip() for part in self.env.get(name, "").split(",") if part.strip()
+            )
+        )
         if not plan_ids:
             self._mistake(name, "is required: the ids of the plans to sync, separated by commas")
         for plan_id in plan_ids:
             if not _PLAN_ID.fullmatch(plan_id):
-                self._mistake(name, f"{_shown(plan_id)} is no plan id: 28 of the characters A-Z a-z 0-9 _ -")
+                self._mistake(
+                    name, f"{_shown(plan_id)} is no plan id: 28 of the characters A-Z a-z 0-9 _ -"
+                )
         return plan_ids
 
     def default_plan_id(self, plan_ids: tuple[str, ...]) -> str:
@@ -202,7 +238,8 @@ class _Reader:
         value = self.text(name, "annika")
         if not _NAMESPACE.fullmatch(value):
             self._mistake(
-                name, "must be 1 to 64 of the characters A-Z a-z 0-9 . _ -, one part of them in {} if you like"
+                name,
+                "must be 1 to 64 of the characters A-Z a-z 0-9 . _ -, one part of them in {} if you like",
             )
         return value
 
@@ -210,7 +247,9 @@ class _Reader:
         name = "PLANNER_SYNC_POLL_SCHEDULE"
         value = self.text(name, schedule.DEFAULT)
         if not schedule.is_schedule(value):
-            self._mistake(name, "must be a schedule of six fields, second first, such as */30 * * * * *")
+            self._mistake(
+                name, "must be a schedule of six fields, second first, such as */30 * * * * *"
+            )
             return schedule.DEFAULT
         return value
 
@@ -224,7 +263,10 @@ class _Reader:
         name = "PLANNER_SYNC_REDIS_AUTH"
         auth: Literal["url", "entra"] = self.choice(name, ("url", "entra"))
         if auth == "entra" and self._identity() in (None, "device code"):
-            self._mistake(name, "entra needs an identity: AZURE_CLIENT_ID and what goes with it, or IDENTITY_ENDPOINT")
+            self._mistake(
+                name,
+                "entra needs an identity: AZURE_CLIENT_ID and what goes with it, or IDENTITY_ENDPOINT",
+            )
         if auth == "entra" and (fault := fault_for_tokens(self.optional("REDIS_URL") or "")):
             self._mistake(name, f"entra sends a token, and REDIS_URL {fault}")
         return auth
@@ -242,7 +284,9 @@ class _Reader:
         # Azure's own libraries take it without a scheme too.
         url = host if "://" in host else f"https://{host}"
         graph = self.optional("PLANNER_SYNC_GRAPH_URL") or GRAPH_URL
-        if fault := fault_of_web_url(url) or (fault_of_clouds(url, graph) if self._way() in APPLICATIONS else None):
+        if fault := fault_of_web_url(url) or (
+            fault_of_clouds(url, graph) if self._way() in APPLICATIONS else None
+        ):
             self._mistake(name, fault)
         return url.rstrip("/")
 
@@ -272,18 +316,29 @@ class _Reader:
         name = "PLANNER_SYNC_HTTP_HOST"
         host = self.text(name, "127.0.0.1").strip("[]")
         if not is_loopback(host) and api_key is None:
-            self._mistake(name, f"{_shown(host)} can be reached from other machines: set PLANNER_SYNC_API_KEY too")
+            self._mistake(
+                name,
+                f"{_shown(host)} can be reached from other machines: set PLANNER_SYNC_API_KEY too",
+            )
         return host
 
     def _way(self) -> SignIn | None:
-        return "token" if self.optional("PLANNER_SYNC_GRAPH_TOKEN") and not self.device_code else self._identity()
+        return (
+            "token"
+            if self.optional("PLANNER_SYNC_GRAPH_TOKEN") and not self.device_code
+            else self._identity()
+        )
 
     def _identity(self) -> SignIn | None:
         if self.device_code:
             return "device code"
         if self.optional("AZURE_CLIENT_CERTIFICATE_PATH") or self.optional("AZURE_CLIENT_SECRET"):
             return "certificate" if self.optional("AZURE_CLIENT_CERTIFICATE_PATH") else "secret"
-        return "managed identity" if self.optional("AZURE_CLIENT_ID") or self.optional("IDENTITY_ENDPOINT") else None
+        return (
+            "managed identity"
+            if self.optional("AZURE_CLIENT_ID") or self.optional("IDENTITY_ENDPOINT")
+            else None
+        )
 
     def _mistake(self, name: str, what: str) -> None:
         self.mistakes.append(f"{name}: {what}")

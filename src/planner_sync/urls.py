@@ -1,4 +1,5 @@
-"""What is wrong with a URL that an operator wrote, in words that show nothing of it. Opens no connection."""
+"""What is wrong with a URL that an operator wrote, in words that show nothing of it. Opens no
+connection."""
 
 import re
 from ipaddress import ip_address
@@ -9,22 +10,37 @@ _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 # The authorities of each cloud, and its hosts of Graph.
 # https://learn.microsoft.com/graph/deployments, https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
 _CLOUDS = {
-    ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com"): ("graph.microsoft.com",),
+    ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com"): (
+        "graph.microsoft.com",
+    ),
     ("login.microsoftonline.us",): ("graph.microsoft.us", "dod-graph.microsoft.us"),
-    ("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"): ("microsoftgraph.chinacloudapi.cn",),
+    ("login.chinacloudapi.cn", "login.partner.microsoftonline.cn"): (
+        "microsoftgraph.chinacloudapi.cn",
+    ),
 }
 _AUTHORITIES = {authority for authorities in _CLOUDS for authority in authorities}
-# Options by which redis-py would trust any server, with the values that leave the checks on; 771 is TLS 1.2.
+# Options by which redis-py would trust any server, with the values that leave the checks on; 771 is
+# TLS 1.2.
 _TRUSTING = {
     "ssl_cert_reqs": ("required",),
     "ssl_check_hostname": ("true", "yes", "1"),
     "ssl_min_version": ("771", "772"),
 }
-# Of a Redis URL's options, those that redis-py turns into numbers when it connects, which would be too late.
+# Of a Redis URL's options, those that redis-py turns into numbers when it connects, which would be
+# too late.
 _REDIS_NUMBERS = frozenset(
-    {"db", "protocol", "socket_timeout", "socket_connect_timeout", "max_connections", "health_check_interval"}
+    {
+        "db",
+        "protocol",
+        "socket_timeout",
+        "socket_connect_timeout",
+        "max_connections",
+        "health_check_interval",
+    }
 )
-_FOR_TLS = frozenset({*_TRUSTING, "ssl_ca_certs", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_password"})
+_FOR_TLS = frozenset(
+    {*_TRUSTING, "ssl_ca_certs", "ssl_ca_data", "ssl_certfile", "ssl_keyfile", "ssl_password"}
+)
 _REDIS_OPTIONS = frozenset({*_REDIS_NUMBERS, *_FOR_TLS, "username", "password", "client_name"})
 
 
@@ -79,7 +95,11 @@ def fault_for_tokens(redis_url: str) -> str | None:
         parts = urlsplit(redis_url)
     except ValueError:
         return None  # which is told already
-    if parts.username or parts.password or {"username", "password"} & {name for name, _ in parse_qsl(parts.query)}:
+    if (
+        parts.username
+        or parts.password
+        or {"username", "password"} & {name for name, _ in parse_qsl(parts.query)}
+    ):
         return "has a user or a password too: take them out"
     if parts.scheme == "redis" and not is_loopback(parts.hostname or "localhost"):
         return "is not encrypted: it must start with rediss://"
@@ -87,7 +107,8 @@ def fault_for_tokens(redis_url: str) -> str | None:
 
 
 def fault_of_clouds(authority_url: str, graph_url: str) -> str | None:
-    """Why a token of this authority is no good at this Graph: they are known, and of different clouds."""
+    """Why a token of this authority is no good at this Graph: they are known, and of different
+    clouds."""
     authority, graph = _host(authority_url), _host(graph_url)
     wanted = next((known for known, hosts in _CLOUDS.items() if graph in hosts), None)
     if wanted is None or authority not in _AUTHORITIES or authority in wanted:
@@ -96,14 +117,17 @@ def fault_of_clouds(authority_url: str, graph_url: str) -> str | None:
 
 
 def is_of_authority(url: str, authority_url: str) -> bool:
-    """Whether a URL that an authority names is at the authority itself, or at another one of its cloud."""
+    """Whether a URL that an authority names is at the authority itself, or at another one of its
+    cloud."""
     try:
         named, own = urlsplit(url), urlsplit(authority_url)
         places = [(parts.scheme, parts.hostname, parts.port or 443) for parts in (named, own)]
     except ValueError:
         return False
     cloud = next((known for known in _CLOUDS if own.hostname in known), ())
-    is_own = places[0] == places[1] or (places[0] == ("https", named.hostname, 443) and named.hostname in cloud)
+    is_own = places[0] == places[1] or (
+        places[0] == ("https", named.hostname, 443) and named.hostname in cloud
+    )
     return is_own and named.username is None
 
 

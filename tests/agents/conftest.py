@@ -1,4 +1,5 @@
-"""What the tests of the agents' client share: clients of one namespace, a plain Redis beside them, and the channel."""
+"""What the tests of the agents' client share: clients of one namespace, a plain Redis beside them,
+and the channel."""
 
 import asyncio
 import json
@@ -53,7 +54,8 @@ async def updates(plain: Any, keys: Keys) -> AsyncIterator[Any]:
 
 
 async def heard(plain: Any, keys: Keys, updates: Any) -> list[dict[str, Any]]:
-    """What was said so far, all of it: pub/sub keeps the order, so a last word shows that nothing is on its way."""
+    """What was said so far, all of it: pub/sub keeps the order, so a last word shows that nothing
+    is on its way."""
     await plain.publish(keys.updates, '{"action": "last word"}')
     said: list[dict[str, Any]] = []
     async with asyncio.timeout(5):

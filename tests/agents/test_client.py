@@ -19,7 +19,7 @@ async def stored(plain: Any, keys: Keys, task_id: str) -> Any:
     return json.loads(await plain.get(keys.document(task_id)))
 
 
-# -- create -----------------------------------------------------------------------------------------------------------
+# -- create ----------------------------------------------------------------------------------------
 async def test_a_created_task_is_a_plain_document_that_anybody_can_get(tasks, plain, keys):
     task = await tasks.create({"title": "Write the report", "mood": ["ours", 1.5]}, "report-7")
 
@@ -32,7 +32,12 @@ async def test_a_created_task_is_a_plain_document_that_anybody_can_get(tasks, pl
     [
         pytest.param({"title": "A"}, "a-1", "a-1", id="the one that is asked for"),
         pytest.param({"title": "A", "id": "a-2"}, None, "a-2", id="else the one in the document"),
-        pytest.param({"title": "A", "id": "a-2"}, "a-3", "a-3", id="the one that is asked for, in the document too"),
+        pytest.param(
+            {"title": "A", "id": "a-2"},
+            "a-3",
+            "a-3",
+            id="the one that is asked for, in the document too",
+        ),
     ],
 )
 async def test_a_task_has_the_id(tasks, fields, task_id, expected):
@@ -53,7 +58,7 @@ async def test_a_task_is_not_created_over_another_not_even_over_an_equal_one(tas
         await other.create({"title": "Mine"}, "t1")
 
 
-# -- get --------------------------------------------------------------------------------------------------------------
+# -- get -------------------------------------------------------------------------------------------
 async def test_what_is_not_there_is_none(tasks):
     assert await tasks.get("nobody") is None
 
@@ -65,13 +70,19 @@ async def test_a_document_that_is_no_object_is_refused(tasks, plain, keys):
         await tasks.get("t1")
 
 
-# -- update -----------------------------------------------------------------------------------------------------------
+# -- update ----------------------------------------------------------------------------------------
 async def test_an_update_replaces_the_members_given_and_keeps_the_rest(tasks, plain, keys):
     await tasks.create({"title": "A", "description": "long", "mine": {"a": 1}}, "t1")
 
     task = await tasks.update("t1", {"percentComplete": 50, "description": None})
 
-    assert task == {"id": "t1", "title": "A", "description": None, "mine": {"a": 1}, "percentComplete": 50}
+    assert task == {
+        "id": "t1",
+        "title": "A",
+        "description": None,
+        "mine": {"a": 1},
+        "percentComplete": 50,
+    }
     assert await stored(plain, keys, "t1") == task
 
 
@@ -102,7 +113,9 @@ async def test_an_update_is_made_on_the_newest_document(tasks, plain, keys):
     assert task == {"title": "A", "dueDate": "2026-03-01", "_rev": 7, "percentComplete": 50}
 
 
-async def test_a_change_that_fails_on_the_remembered_document_is_tried_on_the_newest(tasks, plain, keys):
+async def test_a_change_that_fails_on_the_remembered_document_is_tried_on_the_newest(
+    tasks, plain, keys
+):
     await tasks.create({"title": "A"}, "t1")
     await plain.set(keys.document("t1"), '{"title": "A", "labels": ["red"]}')
 
@@ -126,14 +139,16 @@ async def test_racing_updaters_lose_nothing(tasks, other):
     def counted(copy: dict[str, Any]) -> None:
         copy["count"] += 1
 
-    await asyncio.gather(*(client.update("t1", counted) for _ in range(20) for client in (tasks, other)))
+    await asyncio.gather(
+        *(client.update("t1", counted) for _ in range(20) for client in (tasks, other))
+    )
 
     task = await tasks.get("t1")
     assert task is not None
     assert task["count"] == 40
 
 
-# -- delete -----------------------------------------------------------------------------------------------------------
+# -- delete ----------------------------------------------------------------------------------------
 async def test_a_deleted_task_is_gone_for_everybody(tasks, other, plain, keys):
     await tasks.create({"title": "A"}, "t1")
     await other.delete("t1")
@@ -143,14 +158,15 @@ async def test_a_deleted_task_is_gone_for_everybody(tasks, other, plain, keys):
         await tasks.delete("t1")
 
 
-# -- what a write does besides ----------------------------------------------------------------------------------------
+# -- what a write does besides ---------------------------------------------------------------------
 async def test_every_write_is_published_with_the_agents_name(tasks, plain, keys, updates):
     await tasks.create({"title": "A"}, "t1")
     await tasks.update("t1", {"title": "B"})
     await tasks.delete("t1")
 
     expected = [
-        {"action": action, "taskId": "t1", "source": "writer-agent"} for action in ("created", "updated", "deleted")
+        {"action": action, "taskId": "t1", "source": "writer-agent"}
+        for action in ("created", "updated", "deleted")
     ]
     assert await heard(plain, keys, updates) == expected
 
@@ -165,15 +181,21 @@ async def test_every_write_is_marked_for_the_sync_also_when_nobody_listens(tasks
     assert await plain.hget(keys.private("said"), "t1") == b"deleted"
 
 
-# -- refusals ---------------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 refusals = pytest.mark.parametrize(
     ("fields", "code", "reason"),
     [
         pytest.param({"title": "  "}, "bad_field", "title", id="a blank title"),
-        pytest.param({"title": "x" * 256}, "limit", "longer than 255", id="a title that is too long"),
-        pytest.param({"percentComplete": 101}, "bad_field", "percentComplete", id="more than everything"),
+        pytest.param(
+            {"title": "x" * 256}, "limit", "longer than 255", id="a title that is too long"
+        ),
+        pytest.param(
+            {"percentComplete": 101}, "bad_field", "percentComplete", id="more than everything"
+        ),
         pytest.param({"dueDate": "soon"}, "bad_field", "dueDate", id="a date that is none"),
-        pytest.param({"checklist": [{"title": "x"}] * 21}, "limit", "21 items", id="too many items"),
+        pytest.param(
+            {"checklist": [{"title": "x"}] * 21}, "limit", "21 items", id="too many items"
+        ),
         pytest.param({"mine": float("nan")}, "not_json", "JSON", id="not a number"),
         pytest.param({"mine": {1, 2}}, "not_json", "JSON", id="what JSON cannot say"),
         pytest.param({"mine": "x" * 300_000}, "limit", "bytes", id="a document that is too large"),
@@ -182,7 +204,9 @@ refusals = pytest.mark.parametrize(
 
 
 @refusals
-async def test_a_document_that_the_sync_would_refuse_is_not_created(tasks, plain, keys, fields, code, reason):
+async def test_a_document_that_the_sync_would_refuse_is_not_created(
+    tasks, plain, keys, fields, code, reason
+):
     with pytest.raises(Refusal, match=reason) as refused:
         await tasks.create({"title": "A"} | fields, "t1")
 
@@ -191,7 +215,9 @@ async def test_a_document_that_the_sync_would_refuse_is_not_created(tasks, plain
 
 
 @refusals
-async def test_a_change_that_the_sync_would_refuse_is_not_written(tasks, plain, keys, updates, fields, code, reason):
+async def test_a_change_that_the_sync_would_refuse_is_not_written(
+    tasks, plain, keys, updates, fields, code, reason
+):
     await plain.set(keys.document("t1"), '{"title": "A"}')
 
     with pytest.raises(Refusal, match=reason) as refused:
@@ -209,14 +235,17 @@ async def test_an_id_that_is_not_synced_is_refused(tasks):
     assert refused.value.code == "bad_id"
 
 
-# -- which Redis ------------------------------------------------------------------------------------------------------
+# -- which Redis -----------------------------------------------------------------------------------
 async def test_a_client_that_decodes_answers_will_do(redis_url, namespace, plain, keys):
     async with redis.asyncio.Redis.from_url(redis_url, decode_responses=True) as client:
         tasks = AgentClient(client, namespace)
         await tasks.create({"title": "Ä"}, "t1")
         await plain.set(keys.document("t1"), '{"title": "Ö"}')
 
-        assert await tasks.update("t1", {"percentComplete": 1}) == {"title": "Ö", "percentComplete": 1}
+        assert await tasks.update("t1", {"percentComplete": 1}) == {
+            "title": "Ö",
+            "percentComplete": 1,
+        }
         assert await tasks.get("t1") == {"title": "Ö", "percentComplete": 1}
 
 

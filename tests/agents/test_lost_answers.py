@@ -1,4 +1,5 @@
-"""One round trip for each call, and what happens when its answer is lost: redis-py asks again by itself."""
+"""One round trip for each call, and what happens when its answer is lost: redis-py asks again by
+itself."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,7 +16,8 @@ from tests.proxy import Proxy
 
 @pytest.fixture
 async def far(proxy: Proxy, namespace: str) -> AsyncIterator[AgentClient]:
-    """A client behind the proxy; the server knows its scripts already, and it has seen the document `seen`."""
+    """A client behind the proxy; the server knows its scripts already, and it has seen the document
+    `seen`."""
     # Not by URL: redis-py asks again only when it is made this way, or when it is told to.
     async with redis.asyncio.Redis(host="127.0.0.1", port=proxy.port) as client:
         tasks = AgentClient(client, namespace)
@@ -43,7 +45,9 @@ async def test_a_call_is_one_round_trip(far, proxy, call):
 @pytest.mark.parametrize(
     ("call", "action", "left"),
     [
-        pytest.param(lambda tasks: tasks.create({"title": "B"}, "t1"), "created", {"t1"}, id="create"),
+        pytest.param(
+            lambda tasks: tasks.create({"title": "B"}, "t1"), "created", {"t1"}, id="create"
+        ),
         pytest.param(
             lambda tasks: tasks.update("seen", lambda copy: copy["log"].append("mine")),
             "updated",
@@ -77,11 +81,16 @@ async def test_a_call_whose_answer_is_lost_changes_and_says_nothing_twice(
         assert task.get("log") in (None, ["mine"])
 
 
-async def test_what_is_believed_after_a_lost_answer_is_put_right_by_the_next_update(far, proxy, plain, keys):
+async def test_what_is_believed_after_a_lost_answer_is_put_right_by_the_next_update(
+    far, proxy, plain, keys
+):
     async def between() -> None:
         await plain.set(keys.document("seen"), '{"title": "human"}')
 
     proxy.lose(between)
     await far.update("seen", {"percentComplete": 10})
 
-    assert await far.update("seen", {"percentComplete": 20}) == {"title": "human", "percentComplete": 20}
+    assert await far.update("seen", {"percentComplete": 20}) == {
+        "title": "human",
+        "percentComplete": 20,
+    }

@@ -1,4 +1,5 @@
-"""What agents hear: every form of a message as a value, and a subscription that comes back by itself."""
+"""What agents hear: every form of a message as a value, and a subscription that comes back by
+itself."""
 
 import asyncio
 from contextlib import aclosing
@@ -26,15 +27,31 @@ BASE: Any = {"redis_id": "t1", "planner_id": "p1", "timestamp": "2026-03-01T10:0
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        pytest.param('{"action": "created", "taskId": "t1"}', Change(action="created", taskId="t1"), id="taskId"),
-        pytest.param('{"action": "deleted", "task_id": "t1"}', Change(action="deleted", taskId="t1"), id="task_id"),
-        pytest.param('{"action": "updated", "id": "t1"}', Change(action="updated", taskId="t1"), id="id"),
         pytest.param(
-            '{"task": {"id": "t1"}}', Change(action="updated", taskId="t1", task={"id": "t1"}), id="inside the task"
+            '{"action": "created", "taskId": "t1"}',
+            Change(action="created", taskId="t1"),
+            id="taskId",
+        ),
+        pytest.param(
+            '{"action": "deleted", "task_id": "t1"}',
+            Change(action="deleted", taskId="t1"),
+            id="task_id",
+        ),
+        pytest.param(
+            '{"action": "updated", "id": "t1"}', Change(action="updated", taskId="t1"), id="id"
+        ),
+        pytest.param(
+            '{"task": {"id": "t1"}}',
+            Change(action="updated", taskId="t1", task={"id": "t1"}),
+            id="inside the task",
         ),
         pytest.param("t1", Change(action="updated", taskId="t1"), id="a bare id"),
         pytest.param('"t1"', Change(action="updated", taskId="t1"), id="a bare id in quotes"),
-        pytest.param('{"action": "moved", "id": "t1"}', Change(action="updated", taskId="t1"), id="any other action"),
+        pytest.param(
+            '{"action": "moved", "id": "t1"}',
+            Change(action="updated", taskId="t1"),
+            id="any other action",
+        ),
         pytest.param("{not json", None, id="no JSON"),
         pytest.param('{"action": "created"}', None, id="no id"),
         pytest.param("[1]", None, id="no object"),
@@ -59,7 +76,9 @@ def test_a_message_of_updates_is_understood_in_every_form(text, value):
         ),
         pytest.param(
             f'{{"action": "conflict", {STAMP}, "field": "title", "kept": "a", "lost": "b", "winner": "planner"}}',
-            Conflict(action="conflict", field="title", kept="a", lost="b", winner="planner", **BASE),
+            Conflict(
+                action="conflict", field="title", kept="a", lost="b", winner="planner", **BASE
+            ),
             id="conflict",
         ),
         pytest.param(
@@ -96,7 +115,10 @@ async def test_the_subscription_comes_back_after_a_cut(tasks, other, plain, keys
 
 
 async def test_a_half_open_subscription_is_noticed(proxy, namespace):
-    async with AgentClient.connect(proxy.url, namespace) as tasks, aclosing(tasks.messages(silence=0.1)) as messages:
+    async with (
+        AgentClient.connect(proxy.url, namespace) as tasks,
+        aclosing(tasks.messages(silence=0.1)) as messages,
+    ):
         assert await anext(messages) == Subscribed()
         proxy.silence()
         async with asyncio.timeout(20):
@@ -114,7 +136,9 @@ async def test_an_agent_hears_that_its_task_has_reached_planner(world: World):
         assert await anext(messages) == Subscribed()
         await tasks.create({"title": "Write the report"}, "report-7")
         async with asyncio.timeout(20):
-            uploaded = await anext(message async for message in messages if isinstance(message, Uploaded))
+            uploaded = await anext(
+                message async for message in messages if isinstance(message, Uploaded)
+            )
 
     assert uploaded.redis_id == "report-7"
     assert uploaded.created

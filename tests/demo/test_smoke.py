@@ -1,4 +1,5 @@
-"""The smoke test of the Function App, with the standalone service in the place of `func`, which cannot run here."""
+"""The smoke test of the Function App, with the standalone service in the place of `func`, which
+cannot run here."""
 
 import json
 import os
@@ -15,7 +16,8 @@ from planner_sync.settings import Settings
 ROOT = Path(__file__).parents[2]
 EXAMPLE = json.loads((ROOT / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
 
-# Like `func start --port N`: the values of the file, unless the environment has them, and the routes on that port.
+# Like `func start --port N`: the values of the file, unless the environment has them, and the
+# routes on that port.
 FUNC = f"""#!{sys.executable}
 import json, os, sys
 assert sys.argv[1:3] == ["start", "--port"]
@@ -41,7 +43,9 @@ def smoke_with(folder: Path, extra: str) -> "subprocess.CompletedProcess[str]":
     func.write_text(FUNC.replace("# EXTRA", extra), encoding="utf-8")
     func.chmod(0o755)
     command = [sys.executable, "-m", "demo.smoke", "--func", str(func), "--without-azurite"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
 
 
 def test_a_document_becomes_a_card(tmp_path, settings_file):
@@ -58,13 +62,19 @@ def test_a_host_that_ends_is_told_and_nothing_is_left(tmp_path, settings_file):
     assert (result.returncode, result.stdout.count("card ")) == (1, 0)
     assert "no extension bundle" in result.stderr
     assert "FAILED: " in result.stderr
-    left = [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(p.info["cmdline"] or [])]
+    left = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if str(tmp_path) in " ".join(p.info["cmdline"] or [])
+    ]
     assert left == []
 
 
 def test_without_core_tools_it_says_what_is_missing(tmp_path):
     command = [sys.executable, "-m", "demo.smoke", "--func", str(tmp_path / "func")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert result.returncode == 2
     assert result.stderr == "missing: Azure Functions Core Tools (func) on PATH\n"
@@ -73,7 +83,10 @@ def test_without_core_tools_it_says_what_is_missing(tmp_path):
 def test_the_example_of_local_settings_is_the_world_of_the_demo():
     assert EXAMPLE["REDIS_URL"] == f"redis://127.0.0.1:{run.REDIS_PORT}/0"
     assert EXAMPLE["PLANNER_SYNC_GRAPH_URL"] == f"http://127.0.0.1:{run.EMULATOR_PORT}/v1.0"
-    assert (EXAMPLE["PLANNER_SYNC_PLAN_IDS"], EXAMPLE["PLANNER_SYNC_GRAPH_TOKEN"]) == (run.PLAN_ID, run.TOKEN)
+    assert (EXAMPLE["PLANNER_SYNC_PLAN_IDS"], EXAMPLE["PLANNER_SYNC_GRAPH_TOKEN"]) == (
+        run.PLAN_ID,
+        run.TOKEN,
+    )
     assert EXAMPLE["AzureWebJobsStorage"] == "UseDevelopmentStorage=true"
     assert smoke.BLOB_PORT == 10000  # where that looks
     assert smoke.FUNC_PORT != run.HTTP_PORT  # the demo's own service

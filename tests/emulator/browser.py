@@ -58,7 +58,10 @@ class Page:
     def until(self, look: Callable[[], T]) -> T:
         """Wait until `look` gives something true, and give that."""
         waiting = WebDriverWait(
-            self.browser, 10, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException]
+            self.browser,
+            10,
+            poll_frequency=0.05,
+            ignored_exceptions=[StaleElementReferenceException],
         )
         return waiting.until(lambda _: look())
 

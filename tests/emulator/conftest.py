@@ -1,4 +1,5 @@
-"""A Planner in memory for tests that look at its rules: no wire, its own clock, the same ids in every run."""
+"""A Planner in memory for tests that look at its rules: no wire, its own clock, the same ids in
+every run."""
 
 import pytest
 

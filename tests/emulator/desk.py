@@ -48,7 +48,9 @@ class Desk:
         self.users = list(self.planner.world.state.users)
         self.buckets = list(self.planner.world.state.plans[DEFAULT_PLAN].buckets)
 
-    def call(self, method: str, path: str, body: Any = None, version: str = "v1.0", **headers: str) -> Response:
+    def call(
+        self, method: str, path: str, body: Any = None, version: str = "v1.0", **headers: str
+    ) -> Response:
         """`if_match="…"` becomes the header If-Match."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         raw = b"" if body is None else json.dumps(body).encode()
@@ -76,7 +78,9 @@ class Desk:
 
     def task(self, **fields: Any) -> Json:
         """A new task; `title` and `planId` are there already."""
-        response = self.call("POST", "planner/tasks", {"planId": self.plan, "title": "Task", **fields})
+        response = self.call(
+            "POST", "planner/tasks", {"planId": self.plan, "title": "Task", **fields}
+        )
         assert response.status == 201, response.body
         task: Json = response.json()
         return task
@@ -94,7 +98,10 @@ def details_of(task: Json) -> str:
 
 
 def assigned(*users: str) -> Json:
-    return {user: {"@odata.type": "#microsoft.graph.plannerAssignment", "orderHint": " !"} for user in users}
+    return {
+        user: {"@odata.type": "#microsoft.graph.plannerAssignment", "orderHint": " !"}
+        for user in users
+    }
 
 
 def item(**members: Any) -> Json:

@@ -1,9 +1,10 @@
-"""Microsoft's own SDK against a running emulator: what it writes is taken, what it reads is understood.
+"""Microsoft's own SDK against a running emulator: what it writes is taken, what it reads is
+understood.
 
     python tests/emulator/fidelity_msgraph_sdk.py http://127.0.0.1:8080/v1.0 TOKEN PLAN_ID
 
-It runs in an environment of its own with `msgraph-sdk` alone (470 MB), so pytest does not collect it. Prints a line
-for each step that passed; ends with 1 at the first that did not.
+It runs in an environment of its own with `msgraph-sdk` alone (470 MB), so pytest does not collect
+it. Prints a line for each step that passed; ends with 1 at the first that did not.
 """
 
 import asyncio
@@ -39,7 +40,9 @@ class StaticToken(AuthenticationProvider):
         self._token = token
 
     async def authenticate_request(
-        self, request: RequestInformation, additional_authentication_context: dict[str, Any] | None = None
+        self,
+        request: RequestInformation,
+        additional_authentication_context: dict[str, Any] | None = None,
     ) -> None:
         request.headers.add("Authorization", f"Bearer {self._token}")
 
@@ -69,9 +72,13 @@ async def people(graph: GraphServiceClient) -> str:
 async def buckets(graph: GraphServiceClient, plan_id: str) -> PlannerBucket:
     present = await graph.planner.plans.by_planner_plan_id(plan_id).buckets.get()
     assert [bucket.name for bucket in present.value] == ["To do", "Doing", "Done"]
-    bucket = await graph.planner.buckets.post(PlannerBucket(name="Later", plan_id=plan_id, order_hint=" !"))
+    bucket = await graph.planner.buckets.post(
+        PlannerBucket(name="Later", plan_id=plan_id, order_hint=" !")
+    )
     chosen = graph.planner.buckets.by_planner_bucket_id(bucket.id)
-    renamed = await chosen.patch(PlannerBucket(name="Some day"), headers(etag(bucket), representation=True))
+    renamed = await chosen.patch(
+        PlannerBucket(name="Some day"), headers(etag(bucket), representation=True)
+    )
     assert renamed.name == "Some day"
     assert etag(renamed) > etag(bucket)
     passed("buckets are listed, created, renamed")
@@ -89,7 +96,9 @@ async def plan_details(graph: GraphServiceClient, plan_id: str) -> None:
     passed("a label is named in the plan's details")
 
 
-async def created_task(graph: GraphServiceClient, plan_id: str, bucket_id: str, user: str) -> PlannerTask:
+async def created_task(
+    graph: GraphServiceClient, plan_id: str, bucket_id: str, user: str
+) -> PlannerTask:
     given = {"@odata.type": "#microsoft.graph.plannerAssignment", "orderHint": " !"}
     task = await graph.planner.tasks.post(
         PlannerTask(
@@ -102,7 +111,12 @@ async def created_task(graph: GraphServiceClient, plan_id: str, bucket_id: str, 
             applied_categories=PlannerAppliedCategories(additional_data={"category4": True}),
         )
     )
-    assert (task.title, task.due_date_time, task.priority, task.percent_complete) == ("Water the plants", DUE, 3, 0)
+    assert (task.title, task.due_date_time, task.priority, task.percent_complete) == (
+        "Water the plants",
+        DUE,
+        3,
+        0,
+    )
     assert list(task.assignments.additional_data) == [user]
     assert task.applied_categories.additional_data == {"category4": True}
     assert task.created_by.application.id
@@ -113,7 +127,9 @@ async def created_task(graph: GraphServiceClient, plan_id: str, bucket_id: str, 
 async def patched_task(graph: GraphServiceClient, task: PlannerTask) -> None:
     chosen = graph.planner.tasks.by_planner_task_id(task.id)
     assert await chosen.patch(PlannerTask(percent_complete=50), headers(etag(task))) is None
-    done = await chosen.patch(PlannerTask(percent_complete=100), headers(etag(await chosen.get()), representation=True))
+    done = await chosen.patch(
+        PlannerTask(percent_complete=100), headers(etag(await chosen.get()), representation=True)
+    )
     assert done.completed_date_time is not None
     assert done.title == "Water the plants"
     passed("a task is patched, with 204 and with its representation")
@@ -122,8 +138,16 @@ async def patched_task(graph: GraphServiceClient, task: PlannerTask) -> None:
 async def details(graph: GraphServiceClient, task: PlannerTask) -> None:
     chosen = graph.planner.tasks.by_planner_task_id(task.id).details
     before = await chosen.get()
-    item = {"@odata.type": "microsoft.graph.plannerChecklistItem", "title": "Fill the can", "isChecked": False}
-    link = {"@odata.type": "microsoft.graph.plannerExternalReference", "alias": "Notes", "type": "Other"}
+    item = {
+        "@odata.type": "microsoft.graph.plannerChecklistItem",
+        "title": "Fill the can",
+        "isChecked": False,
+    }
+    link = {
+        "@odata.type": "microsoft.graph.plannerExternalReference",
+        "alias": "Notes",
+        "type": "Other",
+    }
     after = await chosen.patch(
         PlannerTaskDetails(
             description="Twice a week.",
@@ -151,7 +175,12 @@ async def refusals(graph: GraphServiceClient, task: PlannerTask) -> None:
     await chosen.patch(PlannerTask(title="Water all plants"), headers(etag(await chosen.get())))
     assert await status_of(chosen.patch(PlannerTask(title="Another"), headers(etag(task)))) == 409
     assert await status_of(chosen.patch(PlannerTask(title="Another"))) == 412
-    assert await status_of(chosen.details.patch(PlannerTaskDetails(description="x"), headers(etag(task)))) == 412
+    assert (
+        await status_of(
+            chosen.details.patch(PlannerTaskDetails(description="x"), headers(etag(task)))
+        )
+        == 412
+    )
     assert await status_of(graph.planner.tasks.post(PlannerTask(title="No plan"))) == 400
     passed("409, 412 and 400 are understood as the SDK's errors")
 

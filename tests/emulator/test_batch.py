@@ -20,7 +20,14 @@ def get(item_id: str, task: Json, **rest: Any) -> Json:
 
 def patch(item_id: str, task: Json, body: Json, **rest: Any) -> Json:
     headers = {"Content-Type": "application/json", "If-Match": task["@odata.etag"]}
-    return {"id": item_id, "method": "PATCH", "url": f"/{path_of(task)}", "headers": headers, "body": body, **rest}
+    return {
+        "id": item_id,
+        "method": "PATCH",
+        "url": f"/{path_of(task)}",
+        "headers": headers,
+        "body": body,
+        **rest,
+    }
 
 
 def by_id(response: Response) -> dict[str, Json]:
@@ -38,11 +45,21 @@ def test_every_item_has_its_own_status_headers_and_body(desk: Desk) -> None:
             desk,
             get("read", task),
             patch("refused", stale, {"title": "x"}),
-            {"id": "made", "method": "POST", "url": "/planner/tasks", "headers": typed, "body": new},
+            {
+                "id": "made",
+                "method": "POST",
+                "url": "/planner/tasks",
+                "headers": typed,
+                "body": new,
+            },
         )
     )
 
-    assert {key: each["status"] for key, each in answers.items()} == {"read": 200, "refused": 412, "made": 201}
+    assert {key: each["status"] for key, each in answers.items()} == {
+        "read": 200,
+        "refused": 412,
+        "made": 201,
+    }
     assert answers["read"]["body"]["@odata.etag"] == task["@odata.etag"]
     assert answers["refused"]["headers"]["request-id"]
     assert "body" not in by_id(batch(desk, patch("1", task, {"title": "x"})))["1"]
@@ -69,9 +86,14 @@ def test_twenty_are_taken_and_one_more_is_400(desk: Desk) -> None:
     [
         pytest.param({"id": "A"}, id="an id twice, in another case"),
         pytest.param({"id": ""}, id="no id"),
-        pytest.param({"url": "https://graph.microsoft.com/v1.0/planner/plans"}, id="an absolute url"),
+        pytest.param(
+            {"url": "https://graph.microsoft.com/v1.0/planner/plans"}, id="an absolute url"
+        ),
         pytest.param({"method": "PATCH", "body": {}}, id="a body without a Content-Type"),
-        pytest.param({"method": "PATCH", "headers": {"Content-Type": "application/json"}}, id="a write without a body"),
+        pytest.param(
+            {"method": "PATCH", "headers": {"Content-Type": "application/json"}},
+            id="a write without a body",
+        ),
         pytest.param({"dependsOn": ["unheard of"]}, id="an unknown dependency"),
     ],
 )
@@ -85,7 +107,13 @@ def test_a_malformed_batch_fails_as_a_whole(desk: Desk, broken: Json) -> None:
 
 def test_a_batch_inside_a_batch_is_refused(desk: Desk) -> None:
     typed = {"Content-Type": "application/json"}
-    inner = {"id": "1", "method": "POST", "url": "/$batch", "headers": typed, "body": {"requests": []}}
+    inner = {
+        "id": "1",
+        "method": "POST",
+        "url": "/$batch",
+        "headers": typed,
+        "body": {"requests": []},
+    }
 
     assert by_id(batch(desk, inner))["1"]["status"] == 400
 
@@ -93,7 +121,10 @@ def test_a_batch_inside_a_batch_is_refused(desk: Desk) -> None:
 def test_items_work_in_the_order_of_their_dependencies(desk: Desk) -> None:
     task = desk.task()
     for _ in range(10):
-        chain = [get("1", task), *(get(str(number), task, dependsOn=[str(number - 1)]) for number in range(2, 6))]
+        chain = [
+            get("1", task),
+            *(get(str(number), task, dependsOn=[str(number - 1)]) for number in range(2, 6)),
+        ]
         desk.planner.journal.clear()
         by_id(batch(desk, *chain))
         assert [row["item"] for row in desk.planner.journal.rows()][:5] == ["1", "2", "3", "4", "5"]
@@ -121,14 +152,18 @@ def test_batch_order(switch: str, always_same: bool) -> None:
     """In which order the answers come."""
     desk = Desk(batch_order=switch)
     items = [get(str(number), desk.task()) for number in range(10)]
-    orders = {tuple(each["id"] for each in batch(desk, *items).json()["responses"]) for _ in range(5)}
+    orders = {
+        tuple(each["id"] for each in batch(desk, *items).json()["responses"]) for _ in range(5)
+    }
 
     assert (orders == {tuple(str(number) for number in range(10))}) is always_same
 
 
 def test_two_writers_of_one_field_in_a_batch_conflict(desk: Desk) -> None:
     task = desk.task()
-    answers = by_id(batch(desk, patch("1", task, {"title": "One"}), patch("2", task, {"title": "Two"})))
+    answers = by_id(
+        batch(desk, patch("1", task, {"title": "One"}), patch("2", task, {"title": "Two"}))
+    )
 
     assert sorted(each["status"] for each in answers.values()) == [204, 409]
 
@@ -136,7 +171,9 @@ def test_two_writers_of_one_field_in_a_batch_conflict(desk: Desk) -> None:
 def test_each_item_is_throttled_on_its_own(desk: Desk) -> None:
     """Outside 200, inside 429 with a Retry-After of its own."""
     first, second = desk.task(), desk.task()
-    desk.planner.faults.add(Fault.read({"kind": "throttle", "retry_after": "7", "match": {"path": second["id"]}}))
+    desk.planner.faults.add(
+        Fault.read({"kind": "throttle", "retry_after": "7", "match": {"path": second["id"]}})
+    )
     answers = by_id(batch(desk, get("1", first), get("2", second)))
 
     assert (answers["1"]["status"], answers["2"]["status"]) == (200, 429)

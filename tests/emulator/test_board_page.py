@@ -1,4 +1,5 @@
-"""The board page in a real browser: what people do there reaches Planner, what others do appears there."""
+"""The board page in a real browser: what people do there reaches Planner, what others do appears
+there."""
 
 from __future__ import annotations
 
@@ -97,10 +98,17 @@ def test_every_field_of_the_dialog_is_stored(page: Page, emulator: Emulator) -> 
     card = only_card(emulator)
     assert card["title"] == "Water all plants"
     assert card["details"]["description"] == "Twice a week."
-    assert (card["dueDateTime"], card["percentComplete"], card["priority"]) == ("2031-05-06T10:00:00Z", 45, 1)
+    assert (card["dueDateTime"], card["percentComplete"], card["priority"]) == (
+        "2031-05-06T10:00:00Z",
+        45,
+        1,
+    )
     assert card["appliedCategories"] == {"category4": True}
     assert len(card["assignments"]) == 1
-    assert [item["title"] for item in card["details"]["checklist"].values()] == ["Fill the can", "Carry it"]
+    assert [item["title"] for item in card["details"]["checklist"].values()] == [
+        "Fill the can",
+        "Carry it",
+    ]
     page.until(lambda: "6 May" in page.find(".card").text)
     page.picture("emulator-board")
 
@@ -109,13 +117,19 @@ def test_saving_sends_only_what_the_person_changed(page: Page, emulator: Emulato
     """A change that arrives while the card is open survives."""
     add(page, "Water the plants")
     open_card(page, "Water the plants")
-    emulator.human.edit(only_card(emulator)["id"], fields={"priority": 9, "description": "By an agent."})
+    emulator.human.edit(
+        only_card(emulator)["id"], fields={"priority": 9, "description": "By an agent."}
+    )
 
     set_value(page, "percentComplete", "50")
     save(page)
 
     card = only_card(emulator)
-    assert (card["priority"], card["percentComplete"], card["details"]["description"]) == (9, 50, "By an agent.")
+    assert (card["priority"], card["percentComplete"], card["details"]["description"]) == (
+        9,
+        50,
+        "By an agent.",
+    )
 
 
 def test_a_card_is_moved_in_the_dialog(page: Page, emulator: Emulator) -> None:

@@ -12,7 +12,10 @@ def test_new_resources_have_the_etags_that_were_captured(desk: Desk) -> None:
     task = desk.task()
 
     assert task["@odata.etag"] == 'W/"JzEtVGFzayAgQEBAQEBAQEBAQEBAQEBARCc="'
-    assert desk.etag(f"planner/buckets/{desk.buckets[0]}") == 'W/"JzEtQnVja2V0QEBAQEBAQEBAQEBAQEBARCc="'
+    assert (
+        desk.etag(f"planner/buckets/{desk.buckets[0]}")
+        == 'W/"JzEtQnVja2V0QEBAQEBAQEBAQEBAQEBARCc="'
+    )
     assert desk.etag(details_of(task)) == 'W/"JzEtVGFza0RldGFpbHMgQEBAQEBAQEBAQEBAQEBARCc="'
 
 
@@ -95,7 +98,11 @@ def test_the_counts_on_the_task_follow_its_details_whatever_its_etag_does() -> N
     desk.patched(details_of(task), {"description": "Text", "checklist": {ITEM: item(title="One")}})
 
     after = desk.get(path_of(task))
-    assert (after["hasDescription"], after["checklistItemCount"], after["activeChecklistItemCount"]) == (True, 1, 1)
+    assert (
+        after["hasDescription"],
+        after["checklistItemCount"],
+        after["activeChecklistItemCount"],
+    ) == (True, 1, 1)
 
 
 @pytest.mark.parametrize(("switch", "moved"), [("moves", True), ("stays", False)])
@@ -103,7 +110,9 @@ def test_noop_patch(switch: str, moved: bool) -> None:
     desk = Desk(noop_patch=switch)
     task = desk.task(title="Same")
 
-    assert (desk.patched(path_of(task), {"title": "Same"})["@odata.etag"] != task["@odata.etag"]) is moved
+    assert (
+        desk.patched(path_of(task), {"title": "Same"})["@odata.etag"] != task["@odata.etag"]
+    ) is moved
 
 
 @pytest.mark.parametrize(("switch", "moves_again"), [("once", False), ("twice", True)])

@@ -26,7 +26,13 @@ def count(desk: Desk) -> int:
     ("wish", "status", "lost", "done"),
     [
         pytest.param({"kind": "status", "status": 503}, 503, False, 0, id="an error"),
-        pytest.param({"kind": "status", "status": 504, "apply": True}, 504, False, 1, id="an error after the work"),
+        pytest.param(
+            {"kind": "status", "status": 504, "apply": True},
+            504,
+            False,
+            1,
+            id="an error after the work",
+        ),
         pytest.param({"kind": "throttle", "retry_after": "3"}, 429, False, 0, id="throttle"),
         pytest.param({"kind": "expired_token"}, 401, False, 0, id="expired_token"),
         pytest.param({"kind": "drop_before"}, 0, True, 0, id="drop_before"),
@@ -34,7 +40,9 @@ def count(desk: Desk) -> int:
         pytest.param({"kind": "late", "delay_ms": 1000}, 0, True, 0, id="late"),
         pytest.param({"kind": "slow", "delay_ms": 1000}, 201, False, 1, id="slow"),
         pytest.param({"kind": "html"}, 502, False, 0, id="html"),
-        pytest.param({"kind": "html", "status": 200, "apply": True}, 200, False, 1, id="html after the work"),
+        pytest.param(
+            {"kind": "html", "status": 200, "apply": True}, 200, False, 1, id="html after the work"
+        ),
         pytest.param({"kind": "truncate"}, 201, False, 1, id="truncate"),
         pytest.param({"kind": "cut"}, 201, False, 1, id="cut"),
         pytest.param({"kind": "body", "body": "[]"}, 201, False, 1, id="body"),
@@ -98,7 +106,9 @@ def test_an_error_body_is_graphs_envelope(desk: Desk) -> None:
         pytest.param({"match": {"path": "/details"}}, [201, 201, 201, 201], id="another path"),
     ],
 )
-def test_a_fault_meets_the_calls_it_names(desk: Desk, wish: dict[str, Any], statuses: list[int]) -> None:
+def test_a_fault_meets_the_calls_it_names(
+    desk: Desk, wish: dict[str, Any], statuses: list[int]
+) -> None:
     inject(desk, "status", **wish)
 
     assert [create(desk).status for _ in statuses] == statuses
@@ -134,7 +144,9 @@ def test_next_link_and_empty_list_spoil_a_listing(desk: Desk) -> None:
     [
         pytest.param({"kind": "meteor"}, "kind must be one of", id="no such kind"),
         pytest.param({"kind": "slow", "delay": 3}, "a fault has no delay", id="no such member"),
-        pytest.param({"kind": "slow", "match": {"path": "("}}, "no regular expression", id="no pattern"),
+        pytest.param(
+            {"kind": "slow", "match": {"path": "("}}, "no regular expression", id="no pattern"
+        ),
     ],
 )
 def test_a_wrong_fault_is_refused(wish: dict[str, Any], message: str) -> None:
@@ -149,7 +161,9 @@ def test_latency_ms(switch: str, least: int, most: int) -> None:
     assert all(least <= create(desk).delay_ms <= most for _ in range(20))
 
 
-@pytest.mark.parametrize(("switch", "statuses"), [("off", [201] * 4), ("2/10", [201, 201, 429, 429])])
+@pytest.mark.parametrize(
+    ("switch", "statuses"), [("off", [201] * 4), ("2/10", [201, 201, 429, 429])]
+)
 def test_rate_limit(switch: str, statuses: list[int]) -> None:
     """So many requests within so many seconds, then 429 with the seconds that are left."""
     desk = Desk(rate_limit=switch)
@@ -168,7 +182,12 @@ def test_the_journal_has_every_call_and_no_header(desk: Desk) -> None:
     desk.patch(path_of(task), {"title": "x"}, task["@odata.etag"], authorization="Bearer secret")
     made, lost = desk.planner.journal.rows()
 
-    assert (made["method"], made["path"], made["status"], made["item"]) == ("POST", "/planner/tasks", 201, None)
+    assert (made["method"], made["path"], made["status"], made["item"]) == (
+        "POST",
+        "/planner/tasks",
+        201,
+        None,
+    )
     assert (lost["status"], lost["fault"], lost["body"]) == (None, "drop_before", {"title": "x"})
     assert lost["size"] == len(b'{"title": "x"}')
     assert "secret" not in str([made, lost])
@@ -177,7 +196,9 @@ def test_the_journal_has_every_call_and_no_header(desk: Desk) -> None:
 def test_a_seed_makes_everything_repeat() -> None:
     def story() -> list[object]:
         desk = Desk(latency_ms="0-50")
-        return [(each.headers, each.body, each.delay_ms) for each in (create(desk) for _ in range(5))]
+        return [
+            (each.headers, each.body, each.delay_ms) for each in (create(desk) for _ in range(5))
+        ]
 
     assert story() == story()
 

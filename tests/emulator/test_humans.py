@@ -1,4 +1,5 @@
-"""People at Planner's own page: the second writer, through the same store and under the same rules."""
+"""People at Planner's own page: the second writer, through the same store and under the same
+rules."""
 
 import pytest
 
@@ -31,7 +32,11 @@ def test_any_field_is_edited_with_what_programs_write_filled_in(desk: Desk) -> N
     assert (after["title"], after["details"]["description"]) == ("Edited", "Text")
     assert list(after["details"]["references"]) == ["https%3A//example%2Ecom/a%2Eb?c=%2520%23d"]
     assert list(after["assignments"]) == [desk.users[1]]
-    assert (after["checklistItemCount"], after["referenceCount"], after["hasDescription"]) == (1, 1, True)
+    assert (after["checklistItemCount"], after["referenceCount"], after["hasDescription"]) == (
+        1,
+        1,
+        True,
+    )
 
 
 def test_a_persons_edit_conflicts_with_a_stale_client(desk: Desk) -> None:
@@ -47,11 +52,15 @@ def test_complete_reopen_move_relabel_assign(desk: Desk) -> None:
     assert desk.human.complete(task_id)["completedBy"]["user"]["id"] == desk.users[0]
     assert desk.human.reopen(task_id)["completedDateTime"] is None
     assert desk.human.move(task_id, desk.buckets[2])["bucketId"] == desk.buckets[2]
-    assert desk.human.relabel(task_id, add=["category1", "category2"])["appliedCategories"].keys() == {
+    assert desk.human.relabel(task_id, add=["category1", "category2"])[
+        "appliedCategories"
+    ].keys() == {
         "category1",
         "category2",
     }
-    assert desk.human.relabel(task_id, remove=["category1"])["appliedCategories"] == {"category2": True}
+    assert desk.human.relabel(task_id, remove=["category1"])["appliedCategories"] == {
+        "category2": True
+    }
     assert list(desk.human.assign(task_id, add=desk.users[:2])["assignments"]) == desk.users[:2]
     assert list(desk.human.assign(task_id, remove=desk.users[:1])["assignments"]) == desk.users[1:2]
 
@@ -81,12 +90,16 @@ def test_rehint_moves_the_etag_and_nothing_that_people_see(desk: Desk) -> None:
     unseen = {"@odata.etag", "@odata.context", "orderHint", "details"}
 
     assert after["@odata.etag"] != before["@odata.etag"]
-    assert {k: v for k, v in after.items() if k not in unseen} == {k: v for k, v in before.items() if k not in unseen}
+    assert {k: v for k, v in after.items() if k not in unseen} == {
+        k: v for k, v in before.items() if k not in unseen
+    }
 
 
 def test_a_completed_recurring_task_brings_a_new_one(desk: Desk) -> None:
     task = desk.task(
-        dueDateTime="2031-06-01T10:00:00Z", bucketId=desk.buckets[1], appliedCategories={"category1": True}
+        dueDateTime="2031-06-01T10:00:00Z",
+        bucketId=desk.buckets[1],
+        appliedCategories={"category1": True},
     )
     following = desk.human.complete_recurring(task["id"], days=7)
 
@@ -100,9 +113,14 @@ def test_buckets_labels_and_plans_change_by_hand(desk: Desk) -> None:
     assert desk.human.rename_bucket(desk.buckets[0], "Soon")["name"] == "Soon"
     assert desk.human.create_bucket(desk.plan, "New")["planId"] == desk.plan
     assert desk.human.delete_bucket(desk.buckets[0]) == {}
-    assert desk.human.rename_label(desk.plan, "category2", "red")["categoryDescriptions"]["category2"] == "red"
+    assert (
+        desk.human.rename_label(desk.plan, "category2", "red")["categoryDescriptions"]["category2"]
+        == "red"
+    )
     plan = desk.human.create_plan("Another")
-    assert [each["name"] for each in desk.get(f"planner/plans/{plan['id']}/buckets")["value"]] == ["To do"]
+    assert [each["name"] for each in desk.get(f"planner/plans/{plan['id']}/buckets")["value"]] == [
+        "To do"
+    ]
 
 
 def test_a_deleted_card_is_gone(desk: Desk) -> None:
@@ -130,4 +148,9 @@ def test_every_action_has_an_address(desk: Desk) -> None:
     assert control.answer("POST", "human/fly", {}, {})[0] == 404
     made = control.answer("POST", "human/create", {}, {"plan_id": desk.plan, "title": "Card"})
     assert (made[0], made[1]["title"]) == (200, "Card")
-    assert control.answer("POST", "human/edit", {}, {"task_id": made[1]["id"], "fields": {"priority": 11}})[0] == 400
+    assert (
+        control.answer(
+            "POST", "human/edit", {}, {"task_id": made[1]["id"], "fields": {"priority": 11}}
+        )[0]
+        == 400
+    )

@@ -44,7 +44,9 @@ def test_sign_in(switch: str, status: int) -> None:
 @pytest.mark.parametrize("form", ["{id}", "{email}", "{escaped}", "{upper}"])
 def test_a_user_is_found_by_id_and_by_e_mail(desk: Desk, form: str) -> None:
     email = "mira.novak@example.com"
-    name = form.format(id=desk.users[0], email=email, escaped=email.replace("@", "%40"), upper=email.upper())
+    name = form.format(
+        id=desk.users[0], email=email, escaped=email.replace("@", "%40"), upper=email.upper()
+    )
     user = desk.get(f"users/{name}")
 
     assert (user["id"], user["mail"], user["userPrincipalName"]) == (desk.users[0], email, email)
@@ -86,10 +88,15 @@ def test_creation_source_repeat(status: int) -> None:
     desk = Desk(creation_source="on", creation_source_repeat=status)
     body = {"planId": desk.plan, "title": "Task", "creationSource": source("1")}
 
-    assert [desk.call("POST", "planner/tasks", body, version="beta").status for _ in "ab"] == [201, status]
+    assert [desk.call("POST", "planner/tasks", body, version="beta").status for _ in "ab"] == [
+        201,
+        status,
+    ]
 
 
-@pytest.mark.parametrize(("switch", "description"), [("ignore", ""), ("honour", "Text"), ("reject", None)])
+@pytest.mark.parametrize(
+    ("switch", "description"), [("ignore", ""), ("honour", "Text"), ("reject", None)]
+)
 def test_deep_insert(switch: str, description: str | None) -> None:
     """Details inside the POST of the task; they are never in its answer."""
     desk = Desk(deep_insert=switch)

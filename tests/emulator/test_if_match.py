@@ -9,14 +9,16 @@ from tests.emulator.desk import ITEM, OTHER_ITEM, Desk, assigned, details_of, er
 
 MISSING = "The If-Match header must be specified for this kind of request."
 INVALID = "The If-Match header contains an invalid value."
-CONFLICT = (
-    "The attempted changes conflicted with already accepted changes. Read the latest state and resolve differences."
-)
+CONFLICT = "The attempted changes conflicted with already accepted changes. Read the latest state and resolve differences."
 
 
 def guarded(desk: Desk) -> list[tuple[str, str, dict[str, Any]]]:
     """Every kind of write that needs If-Match: (method, path, body)."""
-    task, plan, bucket = path_of(desk.task()), f"planner/plans/{desk.plan}", f"planner/buckets/{desk.buckets[0]}"
+    task, plan, bucket = (
+        path_of(desk.task()),
+        f"planner/plans/{desk.plan}",
+        f"planner/buckets/{desk.buckets[0]}",
+    )
     return [
         ("PATCH", task, {"title": "x"}),
         ("DELETE", task, {}),
@@ -62,7 +64,11 @@ def test_a_wrong_if_match_is_412(desk: Desk, if_match: str) -> None:
 def test_the_tasks_etag_does_not_open_its_details(desk: Desk) -> None:
     task = desk.task()
 
-    assert error(desk.patch(details_of(task), {"description": "x"}, task["@odata.etag"])) == (412, "", INVALID)
+    assert error(desk.patch(details_of(task), {"description": "x"}, task["@odata.etag"])) == (
+        412,
+        "",
+        INVALID,
+    )
 
 
 @pytest.mark.parametrize(("switch", "status"), [("off", 412), ("on", 204)])
@@ -86,7 +92,11 @@ def test_a_stale_etag_conflicts_in_the_same_field(desk: Desk) -> None:
     task = desk.task()
     desk.patched(path_of(task), {"title": "By a human"})
 
-    assert error(desk.patch(path_of(task), {"title": "Mine"}, task["@odata.etag"])) == (409, "", CONFLICT)
+    assert error(desk.patch(path_of(task), {"title": "Mine"}, task["@odata.etag"])) == (
+        409,
+        "",
+        CONFLICT,
+    )
     assert desk.get(path_of(task))["title"] == "By a human"
 
 
@@ -95,8 +105,14 @@ def test_a_stale_etag_is_taken_for_other_keys_of_an_open_type(desk: Desk) -> Non
     before = desk.etag(details_of(task))
     desk.patched(details_of(task), {"checklist": {ITEM: item(title="Theirs")}})
 
-    assert desk.patch(details_of(task), {"checklist": {OTHER_ITEM: item(title="Mine")}}, before).status == 204
-    assert desk.patch(details_of(task), {"checklist": {ITEM: item(title="Mine")}}, before).status == 409
+    assert (
+        desk.patch(details_of(task), {"checklist": {OTHER_ITEM: item(title="Mine")}}, before).status
+        == 204
+    )
+    assert (
+        desk.patch(details_of(task), {"checklist": {ITEM: item(title="Mine")}}, before).status
+        == 409
+    )
 
 
 def test_a_person_taken_off_conflicts_with_a_person_put_on(desk: Desk) -> None:
@@ -112,7 +128,11 @@ def test_a_stale_etag_never_deletes(desk: Desk) -> None:
     task = desk.task()
     desk.patched(details_of(task), {"description": "By a human"})
 
-    assert error(desk.call("DELETE", path_of(task), if_match=task["@odata.etag"])) == (409, "", CONFLICT)
+    assert error(desk.call("DELETE", path_of(task), if_match=task["@odata.etag"])) == (
+        409,
+        "",
+        CONFLICT,
+    )
     assert desk.call("DELETE", path_of(task), if_match=desk.etag(path_of(task))).status == 204
 
 
@@ -142,7 +162,9 @@ def test_prefer(switch: str, status: int) -> None:
     response = desk.patch(path_of(desk.task()), {"title": "x"}, prefer="return=representation")
 
     assert response.status == status
-    assert response.headers.get("Preference-Applied") == ("return=representation" if status == 200 else None)
+    assert response.headers.get("Preference-Applied") == (
+        "return=representation" if status == 200 else None
+    )
 
 
 def test_without_prefer_the_answer_is_204_and_empty(desk: Desk) -> None:
@@ -155,6 +177,10 @@ def test_a_write_to_a_deleted_task_is_404(desk: Desk) -> None:
     task = desk.task()
     desk.human.delete(task["id"])
 
-    for method, path in (("PATCH", path_of(task)), ("PATCH", details_of(task)), ("DELETE", path_of(task))):
+    for method, path in (
+        ("PATCH", path_of(task)),
+        ("PATCH", details_of(task)),
+        ("DELETE", path_of(task)),
+    ):
         response = desk.call(method, path, {"title": "x"}, if_match=task["@odata.etag"])
         assert error(response) == (404, "", "The requested item is not found.")

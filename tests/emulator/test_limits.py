@@ -6,7 +6,19 @@ from typing import Any
 import pytest
 
 from planner_emulator.replies import Response
-from tests.emulator.desk import ITEM, LINK, OTHER_ITEM, STRANGER, Desk, assigned, details_of, error, item, link, path_of
+from tests.emulator.desk import (
+    ITEM,
+    LINK,
+    OTHER_ITEM,
+    STRANGER,
+    Desk,
+    assigned,
+    details_of,
+    error,
+    item,
+    link,
+    path_of,
+)
 
 Attempt = Callable[[Desk], Response]
 
@@ -34,15 +46,22 @@ def with_assignees(desk: Desk, count: int) -> Response:
 
 
 def with_items(desk: Desk, *keys: str) -> Response:
-    return desk.patch(details_of(desk.task()), {"checklist": {key: item(title="x") for key in keys}})
+    return desk.patch(
+        details_of(desk.task()), {"checklist": {key: item(title="x") for key in keys}}
+    )
 
 
 def with_links(desk: Desk, count: int) -> Response:
-    return desk.patch(details_of(desk.task()), {"references": {f"{LINK}/{number}": link() for number in range(count)}})
+    return desk.patch(
+        details_of(desk.task()),
+        {"references": {f"{LINK}/{number}": link() for number in range(count)}},
+    )
 
 
 def shared(desk: Desk, *users: str) -> Response:
-    return desk.patch(f"planner/plans/{desk.plan}/details", {"sharedWith": dict.fromkeys(users, True)})
+    return desk.patch(
+        f"planner/plans/{desk.plan}/details", {"sharedWith": dict.fromkeys(users, True)}
+    )
 
 
 def shared_everywhere(desk: Desk, plans: int) -> Response:
@@ -66,7 +85,13 @@ def repeated(make: Callable[..., Response], times: int) -> Attempt:
 @pytest.mark.parametrize(
     ("switch", "code", "allowed", "too_many"),
     [
-        pytest.param("max_tasks", "MaximumTasksInProject", repeated(new_task, 2), repeated(new_task, 3), id="tasks"),
+        pytest.param(
+            "max_tasks",
+            "MaximumTasksInProject",
+            repeated(new_task, 2),
+            repeated(new_task, 3),
+            id="tasks",
+        ),
         pytest.param(
             "max_active_tasks",
             "MaximumActiveTasksInProject",
@@ -81,7 +106,13 @@ def repeated(make: Callable[..., Response], times: int) -> Attempt:
             lambda desk: repeated(new_task, 2)(desk) and reopened(desk),
             id="a task reopened",
         ),
-        pytest.param("max_buckets=4", "MaximumBucketsInProject", new_bucket, repeated(new_bucket, 2), id="buckets"),
+        pytest.param(
+            "max_buckets=4",
+            "MaximumBucketsInProject",
+            new_bucket,
+            repeated(new_bucket, 2),
+            id="buckets",
+        ),
         pytest.param(
             "max_assignees",
             "MaximumAssigneesInTasks",
@@ -111,13 +142,25 @@ def repeated(make: Callable[..., Response], times: int) -> Attempt:
             id="tasks of one person",
         ),
         pytest.param(
-            "max_tasks_created", "MaximumTasksCreatedByUser", repeated(new_task, 2), repeated(new_task, 3), id="creator"
+            "max_tasks_created",
+            "MaximumTasksCreatedByUser",
+            repeated(new_task, 2),
+            repeated(new_task, 3),
+            id="creator",
         ),
         pytest.param(
-            "max_plans_in_group", "MaximumPlannerPlans", new_plan, repeated(new_plan, 2), id="plans in a group"
+            "max_plans_in_group",
+            "MaximumPlannerPlans",
+            new_plan,
+            repeated(new_plan, 2),
+            id="plans in a group",
         ),
         pytest.param(
-            "max_plans_owned", "MaximumProjectsOwnedByUser", new_plan, repeated(new_plan, 2), id="plans owned"
+            "max_plans_owned",
+            "MaximumProjectsOwnedByUser",
+            new_plan,
+            repeated(new_plan, 2),
+            id="plans owned",
         ),
         pytest.param(
             "max_shared_with",
@@ -140,7 +183,11 @@ def test_limits(switch: str, code: str, allowed: Attempt, too_many: Attempt) -> 
     name, _, number = switch.partition("=")
 
     assert allowed(Desk(**{name: number or 2})).status < 300
-    assert error(too_many(Desk(**{name: number or 2}))) == (403, code, "The request exceeded allowed limits.")
+    assert error(too_many(Desk(**{name: number or 2}))) == (
+        403,
+        code,
+        "The request exceeded allowed limits.",
+    )
 
 
 def test_a_completed_task_makes_room_for_an_active_one() -> None:

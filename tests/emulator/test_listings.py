@@ -42,7 +42,8 @@ def test_a_page_is_401_rows_less_one_by_default(desk: Desk) -> None:
 
 
 def test_rows_shift_between_pages() -> None:
-    """There is no snapshot: what is created or deleted while a client turns pages moves the others."""
+    """There is no snapshot: what is created or deleted while a client turns pages moves the
+    others."""
     desk = Desk(page_size=2)
     first, second, third = (desk.task()["id"] for _ in range(3))
     page = desk.get(listing(desk))
@@ -61,7 +62,9 @@ def test_collections_and_rows_are_annotated(desk: Desk) -> None:
     assert (body["@odata.count"], "@odata.etag" in body["value"][0]) == (1, True)
 
 
-@pytest.mark.parametrize("query", ["?$filter=percentComplete eq 0", "?$top=1", "?$orderby=title", "?$skip=1"])
+@pytest.mark.parametrize(
+    "query", ["?$filter=percentComplete eq 0", "?$top=1", "?$orderby=title", "?$skip=1"]
+)
 def test_filter_top_orderby_and_skip_are_ignored(desk: Desk, query: str) -> None:
     made = {desk.task(percentComplete=percent)["id"] for percent in (0, 50)}
 
@@ -71,7 +74,11 @@ def test_filter_top_orderby_and_skip_are_ignored(desk: Desk, query: str) -> None
 def test_select_leaves_id_and_etag(desk: Desk) -> None:
     desk.task()
 
-    assert desk.get(listing(desk, "?$select=title"))["value"][0].keys() == {"@odata.etag", "id", "title"}
+    assert desk.get(listing(desk, "?$select=title"))["value"][0].keys() == {
+        "@odata.etag",
+        "id",
+        "title",
+    }
 
 
 @pytest.mark.parametrize("switch", ["honour", "ignore", "reject"])
@@ -84,11 +91,20 @@ def test_expand_details(switch: str) -> None:
     def shown(response: Response) -> str:
         if response.status == 400:
             return "reject"
-        return "honour" if response.json()["value"][0].get("details", {}).get("description") == "Text" else "ignore"
+        return (
+            "honour"
+            if response.json()["value"][0].get("details", {}).get("description") == "Text"
+            else "ignore"
+        )
 
     assert shown(desk.call("GET", listing(desk, "?$expand=details"))) == switch
-    assert shown(desk.call("GET", f"planner/buckets/{desk.buckets[0]}/tasks?$expand=details")) == switch
-    assert shown(desk.call("GET", f"users/{desk.users[0]}/planner/tasks?$expand=details")) == "honour"
+    assert (
+        shown(desk.call("GET", f"planner/buckets/{desk.buckets[0]}/tasks?$expand=details"))
+        == switch
+    )
+    assert (
+        shown(desk.call("GET", f"users/{desk.users[0]}/planner/tasks?$expand=details")) == "honour"
+    )
 
 
 def test_expanded_details_have_their_own_etag(desk: Desk) -> None:

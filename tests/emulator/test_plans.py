@@ -4,7 +4,9 @@ import pytest
 
 from tests.emulator.desk import NOBODY_ID, STRANGER, Desk, error, path_of
 
-MAY_BE_MISSING = "You do not have the required permissions to access this item, or the item may not exist."
+MAY_BE_MISSING = (
+    "You do not have the required permissions to access this item, or the item may not exist."
+)
 NO_RIGHT = "You do not have the required permissions to access this item."
 
 
@@ -28,7 +30,10 @@ def test_seeded_ids_are_the_same_in_every_run() -> None:
     [
         pytest.param({"owner": STRANGER}, id="owner"),
         pytest.param({"container": {"containerId": STRANGER, "type": "group"}}, id="container id"),
-        pytest.param({"container": {"url": f"https://graph.microsoft.com/v1.0/groups/{STRANGER}"}}, id="container url"),
+        pytest.param(
+            {"container": {"url": f"https://graph.microsoft.com/v1.0/groups/{STRANGER}"}},
+            id="container url",
+        ),
     ],
 )
 def test_a_plan_is_created_in_a_group_without_buckets(desk: Desk, owner: dict[str, object]) -> None:
@@ -36,17 +41,25 @@ def test_a_plan_is_created_in_a_group_without_buckets(desk: Desk, owner: dict[st
 
     assert (response.status, response.json()["container"]["containerId"]) == (201, STRANGER)
     assert desk.get(f"planner/plans/{response.json()['id']}/buckets")["value"] == []
-    assert [plan["title"] for plan in desk.get(f"groups/{STRANGER}/planner/plans")["value"]] == ["New"]
+    assert [plan["title"] for plan in desk.get(f"groups/{STRANGER}/planner/plans")["value"]] == [
+        "New"
+    ]
 
 
 def test_a_plan_has_25_labels_that_merge(desk: Desk) -> None:
     path = f"{plan_path(desk)}/details"
-    assert desk.get(path)["categoryDescriptions"] == {f"category{number}": None for number in range(1, 26)}
+    assert desk.get(path)["categoryDescriptions"] == {
+        f"category{number}": None for number in range(1, 26)
+    }
 
     desk.patched(path, {"categoryDescriptions": {"category1": "one"}})
-    labels = desk.patched(path, {"categoryDescriptions": {"category25": "last"}})["categoryDescriptions"]
+    labels = desk.patched(path, {"categoryDescriptions": {"category25": "last"}})[
+        "categoryDescriptions"
+    ]
     assert (labels["category1"], labels["category25"]) == ("one", "last")
-    labels = desk.patched(path, {"categoryDescriptions": {"category1": None}})["categoryDescriptions"]
+    labels = desk.patched(path, {"categoryDescriptions": {"category1": None}})[
+        "categoryDescriptions"
+    ]
     assert (labels["category1"], labels["category25"]) == (None, "last")
     assert desk.patch(path, {"categoryDescriptions": {"category26": "x"}}).status == 400
 
@@ -73,10 +86,16 @@ def test_missing_plan(switch: int, refusal: tuple[int, str, str]) -> None:
 
 def test_nothing_is_created_in_a_plan_that_is_missing(desk: Desk) -> None:
     for path, body in (("planner/tasks", {"title": "x"}), ("planner/buckets", {"name": "x"})):
-        assert error(desk.call("POST", path, {"planId": NOBODY_ID, **body})) == (403, "", MAY_BE_MISSING)
+        assert error(desk.call("POST", path, {"planId": NOBODY_ID, **body})) == (
+            403,
+            "",
+            MAY_BE_MISSING,
+        )
 
 
-@pytest.mark.parametrize("path", ["planner/plans/short", "planner/tasks/short", "planner/buckets/a.b"])
+@pytest.mark.parametrize(
+    "path", ["planner/plans/short", "planner/tasks/short", "planner/buckets/a.b"]
+)
 def test_a_badly_formed_id_is_400(desk: Desk, path: str) -> None:
     status, code, message = error(desk.call("GET", path))
 
@@ -88,7 +107,12 @@ def test_an_unreadable_plan_is_403_with_all_that_is_in_it(desk: Desk) -> None:
     """People keep working in it; the client gets its right back with everything they did."""
     task = desk.task()
     desk.human.unreadable(desk.plan)
-    for path in (plan_path(desk), f"{plan_path(desk)}/tasks", path_of(task), f"planner/buckets/{desk.buckets[0]}"):
+    for path in (
+        plan_path(desk),
+        f"{plan_path(desk)}/tasks",
+        path_of(task),
+        f"planner/buckets/{desk.buckets[0]}",
+    ):
         assert error(desk.call("GET", path)) == (403, "", NO_RIGHT)
     desk.human.edit(task["id"], {"title": "Meanwhile"})
 
@@ -105,11 +129,15 @@ def test_a_bucket_needs_plan_and_name(desk: Desk) -> None:
 
 
 def test_a_bucket_is_created_renamed_and_has_its_tasks(desk: Desk) -> None:
-    made = desk.call("POST", "planner/buckets", {"planId": desk.plan, "name": "Later", "orderHint": " !"}).json()
+    made = desk.call(
+        "POST", "planner/buckets", {"planId": desk.plan, "name": "Later", "orderHint": " !"}
+    ).json()
     task = desk.task(bucketId=made["id"])
 
     assert desk.patched(f"planner/buckets/{made['id']}", {"name": "Some day"})["name"] == "Some day"
-    assert [row["id"] for row in desk.get(f"planner/buckets/{made['id']}/tasks")["value"]] == [task["id"]]
+    assert [row["id"] for row in desk.get(f"planner/buckets/{made['id']}/tasks")["value"]] == [
+        task["id"]
+    ]
 
 
 @pytest.mark.parametrize("switch", ["orphan", "delete_tasks"])

@@ -10,7 +10,11 @@ from planner_emulator.switches import Switches, defaults
 from tests.emulator_process import ROOT
 
 README = (ROOT / "planner_emulator" / "README.md").read_text()
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in README.splitlines() if line.startswith("|")]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in README.splitlines()
+    if line.startswith("|")
+]
 TESTS = "\n".join(file.read_text() for file in (ROOT / "tests" / "emulator").glob("test_*.py"))
 
 

@@ -17,10 +17,14 @@ PLAN = "p" * 28
 GUID = "0e00e000-0000-4000-8000-0000000000aa"
 
 
-def started(*arguments: str, before: Callable[[], object] | None = None) -> "tuple[subprocess.Popen[str], str]":
+def started(
+    *arguments: str, before: Callable[[], object] | None = None
+) -> "tuple[subprocess.Popen[str], str]":
     """The process and the address of its page, once it listens."""
     command = [*COMMAND, *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=before)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=before
+    )
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.startswith("Planner emulator: Graph at http://127.0.0.1:")
@@ -54,24 +58,44 @@ def test_a_signal_ends_it_while_an_answer_is_under_way() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        pytest.param(["--switch", "speed=9"], "there is no switch 'speed'; the switches are ", id="unknown switch"),
         pytest.param(
-            ["--switch", "prefer=maybe"], "switch prefer: 'maybe' is none of honour, ignore", id="wrong value"
+            ["--switch", "speed=9"],
+            "there is no switch 'speed'; the switches are ",
+            id="unknown switch",
         ),
         pytest.param(
-            ["--switch", "page_size=0"], "switch page_size: '0' is not a whole number of 1 or more", id="wrong number"
+            ["--switch", "prefer=maybe"],
+            "switch prefer: 'maybe' is none of honour, ignore",
+            id="wrong value",
         ),
         pytest.param(
-            ["--switch", "latency_ms=9-3"], "switch latency_ms: '9-3' does not look like 20-80", id="wrong span"
+            ["--switch", "page_size=0"],
+            "switch page_size: '0' is not a whole number of 1 or more",
+            id="wrong number",
         ),
-        pytest.param(["--plan", "short"], "--plan 'short' is no id of 28 letters, digits, _ or -", id="plan id"),
+        pytest.param(
+            ["--switch", "latency_ms=9-3"],
+            "switch latency_ms: '9-3' does not look like 20-80",
+            id="wrong span",
+        ),
+        pytest.param(
+            ["--plan", "short"],
+            "--plan 'short' is no id of 28 letters, digits, _ or -",
+            id="plan id",
+        ),
         pytest.param(["--user", "mira"], "--user 'mira' is not EMAIL or EMAIL=GUID", id="user"),
-        pytest.param(["--user", "a@b=1"], "--user 'a@b=1' is not EMAIL or EMAIL=GUID", id="user id"),
-        pytest.param(["--colour", "red"], "unrecognized arguments: --colour red", id="unknown option"),
+        pytest.param(
+            ["--user", "a@b=1"], "--user 'a@b=1' is not EMAIL or EMAIL=GUID", id="user id"
+        ),
+        pytest.param(
+            ["--colour", "red"], "unrecognized arguments: --colour red", id="unknown option"
+        ),
     ],
 )
 def test_a_mistake_ends_it_with_2_and_a_clear_line(arguments: list[str], line: str) -> None:
-    ended = subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    ended = subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
+    )
 
     assert ended.returncode == 2
     assert line in ended.stderr
@@ -79,7 +103,9 @@ def test_a_mistake_ends_it_with_2_and_a_clear_line(arguments: list[str], line: s
 
 
 def test_plans_and_people_are_seeded_from_the_command_line() -> None:
-    with emulator_process(plans=[f"{PLAN}=Autumn", "q" * 28], users=[f"ann@example.com={GUID}"]) as emulator:
+    with emulator_process(
+        plans=[f"{PLAN}=Autumn", "q" * 28], users=[f"ann@example.com={GUID}"]
+    ) as emulator:
         assert emulator.plan_ids == [PLAN, "q" * 28]
         assert [plan["title"] for plan in emulator.state()["plans"]] == ["Autumn", "Plan 2"]
         assert list(emulator.bucket_ids()) == ["To do", "Doing", "Done"]
@@ -109,7 +135,9 @@ def test_it_needs_nothing_but_starlette_and_uvicorn() -> None:
 
 def test_it_runs_from_another_folder(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(COMMAND, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        COMMAND, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     page = process.stdout.readline().rpartition("board at ")[2].strip()
     try:

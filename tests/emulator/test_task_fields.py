@@ -31,7 +31,12 @@ def test_a_new_task_has_planners_defaults(desk: Desk) -> None:
     task = desk.task()
 
     assert (task["percentComplete"], task["priority"], task["previewType"]) == (0, 5, "automatic")
-    assert (task["bucketId"], task["dueDateTime"], task["assignments"], task["appliedCategories"]) == (
+    assert (
+        task["bucketId"],
+        task["dueDateTime"],
+        task["assignments"],
+        task["appliedCategories"],
+    ) == (
         None,
         None,
         {},
@@ -45,7 +50,9 @@ def test_the_order_hint_of_a_new_task_counts_down_from_the_end_of_time(desk: Des
     """As captured: 2024-01-13T08:21:11.5507897Z gave 8584964728139267910."""
     from planner_emulator import hints, instants
 
-    assert hints.newest_first(instants.read("2024-01-13T08:21:11.5507897Z")) == "8584964728139267910"
+    assert (
+        hints.newest_first(instants.read("2024-01-13T08:21:11.5507897Z")) == "8584964728139267910"
+    )
     task = desk.task()
     assert task["orderHint"] == hints.newest_first(instants.read(task["createdDateTime"]))
 
@@ -54,7 +61,11 @@ def test_the_order_hint_of_a_new_task_counts_down_from_the_end_of_time(desk: Des
     ("body", "refusal"),
     [
         pytest.param({"planId": None}, schema("PlanId", NULL), id="no plan"),
-        pytest.param({"planId": "short"}, schema("PlanId", "The specified identifier is invalid."), id="bad plan id"),
+        pytest.param(
+            {"planId": "short"},
+            schema("PlanId", "The specified identifier is invalid."),
+            id="bad plan id",
+        ),
         pytest.param({"title": None}, schema("Title", NULL), id="no title"),
         pytest.param({"title": "  "}, schema("Title", NULL), id="blank title"),
         pytest.param(
@@ -73,11 +84,19 @@ def test_the_order_hint_of_a_new_task_counts_down_from_the_end_of_time(desk: Des
             id="a date without a time",
         ),
         pytest.param(
-            {"percentComplete": 101}, schema("PercentComplete", "The field must be between 0 and 100."), id="percent"
+            {"percentComplete": 101},
+            schema("PercentComplete", "The field must be between 0 and 100."),
+            id="percent",
         ),
-        pytest.param({"priority": 11}, schema("Priority", "The field must be between 0 and 10."), id="priority"),
         pytest.param(
-            {"priority": "high"}, schema("Priority", "A value of type Edm.Int32 must be specified."), id="priority word"
+            {"priority": 11},
+            schema("Priority", "The field must be between 0 and 10."),
+            id="priority",
+        ),
+        pytest.param(
+            {"priority": "high"},
+            schema("Priority", "A value of type Edm.Int32 must be specified."),
+            id="priority word",
         ),
         pytest.param(
             {"orderHint": "8584964728139267910"},
@@ -86,11 +105,18 @@ def test_the_order_hint_of_a_new_task_counts_down_from_the_end_of_time(desk: Des
         ),
     ],
 )
-def test_a_wrong_task_is_400(desk: Desk, body: dict[str, Any], refusal: tuple[int, str, str]) -> None:
-    assert error(desk.call("POST", "planner/tasks", {"planId": desk.plan, "title": "Task", **body})) == refusal
+def test_a_wrong_task_is_400(
+    desk: Desk, body: dict[str, Any], refusal: tuple[int, str, str]
+) -> None:
+    assert (
+        error(desk.call("POST", "planner/tasks", {"planId": desk.plan, "title": "Task", **body}))
+        == refusal
+    )
 
 
-@pytest.mark.parametrize("name", ["id", "createdDateTime", "checklistItemCount", "previewType", "planId", "unheardOf"])
+@pytest.mark.parametrize(
+    "name", ["id", "createdDateTime", "checklistItemCount", "previewType", "planId", "unheardOf"]
+)
 def test_read_only_and_unknown_fields_are_refused(desk: Desk, name: str) -> None:
     """A task's plan cannot be changed: there is no such PATCH."""
     response = desk.patch(path_of(desk.task()), {name: desk.plan})
@@ -102,15 +128,21 @@ def test_a_refused_write_leaves_everything_as_it_was(desk: Desk) -> None:
     task = desk.task()
 
     assert desk.patch(path_of(task), {"title": "New", "priority": 11}).status == 400
-    assert desk.get(path_of(task)) == task | {"@odata.context": desk.get(path_of(task))["@odata.context"]}
+    assert desk.get(path_of(task)) == task | {
+        "@odata.context": desk.get(path_of(task))["@odata.context"]
+    }
 
 
 @pytest.mark.parametrize(
     ("sent", "stored"),
     [
         pytest.param("2031-01-02T10:00:00Z", "2031-01-02T10:00:00Z", id="as it is"),
-        pytest.param("2031-01-02T10:00:00+02:00", "2031-01-02T08:00:00Z", id="an offset becomes UTC"),
-        pytest.param("2031-01-02T10:00:00.1234567Z", "2031-01-02T10:00:00.1234567Z", id="seven digits"),
+        pytest.param(
+            "2031-01-02T10:00:00+02:00", "2031-01-02T08:00:00Z", id="an offset becomes UTC"
+        ),
+        pytest.param(
+            "2031-01-02T10:00:00.1234567Z", "2031-01-02T10:00:00.1234567Z", id="seven digits"
+        ),
         pytest.param("2031-01-02T10:00:00.500Z", "2031-01-02T10:00:00.5Z", id="no trailing zeros"),
         pytest.param(None, None, id="null clears"),
     ],
@@ -148,7 +180,10 @@ def test_title_max(limit: int) -> None:
     desk = Desk(title_max=limit)
     desk.task(title="x" * limit)
 
-    assert desk.call("POST", "planner/tasks", {"planId": desk.plan, "title": "x" * (limit + 1)}).status == 400
+    assert (
+        desk.call("POST", "planner/tasks", {"planId": desk.plan, "title": "x" * (limit + 1)}).status
+        == 400
+    )
 
 
 @pytest.mark.parametrize("limit", [10, 32768])
@@ -176,15 +211,25 @@ def test_a_null_description_is_empty(desk: Desk) -> None:
     assert desk.patched(path, {"description": None})["description"] == ""
 
 
-# -- open types --------------------------------------------------------------------------------------------------------
+# -- open types ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("path", "field", "first", "second"),
     [
-        pytest.param(path_of, "appliedCategories", {"category1": True}, {"category25": True}, id="categories"),
-        pytest.param(details_of, "checklist", {ITEM: item(title="a")}, {OTHER_ITEM: item(title="b")}, id="checklist"),
-        pytest.param(details_of, "references", {LINK: link()}, {LINK + "/2": link()}, id="references"),
+        pytest.param(
+            path_of, "appliedCategories", {"category1": True}, {"category25": True}, id="categories"
+        ),
+        pytest.param(
+            details_of,
+            "checklist",
+            {ITEM: item(title="a")},
+            {OTHER_ITEM: item(title="b")},
+            id="checklist",
+        ),
+        pytest.param(
+            details_of, "references", {LINK: link()}, {LINK + "/2": link()}, id="references"
+        ),
     ],
 )
 def test_open_types_merge_per_key_and_null_removes(
@@ -227,7 +272,11 @@ def test_a_checklist_item_may_be_changed_in_part(desk: Desk) -> None:
     ("path", "body"),
     [
         pytest.param(path_of, {"assignments": {STRANGER: {}}}, id="an empty assignment"),
-        pytest.param(path_of, {"assignments": {STRANGER: {"orderHint": " !"}}}, id="an assignment without its type"),
+        pytest.param(
+            path_of,
+            {"assignments": {STRANGER: {"orderHint": " !"}}},
+            id="an assignment without its type",
+        ),
         pytest.param(
             path_of,
             {"assignments": {STRANGER: {"@odata.type": "microsoft.graph.plannerAssignment"}}},
@@ -235,18 +284,40 @@ def test_a_checklist_item_may_be_changed_in_part(desk: Desk) -> None:
         ),
         pytest.param(path_of, {"assignments": assigned("mira")}, id="an assignee that is no GUID"),
         pytest.param(path_of, {"appliedCategories": {"category26": True}}, id="category 26"),
-        pytest.param(path_of, {"appliedCategories": {"category1": "yes"}}, id="a category that is no boolean"),
-        pytest.param(path_of, {"appliedCategories": []}, id="a list where an object belongs"),
-        pytest.param(details_of, {"checklist": {ITEM: {"title": "x"}}}, id="an item without its type"),
-        pytest.param(details_of, {"checklist": {ITEM: item()}}, id="a new item without a title"),
-        pytest.param(details_of, {"checklist": {"1": item(title="x")}}, id="an item whose key is no GUID"),
-        pytest.param(details_of, {"checklist": {ITEM: item(title="x", colour=1)}}, id="an item with an unknown member"),
         pytest.param(
-            details_of, {"checklist": {ITEM: item(title="x", orderHint="85849")}}, id="an item with a raw order hint"
+            path_of, {"appliedCategories": {"category1": "yes"}}, id="a category that is no boolean"
         ),
-        pytest.param(details_of, {"references": {"https://example.com": link()}}, id="a reference that is not encoded"),
-        pytest.param(details_of, {"references": {"https%3A//a%2Fb": link()}}, id="a reference that is over-encoded"),
-        pytest.param(details_of, {"references": {LINK: {"alias": "x"}}}, id="a reference without its type"),
+        pytest.param(path_of, {"appliedCategories": []}, id="a list where an object belongs"),
+        pytest.param(
+            details_of, {"checklist": {ITEM: {"title": "x"}}}, id="an item without its type"
+        ),
+        pytest.param(details_of, {"checklist": {ITEM: item()}}, id="a new item without a title"),
+        pytest.param(
+            details_of, {"checklist": {"1": item(title="x")}}, id="an item whose key is no GUID"
+        ),
+        pytest.param(
+            details_of,
+            {"checklist": {ITEM: item(title="x", colour=1)}},
+            id="an item with an unknown member",
+        ),
+        pytest.param(
+            details_of,
+            {"checklist": {ITEM: item(title="x", orderHint="85849")}},
+            id="an item with a raw order hint",
+        ),
+        pytest.param(
+            details_of,
+            {"references": {"https://example.com": link()}},
+            id="a reference that is not encoded",
+        ),
+        pytest.param(
+            details_of,
+            {"references": {"https%3A//a%2Fb": link()}},
+            id="a reference that is over-encoded",
+        ),
+        pytest.param(
+            details_of, {"references": {LINK: {"alias": "x"}}}, id="a reference without its type"
+        ),
         pytest.param(details_of, {"previewType": "video"}, id="an unknown preview"),
     ],
 )
@@ -263,11 +334,13 @@ def test_unknown_user(switch: str, status: int) -> None:
     assert desk.patch(path, {"assignments": assigned(desk.users[0])}).status == 204
 
 
-# -- order hints -------------------------------------------------------------------------------------------------------
+# -- order hints -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "hint", ["", "!", "85849", "85849!", "a b", "ä !"], ids=["empty", "bang", "raw", "no space", "no bang", "not ASCII"]
+    "hint",
+    ["", "!", "85849", "85849!", "a b", "ä !"],
+    ids=["empty", "bang", "raw", "no space", "no bang", "not ASCII"],
 )
 def test_what_is_no_request_for_a_place_is_400(desk: Desk, hint: str) -> None:
     assert desk.patch(path_of(desk.task()), {"orderHint": hint}).status == 400

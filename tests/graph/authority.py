@@ -42,7 +42,9 @@ class ToLocal(httpx.BaseTransport):
 
     def __init__(self, url: str) -> None:
         self._url = httpx.URL(url)
-        self._transport = httpx.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))  # loads no certificates
+        self._transport = httpx.HTTPTransport(
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )  # loads no certificates
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.url = request.url.copy_with(scheme="http", host=self._url.host, port=self._url.port)
@@ -52,9 +54,10 @@ class ToLocal(httpx.BaseTransport):
 class Authority:
     """Says who is known, as Entra ID does.
 
-    `token_answer` and `tenant_answer` stand in for its answers to a request for a token, and to the question for a
-    tenant; `grant`, which may be async, makes the tokens, which live `lifetime` seconds. With a `certificate` it is an
-    https server that AZURE_AUTHORITY_HOST can name; without, `tokens()` finds the way to it.
+    `token_answer` and `tenant_answer` stand in for its answers to a request for a token, and to the
+    question for a tenant; `grant`, which may be async, makes the tokens, which live `lifetime`
+    seconds. With a `certificate` it is an https server that AZURE_AUTHORITY_HOST can name; without,
+    `tokens()` finds the way to it.
     """
 
     def __init__(self, certificate: Path | None = None, port: int = 0) -> None:
@@ -74,7 +77,11 @@ class Authority:
 
     async def _answer(self, request: Received) -> bytes:
         if "openid-configuration" in request.path:
-            endpoints = ("authorization_endpoint", "token_endpoint", "device_authorization_endpoint")
+            endpoints = (
+                "authorization_endpoint",
+                "token_endpoint",
+                "device_authorization_endpoint",
+            )
             known = {name: f"{self.login}/tenant/{name}" for name in endpoints} | {
                 "issuer": f"{self.login}/tenant/v2.0"
             }
@@ -90,7 +97,9 @@ class Authority:
         if asked["grant_type"] == "refresh_token" and self.renewal_answer is not None:
             return self.renewal_answer
         if by_code and not self.entered:
-            return reply(400, {"error": "authorization_pending", "error_description": "AADSTS70016: not yet"})
+            return reply(
+                400, {"error": "authorization_pending", "error_description": "AADSTS70016: not yet"}
+            )
         return reply(200, await self._granted(asked))
 
     async def _granted(self, asked: dict[str, str]) -> dict[str, object]:
@@ -99,11 +108,19 @@ class Authority:
         granted = {"access_token": token, "expires_in": self.lifetime, "token_type": "Bearer"}
         if asked["grant_type"] == "client_credentials":
             return granted
-        person = {"iss": f"{self.login}/tenant/v2.0", "aud": "client", "sub": "p", "oid": "p", "tid": "tenant"}
+        person = {
+            "iss": f"{self.login}/tenant/v2.0",
+            "aud": "client",
+            "sub": "p",
+            "oid": "p",
+            "tid": "tenant",
+        }
         now = int(time.time())
         person_token = jwt(**person, preferred_username="mira@example.com", iat=now, exp=now + 3600)
         info = base64.urlsafe_b64encode(b'{"uid":"p","utid":"tenant"}').decode()
-        granted["scope"] = asked.get("scope") or f"{GRAPH}/Tasks.ReadWrite {GRAPH}/User.ReadBasic.All"
+        granted["scope"] = (
+            asked.get("scope") or f"{GRAPH}/Tasks.ReadWrite {GRAPH}/User.ReadBasic.All"
+        )
         return {**granted, "refresh_token": REFRESH, "id_token": person_token, "client_info": info}
 
     @property
@@ -126,13 +143,17 @@ class Authority:
 
 def refused(number: str, error: str = "invalid_client", status: int = 401) -> bytes:
     """A refusal as Entra words it, with a secret where a careless service might show one."""
-    return reply(status, {"error": error, "error_description": f"AADSTS{number}: No, {SECRET}. Trace ID: 1"})
+    return reply(
+        status, {"error": error, "error_description": f"AADSTS{number}: No, {SECRET}. Trace ID: 1"}
+    )
 
 
 def jwt(**claims: object) -> str:
     """A token with these claims, signed by nobody."""
     parts = ({"alg": "none", "typ": "JWT"}, claims)
-    texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
+    texts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts
+    ]
     return ".".join([*texts, "c2lnbmF0dXJl"])
 
 

@@ -1,4 +1,5 @@
-"""An emulator over HTTP and Planner's entities before it, for tests of what arrives there and what comes back."""
+"""An emulator over HTTP and Planner's entities before it, for tests of what arrives there and what
+comes back."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,5 +29,7 @@ async def board_with(*, tokens: Tokens | None = None, **switches: object) -> Asy
     async with emulator_in_loop(users=["ann@contoso.example"], **switches) as emulator:
         plans = tuple(emulator.plan_ids)
         tokens = tokens or ReadyToken(emulator.token)
-        async with graph_at(emulator.url, tokens=tokens, plan_ids=plans, gate=Gate(deadline=5.0)) as graph:
+        async with graph_at(
+            emulator.url, tokens=tokens, plan_ids=plans, gate=Gate(deadline=5.0)
+        ) as graph:
             yield Board(emulator, Planner(graph))

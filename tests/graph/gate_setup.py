@@ -38,7 +38,8 @@ async def settle() -> None:
 
 
 class Road:
-    """What the gate sends out: `cars` has each round trip; it comes back when the test says so, or at once."""
+    """What the gate sends out: `cars` has each round trip; it comes back when the test says so, or
+    at once."""
 
     def __init__(self, *, open_end: bool = True) -> None:
         self.cars: list[list[Any]] = []
@@ -75,7 +76,9 @@ class Setup:
     async def _publish(self, milliseconds: float) -> None:
         self.published.append(milliseconds)
 
-    def start(self, request: object, before: Callable[[], Awaitable[None]] | None = None, **how: bool) -> Any:
+    def start(
+        self, request: object, before: Callable[[], Awaitable[None]] | None = None, **how: bool
+    ) -> Any:
         return asyncio.create_task(self.gate.ride(request, self.road.carry, before=before, **how))
 
 

@@ -1,4 +1,5 @@
-"""A TLS server on this machine that offers HTTP/2, with a certificate that nobody trusts unless told to."""
+"""A TLS server on this machine that offers HTTP/2, with a certificate that nobody trusts unless
+told to."""
 
 import asyncio
 import datetime
@@ -60,7 +61,9 @@ class H2Server:
             if isinstance(event, RequestReceived):
                 self.requests.append({str(name): str(value) for name, value in event.headers})
             elif isinstance(event, StreamEnded):
-                connection.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/json")])
+                connection.send_headers(
+                    event.stream_id, [(":status", "200"), ("content-type", "application/json")]
+                )
                 connection.send_data(event.stream_id, BODY, end_stream=True)
 
 
@@ -73,7 +76,10 @@ def self_signed(path: Path, host: str = "127.0.0.1", *, days: int = 1) -> Path:
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(until - datetime.timedelta(days=2))
         .not_valid_after(until)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]),
+            critical=False,
+        )
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(

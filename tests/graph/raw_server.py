@@ -1,4 +1,5 @@
-"""A small HTTP/1.1 server whose answers are raw bytes, for faults that a well-behaved server cannot have.
+"""A small HTTP/1.1 server whose answers are raw bytes, for faults that a well-behaved server cannot
+have.
 
 It keeps what it was asked, and knows nothing of Planner; tests of behaviour use the emulator.
 """
@@ -41,7 +42,8 @@ Answer = Callable[[Received], "bytes | Awaitable[bytes] | AsyncIterator[bytes]"]
 
 @dataclass
 class RawServer:
-    """`answer` gives the bytes for a request, all at once or piece by piece; each answer closes the connection.
+    """`answer` gives the bytes for a request, all at once or piece by piece; each answer closes the
+    connection.
 
     With a `certificate` (a PEM file) it speaks TLS; it listens on `port`, or on a free one.
     """
@@ -92,13 +94,22 @@ async def _receive(reader: asyncio.StreamReader) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.rstrip().split("\r\n")
     method, target, _ = first.split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Received(method, target, headers, await reader.readexactly(int(headers.get("content-length", 0))))
+    headers = {
+        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
+    return Received(
+        method, target, headers, await reader.readexactly(int(headers.get("content-length", 0)))
+    )
 
 
-def reply(status: int, body: object = None, *, kind: str = "application/json", **headers: str) -> bytes:
-    """A whole answer; `body` is JSON unless it is bytes. Underscores in header names become dashes."""
-    content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+def reply(
+    status: int, body: object = None, *, kind: str = "application/json", **headers: str
+) -> bytes:
+    """A whole answer; `body` is JSON unless it is bytes. Underscores in header names become
+    dashes."""
+    content = (
+        body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    )
     lines = [f"HTTP/1.1 {status} x", f"content-length: {len(content)}", "connection: close"]
     if content:
         lines.append(f"content-type: {kind}")
@@ -108,4 +119,8 @@ def reply(status: int, body: object = None, *, kind: str = "application/json", *
 
 def graph_error(status: int, code: str = "", message: str = "no", **headers: str) -> bytes:
     """An error in the envelope that Graph uses."""
-    return reply(status, {"error": {"code": code, "message": message, "innerError": {"request-id": "r-1"}}}, **headers)
+    return reply(
+        status,
+        {"error": {"code": code, "message": message, "innerError": {"request-id": "r-1"}}},
+        **headers,
+    )

@@ -80,7 +80,10 @@ def test_each_status_has_one_class(status: int, code: str, kind: type[GraphError
 def test_a_refusal_that_is_not_graphs_own_proves_nothing(status: int) -> None:
     """A proxy's "404 not found" must not delete a task."""
     assert type(translate(Request("GET", "/x"), Answer(status, {}, None))) is AnswerLost
-    assert type(translate(Request("GET", "/x"), Answer(status, {}, {"message": "no route"}))) is AnswerLost
+    assert (
+        type(translate(Request("GET", "/x"), Answer(status, {}, {"message": "no route"})))
+        is AnswerLost
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,13 +100,17 @@ def test_a_refusal_that_is_not_graphs_own_proves_nothing(status: int) -> None:
         pytest.param(204, {}, b"", id="204 to a read"),
     ],
 )
-def test_a_success_that_cannot_be_read_is_a_lost_answer(status: int, headers: dict[str, str], body: bytes) -> None:
+def test_a_success_that_cannot_be_read_is_a_lost_answer(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
     assert type(translate(Request("GET", "/x"), read_answer(status, headers, body))) is AnswerLost
 
 
 def test_an_error_names_the_request_the_status_the_code_and_the_request_id() -> None:
     answer = Answer(
-        403, {"request-id": "r-2"}, envelope("MaximumTasksInProject", "The request exceeded\nallowed limits.")
+        403,
+        {"request-id": "r-2"},
+        envelope("MaximumTasksInProject", "The request exceeded\nallowed limits."),
     )
 
     assert str(translate(Request("POST", "/planner/tasks?$secret=1"), answer)) == (
@@ -112,14 +119,20 @@ def test_an_error_names_the_request_the_status_the_code_and_the_request_id() -> 
 
 
 def test_an_error_has_no_e_mail_address() -> None:
-    error = translate(Request("GET", "/users/ann@contoso.example?$select=id"), Answer(404, {}, envelope()))
+    error = translate(
+        Request("GET", "/users/ann@contoso.example?$select=id"), Answer(404, {}, envelope())
+    )
 
     assert str(error) == "GET /users/…: 404 (request-id r-1)"
 
 
-@pytest.mark.parametrize("error", ["a text", None, ["a list"], {"innerError": "a text"}, {"code": None}, {"code": 7}])
+@pytest.mark.parametrize(
+    "error", ["a text", None, ["a list"], {"innerError": "a text"}, {"code": None}, {"code": 7}]
+)
 def test_an_odd_envelope_breaks_nothing(error: object) -> None:
-    assert isinstance(translate(Request("GET", "/x"), Answer(404, {}, {"error": error})), GraphError)
+    assert isinstance(
+        translate(Request("GET", "/x"), Answer(404, {}, {"error": error})), GraphError
+    )
 
 
 def test_a_throttle_tells_the_length_of_the_pause() -> None:
@@ -138,7 +151,7 @@ def test_no_answer_is_the_error_that_says_what_can_have_happened(kind: type[Grap
     assert error.request_id == "r-3"
 
 
-# -- $batch ------------------------------------------------------------------------------------------------------------
+# -- $batch ----------------------------------------------------------------------------------------
 def test_a_batch_has_each_request_with_its_own_headers() -> None:
     batch = pack([Request("GET", "/a?$select=id"), Request("PATCH", "/b", {"x": 1}, 'W/"e"')])
 
@@ -150,7 +163,11 @@ def test_a_batch_has_each_request_with_its_own_headers() -> None:
                 "id": "2",
                 "method": "PATCH",
                 "url": "/b",
-                "headers": {"Content-Type": "application/json", "Prefer": "return=representation", "If-Match": 'W/"e"'},
+                "headers": {
+                    "Content-Type": "application/json",
+                    "Prefer": "return=representation",
+                    "If-Match": 'W/"e"',
+                },
                 "body": {"x": 1},
             },
         ]
@@ -163,7 +180,11 @@ def reply(*items: object, **headers: str) -> Answer:
 
 def test_the_items_of_a_reply_are_matched_by_id() -> None:
     outcomes = unpack(
-        reply({"id": "2", "status": 404, "body": envelope()}, {"id": "1", "status": 200, "body": {"id": "a"}}), 2
+        reply(
+            {"id": "2", "status": 404, "body": envelope()},
+            {"id": "1", "status": 200, "body": {"id": "a"}},
+        ),
+        2,
     )
 
     assert [outcome.status for outcome in outcomes if isinstance(outcome, Answer)] == [200, 404]
@@ -189,7 +210,9 @@ def test_an_item_that_the_reply_does_not_tell_of_is_a_lost_answer(answer: Answer
 
 
 def test_an_item_counts_its_retry_after_from_the_date_of_the_whole_reply() -> None:
-    [outcome] = unpack(reply({"id": "1", "status": 429, "headers": {"Retry-After": "x"}}, date="now"), 1)
+    [outcome] = unpack(
+        reply({"id": "1", "status": 429, "headers": {"Retry-After": "x"}}, date="now"), 1
+    )
 
     assert isinstance(outcome, Answer)
     assert outcome.headers == {"date": "now", "retry-after": "x"}

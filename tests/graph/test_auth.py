@@ -37,7 +37,7 @@ async def test_a_secret_gets_a_token_for_the_default_scope_of_graph(authority: A
     }
 
 
-# -- certificate -------------------------------------------------------------------------------------------------------
+# -- certificate -----------------------------------------------------------------------------------
 
 
 async def test_a_certificate_signs_the_request_for_a_token(
@@ -62,7 +62,9 @@ async def test_a_certificate_signs_the_request_for_a_token(
     [
         pytest.param(None, id="no such file"),
         pytest.param(b"", id="empty"),
-        pytest.param(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", id="no key in it"),
+        pytest.param(
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", id="no key in it"
+        ),
         pytest.param(b"\xff\xfe", id="not text"),
     ],
 )
@@ -81,7 +83,7 @@ def unpadded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-# -- managed identity --------------------------------------------------------------------------------------------------
+# -- managed identity ------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("client_id", "asked"),
     [
@@ -89,22 +91,30 @@ def unpadded(text: str) -> bytes:
         pytest.param("user-id", {"client_id": "user-id"}, id="user-assigned"),
     ],
 )
-async def test_a_managed_identity_gets_a_token_from_its_endpoint(client_id: str | None, asked: dict[str, str]) -> None:
+async def test_a_managed_identity_gets_a_token_from_its_endpoint(
+    client_id: str | None, asked: dict[str, str]
+) -> None:
     expires = str(int(time.time()) + 3600)
-    identity = RawServer(lambda _: reply(200, {"access_token": "from-identity", "expires_on": expires}))
+    identity = RawServer(
+        lambda _: reply(200, {"access_token": "from-identity", "expires_on": expires})
+    )
 
     async with identity.running():
         with environment(
-            IDENTITY_ENDPOINT=f"{identity.url}/msi/token", IDENTITY_HEADER="knock", HTTP_PROXY="http://x:1"
+            IDENTITY_ENDPOINT=f"{identity.url}/msi/token",
+            IDENTITY_HEADER="knock",
+            HTTP_PROXY="http://x:1",
         ):
-            assert await build_tokens(client_id=client_id, resource=GRAPH).token() == "from-identity"
+            assert (
+                await build_tokens(client_id=client_id, resource=GRAPH).token() == "from-identity"
+            )
 
     [request] = identity.requests
     assert request.headers["x-identity-header"] == "knock"
     assert sent(request) == {"api-version": "2019-08-01", "resource": GRAPH} | asked
 
 
-# -- one request, renewal, drop ----------------------------------------------------------------------------------------
+# -- one request, renewal, drop --------------------------------------------------------------------
 async def test_fifty_waiters_make_one_request(authority: Authority) -> None:
     tokens = authority.tokens()
 
@@ -269,14 +279,20 @@ async def test_a_trouble_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptur
     assert caplog.messages == ["sign-in: trouble", "sign-in works again"]
 
 
-# -- clouds ------------------------------------------------------------------------------------------------------------
+# -- clouds ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "graph", ["https://graph.microsoft.com", "https://graph.microsoft.us", "https://dod-graph.microsoft.us"]
+    "graph",
+    ["https://graph.microsoft.com", "https://graph.microsoft.us", "https://dod-graph.microsoft.us"],
 )
 async def test_the_scope_is_that_of_the_cloud(authority: Authority, graph: str) -> None:
     http = httpx.Client(transport=ToLocal(authority.server.url))
     tokens = build_tokens(
-        resource=graph, tenant_id="t", client_id="c", client_secret="s", authority_host=LOGIN, http_client=http
+        resource=graph,
+        tenant_id="t",
+        client_id="c",
+        client_secret="s",
+        authority_host=LOGIN,
+        http_client=http,
     )
     await tokens.token()
 

@@ -20,12 +20,16 @@ REFUSED = {
 async def test_a_wrong_secret_is_unauthorized_with_the_code_of_entra(authority: Authority) -> None:
     authority.token_answer = reply(401, REFUSED)
 
-    with pytest.raises(Unauthorized, match=r"^sign-in: secret_wrong: .* \(invalid_client AADSTS7000215\)$"):
+    with pytest.raises(
+        Unauthorized, match=r"^sign-in: secret_wrong: .* \(invalid_client AADSTS7000215\)$"
+    ):
         await authority.tokens().token()
 
 
 async def test_an_unknown_tenant_is_unauthorized() -> None:
-    server = RawServer(lambda _: reply(400, {"error": "invalid_tenant", "error_description": "AADSTS90002: no"}))
+    server = RawServer(
+        lambda _: reply(400, {"error": "invalid_tenant", "error_description": "AADSTS90002: no"})
+    )
     authority = Authority()
     authority.server = server
 
@@ -40,16 +44,25 @@ async def test_an_unknown_tenant_is_unauthorized() -> None:
         pytest.param(reply(500, {"error": "server_error"}), id="500"),
         pytest.param(reply(503, b"<html>busy</html>", kind="text/html"), id="503 with HTML"),
         pytest.param(reply(429, {"error": "throttled"}), id="429"),
-        pytest.param(reply(400, {"error": "temporarily_unavailable"}), id="temporarily unavailable"),
-        pytest.param(reply(200, b"<html>sign in to the hotel</html>", kind="text/html"), id="captive portal"),
+        pytest.param(
+            reply(400, {"error": "temporarily_unavailable"}), id="temporarily unavailable"
+        ),
+        pytest.param(
+            reply(200, b"<html>sign in to the hotel</html>", kind="text/html"), id="captive portal"
+        ),
         pytest.param(reply(200, b'{"access_token": "eyJ-cut'), id="truncated JSON"),
         pytest.param(reply(200, b"[1]"), id="no object"),
         pytest.param(reply(302, None, location="https://elsewhere.example/"), id="redirect"),
         pytest.param(b"", id="connection closed"),
-        pytest.param(b"HTTP/1.1 200 x\r\ncontent-length: 2000000\r\n\r\n" + b" " * 1_500_000, id="endless body"),
+        pytest.param(
+            b"HTTP/1.1 200 x\r\ncontent-length: 2000000\r\n\r\n" + b" " * 1_500_000,
+            id="endless body",
+        ),
     ],
 )
-async def test_an_ill_authority_is_told_apart_from_a_wrong_secret(authority: Authority, answer: bytes) -> None:
+async def test_an_ill_authority_is_told_apart_from_a_wrong_secret(
+    authority: Authority, answer: bytes
+) -> None:
     """The request for which the token was needed never left: NotSent."""
     authority.token_answer = answer
 
@@ -66,7 +79,7 @@ async def test_an_authority_that_nobody_answers_for_is_unreachable() -> None:
         await tokens.token()
 
 
-# -- secrets -----------------------------------------------------------------------------------------------------------
+# -- secrets ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "answer",
     [
@@ -92,7 +105,10 @@ async def test_no_secret_and_no_token_is_in_a_log_line_or_a_message(
 
 
 async def test_no_signed_assertion_is_in_the_log(
-    authority: Authority, certificate: tuple[bytes, x509.Certificate], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    authority: Authority,
+    certificate: tuple[bytes, x509.Certificate],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "app.pem"
     path.write_bytes(certificate[0])

@@ -1,4 +1,5 @@
-"""Throttled answers, and requests that travel together: what each caller is told, how often anything is sent."""
+"""Throttled answers, and requests that travel together: what each caller is told, how often
+anything is sent."""
 
 import asyncio
 from typing import Any
@@ -18,7 +19,7 @@ def reset(_: Received) -> bytes:
     raise Reset
 
 
-# -- throttling --------------------------------------------------------------------------------------------------------
+# -- throttling ------------------------------------------------------------------------------------
 async def test_a_429_pauses_everybody_and_is_published() -> None:
     published = []
 
@@ -61,7 +62,9 @@ async def test_what_a_pause_holds_back_is_named() -> None:
     gate.pause_for(60)
 
     async with RawServer(reset).running() as server, graph_at(server.url, gate=gate) as graph:
-        with pytest.raises(Throttled, match=r"^GET /planner/tasks/a: Graph is paused for .* s: not sent$"):
+        with pytest.raises(
+            Throttled, match=r"^GET /planner/tasks/a: Graph is paused for .* s: not sent$"
+        ):
             await graph.request("GET", "/planner/tasks/a?$select=id")
 
     assert server.requests == []
@@ -81,7 +84,9 @@ async def test_a_503_pauses_everybody_but_may_have_happened() -> None:
 
 
 async def test_a_429_with_a_date_counts_from_the_servers_own_clock() -> None:
-    throttle = graph_error(429, retry_after="Sat, 22 Aug 2020 10:00:30 GMT", date="Sat, 22 Aug 2020 10:00:00 GMT")
+    throttle = graph_error(
+        429, retry_after="Sat, 22 Aug 2020 10:00:30 GMT", date="Sat, 22 Aug 2020 10:00:00 GMT"
+    )
     async with RawServer(lambda _: throttle).running() as server, graph_at(server.url) as graph:
         with pytest.raises(Throttled) as throttled:
             await graph.request("GET", "/planner/tasks/a")
@@ -89,7 +94,7 @@ async def test_a_429_with_a_date_counts_from_the_servers_own_clock() -> None:
     assert 29 < throttled.value.retry_after <= 30
 
 
-# -- $batch ------------------------------------------------------------------------------------------------------------
+# -- $batch ----------------------------------------------------------------------------------------
 def batch_answer(*items: dict[str, Any]) -> bytes:
     return reply(200, {"responses": list(items)})
 
@@ -100,7 +105,9 @@ async def both(graph: Any, method: Any = "POST") -> list[Any]:
     return list(await asyncio.gather(*rides, return_exceptions=True))
 
 
-async def outcomes(answer: Any, method: Any = "POST", **options: Any) -> tuple[list[Any], list[Received]]:
+async def outcomes(
+    answer: Any, method: Any = "POST", **options: Any
+) -> tuple[list[Any], list[Received]]:
     async with RawServer(answer).running() as server, graph_at(server.url, **options) as graph:
         return await both(graph, method), server.requests
 
@@ -119,7 +126,9 @@ async def test_each_passenger_gets_the_answer_of_its_own_item() -> None:
 
 
 async def test_an_item_that_is_missing_in_the_reply_is_a_lost_answer() -> None:
-    (first, second), _ = await outcomes(lambda _: batch_answer({"id": "1", "status": 201, "body": {"id": "a"}}))
+    (first, second), _ = await outcomes(
+        lambda _: batch_answer({"id": "1", "status": 201, "body": {"id": "a"}})
+    )
 
     assert first.status == 201
     assert type(second) is AnswerLost
@@ -128,7 +137,12 @@ async def test_an_item_that_is_missing_in_the_reply_is_a_lost_answer() -> None:
 async def test_an_inner_429_throttles_its_own_item_and_pauses_the_gate() -> None:
     answer = batch_answer(
         {"id": "1", "status": 201, "body": {"id": "a"}},
-        {"id": "2", "status": 429, "headers": {"Retry-After": "30"}, "body": {"error": {"code": "TooManyRequests"}}},
+        {
+            "id": "2",
+            "status": 429,
+            "headers": {"Retry-After": "30"},
+            "body": {"error": {"code": "TooManyRequests"}},
+        },
     )
     async with RawServer(lambda _: answer).running() as server, graph_at(server.url) as graph:
         first, second = await both(graph)
@@ -150,10 +164,14 @@ async def test_an_inner_429_throttles_its_own_item_and_pauses_the_gate() -> None
         pytest.param(lambda _: graph_error(503, retry_after="9"), AnswerLost, id="503"),
         pytest.param(lambda _: graph_error(429, retry_after="9"), Throttled, id="429"),
         pytest.param(lambda _: graph_error(401), Unauthorized, id="401"),
-        pytest.param(lambda _: reply(302, None, location="http://127.0.0.1:1/"), AnswerLost, id="redirect"),
+        pytest.param(
+            lambda _: reply(302, None, location="http://127.0.0.1:1/"), AnswerLost, id="redirect"
+        ),
     ],
 )
-async def test_a_lost_batch_is_lost_for_everybody_and_sent_once(answer: Any, kind: type[GraphError]) -> None:
+async def test_a_lost_batch_is_lost_for_everybody_and_sent_once(
+    answer: Any, kind: type[GraphError]
+) -> None:
     results, requests = await outcomes(answer)
 
     assert [type(result) for result in results] == [kind, kind]
@@ -177,7 +195,11 @@ async def test_a_batch_that_is_refused_as_a_whole_goes_one_by_one(status: int) -
 
     assert type(first) is Rejected
     assert second.status == 201
-    assert [request.path for request in requests] == ["/$batch", "/planner/tasks/a", "/planner/tasks/b"]
+    assert [request.path for request in requests] == [
+        "/$batch",
+        "/planner/tasks/a",
+        "/planner/tasks/b",
+    ]
 
 
 async def test_an_item_refused_with_401_goes_again_alone_with_a_fresh_token() -> None:
@@ -185,7 +207,9 @@ async def test_an_item_refused_with_401_goes_again_alone_with_a_fresh_token() ->
 
     def answer(request: Received) -> bytes:
         if request.path == "/$batch":
-            return batch_answer({"id": "1", "status": 201, "body": {"id": "a"}}, {"id": "2", "status": 401})
+            return batch_answer(
+                {"id": "1", "status": 201, "body": {"id": "a"}}, {"id": "2", "status": 401}
+            )
         return reply(201, {"id": "b"})
 
     (first, second), requests = await outcomes(answer, tokens=tokens)

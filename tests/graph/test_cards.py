@@ -35,7 +35,10 @@ TASK = {
     "conversationThreadId": None,
     "priority": 3,
     "id": "task",
-    "createdBy": {"user": {"displayName": None, "id": "ann"}, "application": {"displayName": None, "id": "app"}},
+    "createdBy": {
+        "user": {"displayName": None, "id": "ann"},
+        "application": {"displayName": None, "id": "app"},
+    },
     "appliedCategories": {"category3": True},
     "assignments": {
         ANN.upper(): {
@@ -52,11 +55,20 @@ DETAILS = {
     "description": "first\r\nsecond",
     "previewType": "automatic",
     "checklist": {
-        ONE: {"title": "one", "isChecked": False, "orderHint": "858P", "lastModifiedBy": {"user": {"id": "ann"}}},
+        ONE: {
+            "title": "one",
+            "isChecked": False,
+            "orderHint": "858P",
+            "lastModifiedBy": {"user": {"id": "ann"}},
+        },
         TWO.upper(): {"title": " two ", "isChecked": True, "orderHint": "857P"},
     },
     "references": {
-        "https%3A//contoso%2Ecom/a%2520b": {"alias": "A", "type": "Other", "previewPriority": "858"},
+        "https%3A//contoso%2Ecom/a%2520b": {
+            "alias": "A",
+            "type": "Other",
+            "previewPriority": "858",
+        },
         "https%3A//contoso%2Ecom/c": {"alias": None, "type": None, "previewPriority": "857"},
     },
 }
@@ -81,7 +93,9 @@ def test_details_add_their_atoms():
     card = read_card(TASK, DETAILS)
 
     assert card.details_etag == DETAILS["@odata.etag"]
-    assert {atom: value for atom, value in card.atoms.items() if atom.split()[0] in DETAILS_FIELDS} == {
+    assert {
+        atom: value for atom, value in card.atoms.items() if atom.split()[0] in DETAILS_FIELDS
+    } == {
         "description": "first\nsecond",
         f"checklist {ONE}": True,
         f"checklist {ONE} title": "one",
@@ -101,7 +115,12 @@ def test_details_are_also_read_where_expand_puts_them():
 
 
 def test_items_stand_in_the_order_in_which_people_see_them():
-    assert read_card(TASK, DETAILS).order == (TWO, ONE, "https://contoso.com/c", "https://contoso.com/a%20b")
+    assert read_card(TASK, DETAILS).order == (
+        TWO,
+        ONE,
+        "https://contoso.com/c",
+        "https://contoso.com/a%20b",
+    )
 
 
 def test_what_planner_knows_besides_is_read():
@@ -126,11 +145,16 @@ def test_priority_zero_is_no_default():
 
 
 def test_fields_that_microsoft_adds_are_no_atoms():
-    assert read_card({**TASK, "isArchived": True, "assignments@odata.context": "x"}).atoms == read_card(TASK).atoms
+    assert (
+        read_card({**TASK, "isArchived": True, "assignments@odata.context": "x"}).atoms
+        == read_card(TASK).atoms
+    )
 
 
 def test_an_empty_open_type_and_one_that_is_taken_off_have_no_atoms():
-    card = read_card({"id": "task", "assignments": {ANN: None}, "appliedCategories": {"category1": False}})
+    card = read_card(
+        {"id": "task", "assignments": {ANN: None}, "appliedCategories": {"category1": False}}
+    )
 
     assert card.atoms == {"title": "", "percentComplete": 0, "priority": 5}
 
@@ -178,7 +202,12 @@ def test_an_unreadable_etag_has_no_order(text):
 
 
 def test_the_id_of_an_item_without_one_is_always_the_same_and_differs_by_card_title_and_occurrence():
-    ids = [item_id("card", "one", 0), item_id("card", "one", 1), item_id("card", "two", 0), item_id("other", "one", 0)]
+    ids = [
+        item_id("card", "one", 0),
+        item_id("card", "one", 1),
+        item_id("card", "two", 0),
+        item_id("other", "one", 0),
+    ]
 
     assert item_id("card", "one", 0) == ids[0]
     assert len(set(ids)) == 4
@@ -210,7 +239,8 @@ def test_a_plan_names_its_buckets_in_board_order_and_its_labels():
         {"id": "c", "name": "Later", "orderHint": "85PA"},
     ]
     names = parse_plan_names(
-        buckets, {"@odata.etag": "e", "categoryDescriptions": {"category1": "Red", "category2": None}}
+        buckets,
+        {"@odata.etag": "e", "categoryDescriptions": {"category1": "Red", "category2": None}},
     )
 
     assert names.buckets == (("a", "To do"), ("b", "Done"), ("c", "Later"))

@@ -28,7 +28,12 @@ def test_every_synced_field_belongs_to_the_task_or_to_its_details():
     [
         pytest.param("title", "T", {"title": "T"}, id="title"),
         pytest.param("bucketId", "b", {"bucketId": "b"}, id="bucket"),
-        pytest.param("startDate", "2026-01-31T10:00:00Z", {"startDateTime": "2026-01-31T10:00:00Z"}, id="start"),
+        pytest.param(
+            "startDate",
+            "2026-01-31T10:00:00Z",
+            {"startDateTime": "2026-01-31T10:00:00Z"},
+            id="start",
+        ),
         pytest.param("dueDate", None, {"dueDateTime": None}, id="no due date"),
         pytest.param("percentComplete", 50, {"percentComplete": 50}, id="percent"),
         pytest.param("percentComplete", None, {"percentComplete": 0}, id="no percent is none done"),
@@ -36,8 +41,12 @@ def test_every_synced_field_belongs_to_the_task_or_to_its_details():
         pytest.param("priority", 0, {"priority": 0}, id="priority zero"),
         pytest.param(f"assignedTo {ANN}", True, {"assignments": {ANN: ASSIGNMENT}}, id="assign"),
         pytest.param(f"assignedTo {ANN}", None, {"assignments": {ANN: None}}, id="unassign"),
-        pytest.param("labels category3", True, {"appliedCategories": {"category3": True}}, id="label"),
-        pytest.param("labels category3", None, {"appliedCategories": {"category3": False}}, id="label off"),
+        pytest.param(
+            "labels category3", True, {"appliedCategories": {"category3": True}}, id="label"
+        ),
+        pytest.param(
+            "labels category3", None, {"appliedCategories": {"category3": False}}, id="label off"
+        ),
         pytest.param("description", "D", {}, id="a description is not of the task"),
         pytest.param(f"checklist {ONE}", None, {}, id="nor is a checklist"),
     ],
@@ -54,16 +63,26 @@ def test_a_create_names_the_plan_and_has_no_details():
     }
 
 
-CHECKLIST = {f"checklist {ONE}": True, f"checklist {ONE} title": "one", f"checklist {ONE} isChecked": False}
+CHECKLIST = {
+    f"checklist {ONE}": True,
+    f"checklist {ONE} title": "one",
+    f"checklist {ONE} isChecked": False,
+}
 URL, KEY = "https://a.b/c", "https%3A//a%2Eb/c"
-REFERENCES = {f"references {URL}": True, f"references {URL} alias": "A", f"references {URL} type": "Word"}
+REFERENCES = {
+    f"references {URL}": True,
+    f"references {URL} alias": "A",
+    f"references {URL} type": "Word",
+}
 
 
 @pytest.mark.parametrize(
     ("changes", "base", "body"),
     [
         pytest.param({"description": "D"}, {}, {"description": "D"}, id="description"),
-        pytest.param({"description": None}, {"description": "D"}, {"description": ""}, id="no description"),
+        pytest.param(
+            {"description": None}, {"description": "D"}, {"description": ""}, id="no description"
+        ),
         pytest.param(
             CHECKLIST,
             {},
@@ -88,7 +107,12 @@ REFERENCES = {f"references {URL}": True, f"references {URL} alias": "A", f"refer
             {"checklist": {ONE: {**ITEM, "title": "uno"}}},
             id="a renamed item is sent in part",
         ),
-        pytest.param(dict.fromkeys(CHECKLIST), CHECKLIST, {"checklist": {ONE: None}}, id="a removed item is null"),
+        pytest.param(
+            dict.fromkeys(CHECKLIST),
+            CHECKLIST,
+            {"checklist": {ONE: None}},
+            id="a removed item is null",
+        ),
         pytest.param(
             REFERENCES,
             {},
@@ -113,8 +137,15 @@ REFERENCES = {f"references {URL}": True, f"references {URL} alias": "A", f"refer
             {"references": {KEY: {**LINK, "alias": None, "type": "Word"}}},
             id="a link that lost its name",
         ),
-        pytest.param({f"references {URL}": None}, REFERENCES, {"references": {KEY: None}}, id="a removed link"),
-        pytest.param({"title": "T", "labels category1": True}, {}, {}, id="a title is not of the details"),
+        pytest.param(
+            {f"references {URL}": None},
+            REFERENCES,
+            {"references": {KEY: None}},
+            id="a removed link",
+        ),
+        pytest.param(
+            {"title": "T", "labels category1": True}, {}, {}, id="a title is not of the details"
+        ),
     ],
 )
 def test_a_details_patch_has_the_changed_keys_only(changes, base, body):
@@ -137,7 +168,8 @@ OPEN_TYPES = ("assignments", "appliedCategories", "checklist", "references")
 
 
 def merged(resource: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """The resource after a PATCH: open types merge per key and per member, null and false take off."""
+    """The resource after a PATCH: open types merge per key and per member, null and false take
+    off."""
     after = {**resource, **{name: value for name, value in patch.items() if name not in OPEN_TYPES}}
     for name in OPEN_TYPES:
         items = dict(resource.get(name, {}))
@@ -162,16 +194,32 @@ urls = st.from_regex(r"https://[a-z]{1,3}\.[a-z]{2}/[a-z%.:@#]{0,5}", fullmatch=
 def cards(draw: st.DrawFn) -> dict[str, Value]:
     atoms: dict[str, Value] = {"title": draw(texts), "percentComplete": draw(st.integers(0, 100))}
     atoms["priority"] = draw(st.integers(0, 10))
-    atoms |= draw(st.fixed_dictionaries({}, optional={"bucketId": texts, "startDate": instants, "dueDate": instants}))
+    atoms |= draw(
+        st.fixed_dictionaries(
+            {}, optional={"bucketId": texts, "startDate": instants, "dueDate": instants}
+        )
+    )
     atoms |= draw(st.fixed_dictionaries({}, optional={"description": texts}))
-    atoms |= {f"assignedTo {user}": True for user in draw(st.sets(st.sampled_from([ANN, ONE, TWO])))}
+    atoms |= {
+        f"assignedTo {user}": True for user in draw(st.sets(st.sampled_from([ANN, ONE, TWO])))
+    }
     atoms |= {f"labels category{n}": True for n in draw(st.sets(st.integers(1, 3)))}
     for key in draw(st.sets(st.sampled_from([ANN, ONE, TWO]))):
         title, checked = draw(texts), draw(st.booleans())
-        atoms |= {f"checklist {key}": True, f"checklist {key} title": title, f"checklist {key} isChecked": checked}
-    for url in draw(st.sets(st.sampled_from(["https://a.b/%25#c", "http://a:8@b"]) | urls, max_size=2)):
+        atoms |= {
+            f"checklist {key}": True,
+            f"checklist {key} title": title,
+            f"checklist {key} isChecked": checked,
+        }
+    for url in draw(
+        st.sets(st.sampled_from(["https://a.b/%25#c", "http://a:8@b"]) | urls, max_size=2)
+    ):
         atoms[f"references {url}"] = True
-        atoms |= draw(st.fixed_dictionaries({}, optional={f"references {url} {n}": texts for n in ("alias", "type")}))
+        atoms |= draw(
+            st.fixed_dictionaries(
+                {}, optional={f"references {url} {n}": texts for n in ("alias", "type")}
+            )
+        )
     return atoms
 
 
@@ -190,7 +238,12 @@ def test_what_is_created_is_what_is_read(atoms):
 @given(before=cards(), after=cards())
 def test_patches_of_the_difference_lead_from_any_card_to_any_other(before, after):
     task, details = created(before)
-    changes = {atom: after.get(atom) for atom in before | after if before.get(atom) != after.get(atom)}
-    task, details = merged(task, task_patch(changes)), merged(details, details_patch(changes, before))
+    changes = {
+        atom: after.get(atom) for atom in before | after if before.get(atom) != after.get(atom)
+    }
+    task, details = (
+        merged(task, task_patch(changes)),
+        merged(details, details_patch(changes, before)),
+    )
 
     assert read_card(task, details).atoms == after

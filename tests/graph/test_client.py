@@ -1,4 +1,5 @@
-"""The client against servers that fail in every way: what is sent, how often, and what the caller is told."""
+"""The client against servers that fail in every way: what is sent, how often, and what the caller
+is told."""
 
 import asyncio
 import contextlib
@@ -19,13 +20,22 @@ LISTING = f"/planner/plans/{PLAN}/tasks"
 ITEM = {"id": "a", "@odata.etag": 'W/"1"'}
 
 
-# -- the request -------------------------------------------------------------------------------------------------------
+# -- the request -----------------------------------------------------------------------------------
 async def test_a_change_carries_the_etag_verbatim_and_asks_for_the_representation() -> None:
-    async with RawServer(lambda _: reply(200, ITEM)).running() as server, graph_at(f"{server.url}/v1.0") as graph:
-        await graph.request("PATCH", "/planner/tasks/a", json={"title": "b"}, etag='W/"JzEtVGFzayAgQEBA\\="')
+    async with (
+        RawServer(lambda _: reply(200, ITEM)).running() as server,
+        graph_at(f"{server.url}/v1.0") as graph,
+    ):
+        await graph.request(
+            "PATCH", "/planner/tasks/a", json={"title": "b"}, etag='W/"JzEtVGFzayAgQEBA\\="'
+        )
 
     [request] = server.requests
-    assert (request.method, request.target, request.json) == ("PATCH", "/v1.0/planner/tasks/a", {"title": "b"})
+    assert (request.method, request.target, request.json) == (
+        "PATCH",
+        "/v1.0/planner/tasks/a",
+        {"title": "b"},
+    )
     assert request.headers["if-match"] == 'W/"JzEtVGFzayAgQEBA\\="'
     assert request.headers["prefer"] == "return=representation"
     assert request.headers["authorization"] == "Bearer the-token"
@@ -33,7 +43,10 @@ async def test_a_change_carries_the_etag_verbatim_and_asks_for_the_representatio
 
 async def test_a_read_asks_for_no_metadata_level() -> None:
     """`odata.metadata=none` would take the etags away."""
-    async with RawServer(lambda _: reply(200, ITEM)).running() as server, graph_at(server.url) as graph:
+    async with (
+        RawServer(lambda _: reply(200, ITEM)).running() as server,
+        graph_at(server.url) as graph,
+    ):
         answer = await graph.request("GET", "/planner/tasks/a")
 
     assert answer.json == ITEM
@@ -41,7 +54,7 @@ async def test_a_read_asks_for_no_metadata_level() -> None:
     assert "if-match" not in server.requests[0].headers
 
 
-# -- faults of the way -------------------------------------------------------------------------------------------------
+# -- faults of the way -----------------------------------------------------------------------------
 def reset(_: Received) -> bytes:
     raise Reset
 
@@ -94,11 +107,17 @@ FAULTS = [
     pytest.param(reset_midway, id="reset in the body"),
     pytest.param(cut_chunks, id="chunks cut off"),
     pytest.param(lambda _: reply(200, b'{"id": "a"'), id="truncated JSON"),
-    pytest.param(lambda _: reply(200, b"<html>sign in</html>", kind="text/html"), id="captive portal"),
+    pytest.param(
+        lambda _: reply(200, b"<html>sign in</html>", kind="text/html"), id="captive portal"
+    ),
     pytest.param(lambda _: b"220 smtp ready\r\n", id="another protocol"),
-    pytest.param(lambda _: reply(200, b"\x1f\x8bnonsense", content_encoding="gzip"), id="broken gzip"),
+    pytest.param(
+        lambda _: reply(200, b"\x1f\x8bnonsense", content_encoding="gzip"), id="broken gzip"
+    ),
     pytest.param(lambda _: reply(302, None, location="http://127.0.0.1:1/"), id="redirect"),
-    pytest.param(lambda _: reply(307, None, location="http://127.0.0.1:1/"), id="redirect of a write"),
+    pytest.param(
+        lambda _: reply(307, None, location="http://127.0.0.1:1/"), id="redirect of a write"
+    ),
     pytest.param(lambda _: reply(500, b"<html>", kind="text/html"), id="500 with a page"),
     pytest.param(lambda _: reply(502, b"<html>", kind="text/html"), id="502 with a page"),
     pytest.param(lambda _: graph_error(504), id="504"),
@@ -114,12 +133,16 @@ async def test_a_lost_answer_is_asked_for_once_and_never_again(fault: Any, metho
     """Nobody but the caller knows whether a repeated write would do harm."""
     async with RawServer(fault).running() as server, graph_at(server.url, deadline=0.25) as graph:
         with pytest.raises(AnswerLost):
-            await graph.request(method, "/planner/tasks/a", json=None if method == "GET" else {"title": "b"})
+            await graph.request(
+                method, "/planner/tasks/a", json=None if method == "GET" else {"title": "b"}
+            )
 
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("body", [pytest.param(endless_body, id="100 MB"), pytest.param(bomb, id="gzip bomb")])
+@pytest.mark.parametrize(
+    "body", [pytest.param(endless_body, id="100 MB"), pytest.param(bomb, id="gzip bomb")]
+)
 async def test_a_body_has_a_limit(body: Any) -> None:
     async with RawServer(body).running() as server, graph_at(server.url) as graph:
         with pytest.raises(AnswerLost, match="its body is larger than 33554432 bytes"):
@@ -179,12 +202,14 @@ async def test_a_lost_answer_can_be_asked_about_at_microsoft() -> None:
     assert lost.value.request_id == server.requests[0].headers["client-request-id"]
 
 
-# -- 401 ---------------------------------------------------------------------------------------------------------------
+# -- 401 -------------------------------------------------------------------------------------------
 def only_for(token: str) -> Any:
     def answer(request: Received) -> bytes:
         if request.headers["authorization"] == f"Bearer {token}":
             return reply(201, ITEM)
-        return graph_error(401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.")
+        return graph_error(
+            401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid."
+        )
 
     return answer
 
@@ -197,7 +222,10 @@ async def test_after_a_401_the_token_is_renewed_once_and_the_request_repeated() 
     async def note() -> None:
         notes.append("written")
 
-    async with RawServer(only_for("token-2")).running() as server, graph_at(server.url, tokens=tokens) as graph:
+    async with (
+        RawServer(only_for("token-2")).running() as server,
+        graph_at(server.url, tokens=tokens) as graph,
+    ):
         answer = await graph.request("POST", "/planner/tasks", json={"planId": PLAN}, before=note)
 
     assert answer.status == 201
@@ -208,7 +236,10 @@ async def test_after_a_401_the_token_is_renewed_once_and_the_request_repeated() 
 async def test_a_401_with_a_fresh_token_is_unauthorized() -> None:
     tokens, given = numbered_tokens()
 
-    async with RawServer(only_for("none")).running() as server, graph_at(server.url, tokens=tokens) as graph:
+    async with (
+        RawServer(only_for("none")).running() as server,
+        graph_at(server.url, tokens=tokens) as graph,
+    ):
         with pytest.raises(Unauthorized, match="401 InvalidAuthenticationToken"):
             await graph.request("GET", "/planner/tasks/a")
 
@@ -228,7 +259,10 @@ async def test_without_a_token_nothing_is_sent(kind: type[GraphError]) -> None:
     async def acquire() -> dict[str, Any]:
         raise kind("sign-in: no")
 
-    async with RawServer(reset).running() as server, graph_at(server.url, tokens=MsalTokens(acquire)) as graph:
+    async with (
+        RawServer(reset).running() as server,
+        graph_at(server.url, tokens=MsalTokens(acquire)) as graph,
+    ):
         with pytest.raises(kind, match="POST /planner/tasks: sign-in: no"):
             await graph.request("POST", "/planner/tasks", json={"planId": PLAN})
 
@@ -236,7 +270,10 @@ async def test_without_a_token_nothing_is_sent(kind: type[GraphError]) -> None:
 
 
 async def test_a_token_that_cannot_be_renewed_after_a_401_is_told_as_it_is() -> None:
-    answers: list[Any] = [{"access_token": "token-1", "expires_in": 3600}, NotSent("sign-in: unreachable")]
+    answers: list[Any] = [
+        {"access_token": "token-1", "expires_in": 3600},
+        NotSent("sign-in: unreachable"),
+    ]
 
     async def acquire() -> dict[str, Any]:
         answer = answers.pop(0)
@@ -252,27 +289,52 @@ async def test_a_token_that_cannot_be_renewed_after_a_401_is_told_as_it_is() -> 
             await graph.request("POST", "/planner/tasks", json={"planId": PLAN})
 
 
-# -- the fence ---------------------------------------------------------------------------------------------------------
+# -- the fence -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("method", "path", "json"),
     [
         pytest.param("GET", "/planner/plans/foreign/tasks", None, id="listing"),
-        pytest.param("GET", "/planner/plans('foreign')/tasks", None, id="listing, key in parentheses"),
+        pytest.param(
+            "GET", "/planner/plans('foreign')/tasks", None, id="listing, key in parentheses"
+        ),
         pytest.param("PATCH", "/planner/plans/foreign/details", {}, id="labels"),
-        pytest.param("POST", "/planner/tasks", {"planId": "foreign", "title": "a"}, id="a new card"),
-        pytest.param("POST", "/planner/buckets", {"planId": "foreign", "name": "a"}, id="a new bucket"),
+        pytest.param(
+            "POST", "/planner/tasks", {"planId": "foreign", "title": "a"}, id="a new card"
+        ),
+        pytest.param(
+            "POST", "/planner/buckets", {"planId": "foreign", "name": "a"}, id="a new bucket"
+        ),
         pytest.param("GET", "/planner/tasks?$filter=planId eq 'foreign'", None, id="a filter"),
-        pytest.param("GET", "/planner/tasks?$filter=planid%20eq%20%27foreign%27", None, id="a filter, encoded"),
-        pytest.param("POST", "/planner/tasks", {"PlanId": "foreign", "title": "a"}, id="a name in other letters"),
+        pytest.param(
+            "GET",
+            "/planner/tasks?$filter=planid%20eq%20%27foreign%27",
+            None,
+            id="a filter, encoded",
+        ),
+        pytest.param(
+            "POST",
+            "/planner/tasks",
+            {"PlanId": "foreign", "title": "a"},
+            id="a name in other letters",
+        ),
         pytest.param("POST", "/planner/tasks", {"a": [{"planId": "foreign"}]}, id="deep in a body"),
         pytest.param("GET", f"/planner/plans/{PLAN}/../foreign/tasks", None, id="a way round"),
-        pytest.param("GET", f"/planner/plans/{PLAN}/%2e%2e/foreign/tasks", None, id="a way round, encoded"),
+        pytest.param(
+            "GET", f"/planner/plans/{PLAN}/%2e%2e/foreign/tasks", None, id="a way round, encoded"
+        ),
         pytest.param("GET", "/../beta/planner/tasks/a", None, id="out of the version"),
-        pytest.param("GET", f"/planner/plans/{PLAN.upper()}/tasks", None, id="ids are case-sensitive"),
+        pytest.param(
+            "GET", f"/planner/plans/{PLAN.upper()}/tasks", None, id="ids are case-sensitive"
+        ),
     ],
 )
-async def test_no_request_leaves_that_names_a_foreign_plan(method: Any, path: str, json: Any) -> None:
-    async with RawServer(lambda _: reply(200, ITEM)).running() as server, graph_at(f"{server.url}/v1.0") as graph:
+async def test_no_request_leaves_that_names_a_foreign_plan(
+    method: Any, path: str, json: Any
+) -> None:
+    async with (
+        RawServer(lambda _: reply(200, ITEM)).running() as server,
+        graph_at(f"{server.url}/v1.0") as graph,
+    ):
         with pytest.raises(Rejected):
             await graph.request(method, path, json=json)
 
@@ -292,29 +354,55 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 def echo_in_item(asked: Received) -> bytes:
-    head, told = {"request-id": TOKEN}, {"error": {"code": TOKEN, "message": asked.headers["authorization"]}}
-    items = [{"id": item["id"], "status": 400, "headers": head, "body": told} for item in asked.json["requests"]]
+    head, told = (
+        {"request-id": TOKEN},
+        {"error": {"code": TOKEN, "message": asked.headers["authorization"]}},
+    )
+    items = [
+        {"id": item["id"], "status": 400, "headers": head, "body": told}
+        for item in asked.json["requests"]
+    ]
     return reply(200, {"responses": items})
 
 
 ECHOES = [
-    pytest.param(lambda asked: graph_error(400, "x", f"bad header {asked.headers['authorization']}"), id="message"),
+    pytest.param(
+        lambda asked: graph_error(400, "x", f"bad header {asked.headers['authorization']}"),
+        id="message",
+    ),
     pytest.param(lambda asked: graph_error(400, TOKEN), id="code"),
-    pytest.param(lambda asked: graph_error(400, "x", request_id=asked.headers["authorization"]), id="request id"),
-    pytest.param(lambda asked: reply(200, request_id=asked.headers["authorization"]), id="an answer that is none"),
-    pytest.param(lambda asked: graph_error(302, "x", asked.headers["authorization"]), id="redirect"),
+    pytest.param(
+        lambda asked: graph_error(400, "x", request_id=asked.headers["authorization"]),
+        id="request id",
+    ),
+    pytest.param(
+        lambda asked: reply(200, request_id=asked.headers["authorization"]),
+        id="an answer that is none",
+    ),
+    pytest.param(
+        lambda asked: graph_error(302, "x", asked.headers["authorization"]), id="redirect"
+    ),
     pytest.param(echo_in_item, id="item of a batch"),
 ]
 
 
 @pytest.mark.parametrize("echo", ECHOES)
 async def test_an_answer_that_echoes_the_token_does_not_keep_it(echo: Any) -> None:
-    async with RawServer(echo).running() as server, graph_at(server.url, tokens=ReadyToken(TOKEN)) as graph:
-        asked = (graph.request("GET", f"/planner/tasks/{n}") for n in range(1 + (echo is echo_in_item)))
+    async with (
+        RawServer(echo).running() as server,
+        graph_at(server.url, tokens=ReadyToken(TOKEN)) as graph,
+    ):
+        asked = (
+            graph.request("GET", f"/planner/tasks/{n}") for n in range(1 + (echo is echo_in_item))
+        )
         errors = await asyncio.gather(*asked, return_exceptions=True)
 
     assert {isinstance(error, GraphError) for error in errors} == {True}
-    kept = [f"{error} {error.code} {error.request_id}" for error in errors if isinstance(error, GraphError)]
+    kept = [
+        f"{error} {error.code} {error.request_id}"
+        for error in errors
+        if isinstance(error, GraphError)
+    ]
     assert TOKEN not in str(kept)
     assert "***" in kept[0]
 
@@ -326,15 +414,20 @@ async def test_what_is_on_a_card_is_never_changed_for_a_token() -> None:
         assert (await graph.request("GET", "/planner/tasks/a")).json == card
 
 
-# -- secrets -----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("answer", [pytest.param(lambda _: reply(200, ITEM), id="done"), *FAULTS[:8]])
+# -- secrets ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "answer", [pytest.param(lambda _: reply(200, ITEM), id="done"), *FAULTS[:8]]
+)
 async def test_no_token_and_no_address_is_in_a_log_line_or_a_message(
     answer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = "ann@contoso.example"
 
     with caplog.at_level(logging.DEBUG):
-        async with RawServer(answer).running() as server, graph_at(server.url, deadline=0.25) as graph:
+        async with (
+            RawServer(answer).running() as server,
+            graph_at(server.url, deadline=0.25) as graph,
+        ):
             try:
                 await graph.request("GET", f"/users/{address}?$select=id")
             except GraphError as error:

@@ -1,4 +1,5 @@
-"""A person signs in with a code, through real MSAL; the token lives in this process and nowhere else."""
+"""A person signs in with a code, through real MSAL; the token lives in this process and nowhere
+else."""
 
 import asyncio
 import logging
@@ -41,7 +42,9 @@ async def failed(way: ByPerson) -> GraphError:
     raise AssertionError("it did not fail")
 
 
-async def test_a_code_is_told_once_and_until_it_is_entered_there_is_no_token(authority: Authority) -> None:
+async def test_a_code_is_told_once_and_until_it_is_entered_there_is_no_token(
+    authority: Authority,
+) -> None:
     way, told = signing_in(authority)
     for _ in range(2):
         with pytest.raises(NotSent) as refusal:
@@ -57,7 +60,11 @@ async def test_only_the_rights_that_planner_needs_are_asked_for(authority: Autho
     authority.entered = True
     await entered(signing_in(authority)[0])
 
-    [begun] = [each for each in authority.server.requests if each.path.endswith("device_authorization_endpoint")]
+    [begun] = [
+        each
+        for each in authority.server.requests
+        if each.path.endswith("device_authorization_endpoint")
+    ]
     wanted = {f"{GRAPH}/Tasks.ReadWrite", f"{GRAPH}/User.ReadBasic.All"}
     assert {scope for scope in sent(begun)["scope"].split() if scope.startswith(GRAPH)} == wanted
 
@@ -124,12 +131,16 @@ async def test_nobody_who_waits_for_a_token_waits_for_the_person(authority: Auth
     way, _ = signing_in(authority)
     tokens = MsalTokens(way)
 
-    answers = await asyncio.wait_for(asyncio.gather(*(tokens.token() for _ in range(5)), return_exceptions=True), 20)
+    answers = await asyncio.wait_for(
+        asyncio.gather(*(tokens.token() for _ in range(5)), return_exceptions=True), 20
+    )
 
     assert {type(answer) for answer in answers} == {NotSent}
 
 
-async def test_neither_code_nor_token_is_in_the_log(authority: Authority, caplog: pytest.LogCaptureFixture) -> None:
+async def test_neither_code_nor_token_is_in_the_log(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     way, _ = signing_in(authority)
     authority.entered = True

@@ -9,14 +9,16 @@ from planner_sync.graph.gate import DEADLINE
 from tests.graph.gate_setup import Held, Setup, nothing, settle
 
 
-# -- how many, and together --------------------------------------------------------------------------------------------
+# -- how many, and together ------------------------------------------------------------------------
 async def test_a_lone_caller_waits_for_nobody(free: Setup) -> None:
     """No clock moves in this test, so a wait of any length would hang it."""
     assert await free.gate.ride("a", free.road.carry, before=nothing) == "answer to a"
 
 
 async def test_callers_who_come_together_share_a_round_trip(free: Setup) -> None:
-    answers = await asyncio.gather(*(free.gate.ride(n, free.road.carry, before=nothing) for n in range(5)))
+    answers = await asyncio.gather(
+        *(free.gate.ride(n, free.road.carry, before=nothing) for n in range(5))
+    )
 
     assert free.road.cars == [[0, 1, 2, 3, 4]]
     assert answers == [f"answer to {n}" for n in range(5)]
@@ -86,7 +88,7 @@ async def test_bulk_moves_too_while_interactive_work_never_ends(jam: Setup) -> N
     assert jam.road.cars.index(["listing"]) < 8
 
 
-# -- boarding ----------------------------------------------------------------------------------------------------------
+# -- boarding --------------------------------------------------------------------------------------
 async def test_before_runs_after_admission_and_right_before_the_request(jam: Setup) -> None:
     for n in range(4):
         jam.start(n)
@@ -117,7 +119,9 @@ async def test_a_failed_before_frees_the_seat_and_sends_nothing(free: Setup) -> 
     assert isinstance(answers[1], ValueError)
 
 
-async def test_a_car_leaves_without_those_who_take_two_seconds_and_they_go_alone(free: Setup) -> None:
+async def test_a_car_leaves_without_those_who_take_two_seconds_and_they_go_alone(
+    free: Setup,
+) -> None:
     slow = Held()
     quick, late = free.start("quick", nothing), free.start("late", slow)
     await free.time.advance(1.9)
@@ -182,7 +186,7 @@ async def test_a_frozen_process_sends_nothing_when_it_wakes_up(free: Setup) -> N
     rides[1].cancel()
 
 
-# -- giving up ---------------------------------------------------------------------------------------------------------
+# -- giving up -------------------------------------------------------------------------------------
 async def test_a_caller_who_gives_up_while_waiting_leaves_no_trace(jam: Setup) -> None:
     for n in range(4):
         jam.start(n)

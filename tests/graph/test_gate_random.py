@@ -1,4 +1,5 @@
-"""The gate under random callers: some slow, some failing, some giving up, some throttled. No rule may break."""
+"""The gate under random callers: some slow, some failing, some giving up, some throttled. No rule
+may break."""
 
 import asyncio
 import random
@@ -55,7 +56,9 @@ class Witness:
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_whatever_callers_do_each_request_leaves_at_most_once_and_after_its_note(seed: int) -> None:
+async def test_whatever_callers_do_each_request_leaves_at_most_once_and_after_its_note(
+    seed: int,
+) -> None:
     witness = Witness(random.Random(seed))
     calls: list[asyncio.Task[Any]] = [asyncio.create_task(witness.call(n)) for n in range(1, 151)]
     for call in witness.chance.sample(calls, 20):
@@ -64,7 +67,14 @@ async def test_whatever_callers_do_each_request_leaves_at_most_once_and_after_it
 
     results = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 20)
 
-    expected = (type(None), asyncio.CancelledError, ConnectionError, LookupError, NotSent, Throttled)
+    expected = (
+        type(None),
+        asyncio.CancelledError,
+        ConnectionError,
+        LookupError,
+        NotSent,
+        Throttled,
+    )
     assert [result for result in results if not isinstance(result, expected)] == []
     assert max(witness.carried.values()) == 1
     assert witness.carried.keys() <= witness.noted.keys()

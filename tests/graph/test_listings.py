@@ -13,7 +13,9 @@ ITEM = {"id": "a", "@odata.etag": 'W/"1"'}
 
 
 def page(*ids: str, then: object = None) -> dict[str, Any]:
-    return {"value": [{"id": name} for name in ids]} | ({"@odata.nextLink": then} if then is not None else {})
+    return {"value": [{"id": name} for name in ids]} | (
+        {"@odata.nextLink": then} if then is not None else {}
+    )
 
 
 async def test_every_page_is_read_and_a_task_on_two_pages_counts_once() -> None:
@@ -76,7 +78,9 @@ async def test_a_next_link_to_another_place_is_refused(link: Any) -> None:
 
 async def test_a_next_link_to_a_plan_outside_the_allow_list_is_refused() -> None:
     server = RawServer(lambda _: b"")
-    server.answer = lambda _: reply(200, page("a", then=f"{server.url}/v1.0/planner/plans/foreign/tasks?x=1"))
+    server.answer = lambda _: reply(
+        200, page("a", then=f"{server.url}/v1.0/planner/plans/foreign/tasks?x=1")
+    )
 
     async with server.running(), graph_at(f"{server.url}/v1.0") as graph:
         with pytest.raises(AnswerLost, match="not in the allow-list"):
@@ -87,7 +91,9 @@ async def test_a_next_link_to_a_plan_outside_the_allow_list_is_refused() -> None
 
 async def test_a_listing_that_links_to_itself_ends() -> None:
     server = RawServer(lambda _: b"")
-    server.answer = lambda _: reply(200, page("a", then=f"{server.url}/v1.0{LISTING}?x={len(server.requests) % 3}"))
+    server.answer = lambda _: reply(
+        200, page("a", then=f"{server.url}/v1.0{LISTING}?x={len(server.requests) % 3}")
+    )
 
     async with server.running(), graph_at(f"{server.url}/v1.0") as graph:
         with pytest.raises(AnswerLost, match="does not end"):
@@ -98,7 +104,9 @@ async def test_a_listing_that_links_to_itself_ends() -> None:
 
 async def test_a_listing_with_ever_new_pages_ends() -> None:
     server = RawServer(lambda _: b"")
-    server.answer = lambda _: reply(200, page("a", then=f"{server.url}/v1.0{LISTING}?x={len(server.requests)}"))
+    server.answer = lambda _: reply(
+        200, page("a", then=f"{server.url}/v1.0{LISTING}?x={len(server.requests)}")
+    )
 
     async with server.running(), graph_at(f"{server.url}/v1.0") as graph:
         with pytest.raises(AnswerLost, match="does not end"):
@@ -123,7 +131,9 @@ async def test_a_listing_of_which_a_page_fails_is_no_listing(second: bytes) -> N
     """Nor does it say anything about the plan: a 404 here is not the plan's."""
     server = RawServer(lambda _: b"")
     server.answer = lambda _: (
-        reply(200, page("a", then=f"{server.url}/v1.0{LISTING}?x=1")) if len(server.requests) == 1 else second
+        reply(200, page("a", then=f"{server.url}/v1.0{LISTING}?x=1"))
+        if len(server.requests) == 1
+        else second
     )
 
     async with server.running(), graph_at(f"{server.url}/v1.0") as graph:
@@ -143,7 +153,9 @@ async def test_a_listing_of_which_a_page_fails_is_no_listing(second: bytes) -> N
         pytest.param(reply(200, {"value": [{"id": 7}]}), AnswerLost, id="an id that is no text"),
     ],
 )
-async def test_the_first_page_speaks_of_the_collection_itself(answer: bytes, kind: type[GraphError]) -> None:
+async def test_the_first_page_speaks_of_the_collection_itself(
+    answer: bytes, kind: type[GraphError]
+) -> None:
     async with RawServer(lambda _: answer).running() as server, graph_at(server.url) as graph:
         with pytest.raises(GraphError) as error:
             await graph.collect(LISTING)

@@ -77,7 +77,9 @@ async def test_a_pause_learnt_from_others_is_not_published_again(free: Setup) ->
     assert free.published == []
 
 
-async def test_a_pause_that_cannot_be_published_holds_here_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_pause_that_cannot_be_published_holds_here_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def down(milliseconds: float) -> None:
         raise ConnectionError("redis://:password@host")
 
@@ -132,7 +134,7 @@ async def test_after_a_pause_one_round_trip_probes_and_success_opens_the_gate(ja
     await asyncio.gather(*rides)
 
 
-# -- Retry-After -------------------------------------------------------------------------------------------------------
+# -- Retry-After -----------------------------------------------------------------------------------
 NOW = "Sat, 22 Aug 2026 10:00:00 GMT"
 
 
@@ -155,16 +157,38 @@ NOW = "Sat, 22 Aug 2026 10:00:00 GMT"
         pytest.param({"retry-after": "abc"}, None, id="garbage"),
         pytest.param({"retry-after": "9" * 5000}, None, id="five thousand digits"),
         pytest.param({"retry-after": "Sat, 22 Aug 2026 10:00:30 GMT", "date": NOW}, 30, id="date"),
-        pytest.param({"retry-after": "Sat, 22 Aug 2026 12:00:30 +0200", "date": NOW}, 30, id="date of another zone"),
-        pytest.param({"retry-after": "Sat, 22 Aug 2026 10:00:30 -0000", "date": NOW}, 30, id="date without a zone"),
-        pytest.param({"retry-after": "Sat, 22 Aug 2026 09:00:00 GMT", "date": NOW}, 1, id="date in the past"),
-        pytest.param({"retry-after": "Sat, 22 Aug 2099 09:00:00 GMT", "date": NOW}, 900, id="date far ahead"),
-        pytest.param({"retry-after": "Sat, 22 Aug 2026 10:00:30 GMT"}, None, id="date, and no date to count from"),
-        pytest.param({"retry-after": "Sat, 99 Aug 2026 10:00:30 GMT", "date": NOW}, None, id="no such date"),
         pytest.param(
-            {"retry-after": "Sat, 22 Aug 2026 10:00:30 GMT", "date": "yesterday"}, None, id="no date to count"
+            {"retry-after": "Sat, 22 Aug 2026 12:00:30 +0200", "date": NOW},
+            30,
+            id="date of another zone",
+        ),
+        pytest.param(
+            {"retry-after": "Sat, 22 Aug 2026 10:00:30 -0000", "date": NOW},
+            30,
+            id="date without a zone",
+        ),
+        pytest.param(
+            {"retry-after": "Sat, 22 Aug 2026 09:00:00 GMT", "date": NOW}, 1, id="date in the past"
+        ),
+        pytest.param(
+            {"retry-after": "Sat, 22 Aug 2099 09:00:00 GMT", "date": NOW}, 900, id="date far ahead"
+        ),
+        pytest.param(
+            {"retry-after": "Sat, 22 Aug 2026 10:00:30 GMT"},
+            None,
+            id="date, and no date to count from",
+        ),
+        pytest.param(
+            {"retry-after": "Sat, 99 Aug 2026 10:00:30 GMT", "date": NOW}, None, id="no such date"
+        ),
+        pytest.param(
+            {"retry-after": "Sat, 22 Aug 2026 10:00:30 GMT", "date": "yesterday"},
+            None,
+            id="no date to count",
         ),
     ],
 )
-def test_retry_after_is_read_in_all_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_read_in_all_its_forms(
+    headers: dict[str, str], seconds: float | None
+) -> None:
     assert wished_pause(headers) == seconds

@@ -18,7 +18,7 @@ from tests.graph.board import Board, board_with
 from tests.graph.connect import graph_at
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 async def test_a_listing_has_every_card_over_all_pages() -> None:
     async with board_with(page_size=3) as board:
         made = {(await board.card(title=str(n)))["id"] for n in range(10)}
@@ -57,14 +57,19 @@ async def test_a_refused_expand_is_rejected() -> None:
 async def test_plan_labels_and_buckets_are_read(board: Board) -> None:
     assert (await board.planner.read_plan(board.plan))["id"] == board.plan
     assert "categoryDescriptions" in await board.planner.read_plan_details(board.plan)
-    names = {bucket["name"]: bucket["id"] for bucket in await board.planner.list_buckets(board.plan)}
+    names = {
+        bucket["name"]: bucket["id"] for bucket in await board.planner.list_buckets(board.plan)
+    }
     assert names == board.emulator.bucket_ids()
 
 
 async def test_task_and_details_have_etags_of_their_own(board: Board) -> None:
     card = await board.card()
 
-    task, details = await board.planner.read_task(card["id"]), await board.planner.read_details(card["id"])
+    task, details = (
+        await board.planner.read_task(card["id"]),
+        await board.planner.read_details(card["id"]),
+    )
 
     assert task["id"] == details["id"]
     assert task["@odata.etag"] != details["@odata.etag"]
@@ -82,7 +87,9 @@ async def test_a_person_is_found_by_e_mail_and_by_id(board: Board) -> None:
     assert await board.planner.find_user(ann) == ann
 
 
-@pytest.mark.parametrize("nobody", ["bob@contoso.example", "a/b@c", "a?b#c@d", "..", ".", "", "%2e%2e", "ä@ö"])
+@pytest.mark.parametrize(
+    "nobody", ["bob@contoso.example", "a/b@c", "a?b#c@d", "..", ".", "", "%2e%2e", "ä@ö"]
+)
 async def test_nobody_is_found_under_an_unknown_address(board: Board, nobody: str) -> None:
     assert await board.planner.find_user(nobody) is None
     assert all(row["path"].startswith("/users/") for row in board.emulator.requests())
@@ -96,7 +103,7 @@ async def test_an_id_that_planner_cannot_have_made_never_leaves(board: Board, od
     assert board.emulator.requests() == []
 
 
-# -- writing -----------------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 async def test_a_new_card_comes_back_with_id_and_etag(board: Board) -> None:
     card = await board.card(title="Write the report")
 
@@ -107,11 +114,15 @@ async def test_a_new_card_comes_back_with_id_and_etag(board: Board) -> None:
 async def test_a_change_comes_back_with_the_new_etag(board: Board) -> None:
     card = await board.card()
 
-    changed = await board.planner.update_task(card["id"], {"percentComplete": 50}, card["@odata.etag"])
+    changed = await board.planner.update_task(
+        card["id"], {"percentComplete": 50}, card["@odata.etag"]
+    )
 
     assert changed["percentComplete"] == 50
     assert changed["@odata.etag"] != card["@odata.etag"]
-    assert changed == await board.planner.read_task(card["id"]) | {"@odata.context": changed["@odata.context"]}
+    assert changed == await board.planner.read_task(card["id"]) | {
+        "@odata.context": changed["@odata.context"]
+    }
 
 
 async def test_a_204_is_followed_by_a_read() -> None:
@@ -132,7 +143,9 @@ async def test_a_204_is_followed_by_a_read() -> None:
         pytest.param({"kind": "drop_before"}, id="connection cut"),
     ],
 )
-async def test_a_change_that_cannot_be_read_back_was_made_all_the_same(fault: dict[str, Any]) -> None:
+async def test_a_change_that_cannot_be_read_back_was_made_all_the_same(
+    fault: dict[str, Any],
+) -> None:
     """Throttled or NotFound would say that it was not."""
     async with board_with(prefer="ignore") as board:
         card = await board.card()
@@ -148,7 +161,9 @@ async def test_the_details_are_changed_under_their_own_etag(board: Board) -> Non
 
     with pytest.raises(CardChanged):
         await board.planner.update_details(card["id"], {"description": "Text"}, card["@odata.etag"])
-    changed = await board.planner.update_details(card["id"], {"description": "Text"}, details["@odata.etag"])
+    changed = await board.planner.update_details(
+        card["id"], {"description": "Text"}, details["@odata.etag"]
+    )
 
     assert changed["description"] == "Text"
 
@@ -162,11 +177,15 @@ async def test_the_same_field_under_an_old_etag_is_a_changed_card(board: Board) 
     assert refused.value.status == 409
 
 
-async def test_an_old_etag_is_accepted_for_another_field_and_the_answer_shows_the_humans_change(board: Board) -> None:
+async def test_an_old_etag_is_accepted_for_another_field_and_the_answer_shows_the_humans_change(
+    board: Board,
+) -> None:
     card = await board.card()
     board.emulator.human.edit(card["id"], fields={"title": "Human's"})
 
-    changed = await board.planner.update_task(card["id"], {"percentComplete": 50}, card["@odata.etag"])
+    changed = await board.planner.update_task(
+        card["id"], {"percentComplete": 50}, card["@odata.etag"]
+    )
 
     assert (changed["title"], changed["percentComplete"]) == ("Human's", 50)
 
@@ -182,7 +201,9 @@ async def test_a_deleted_card_is_gone_and_deleting_it_again_is_not_found(board: 
 
 
 async def test_buckets_and_label_names_are_made(board: Board) -> None:
-    bucket = await board.planner.create_bucket({"planId": board.plan, "name": "Later", "orderHint": " !"})
+    bucket = await board.planner.create_bucket(
+        {"planId": board.plan, "name": "Later", "orderHint": " !"}
+    )
     details = await board.planner.read_plan_details(board.plan)
     labels = {"categoryDescriptions": {"category3": "Urgent"}}
 
@@ -204,7 +225,9 @@ async def test_a_limit_of_planner_is_told_by_its_name() -> None:
 async def test_a_plan_outside_the_allow_list_is_neither_read_nor_written() -> None:
     ours, foreign = "o" * 28, "f" * 28
     async with emulator_in_loop(plans=[ours, foreign]) as emulator:
-        async with graph_at(emulator.url, tokens=ReadyToken(emulator.token), plan_ids=(ours,)) as graph:
+        async with graph_at(
+            emulator.url, tokens=ReadyToken(emulator.token), plan_ids=(ours,)
+        ) as graph:
             planner = Planner(graph)
             for call in (
                 planner.list_cards(foreign),

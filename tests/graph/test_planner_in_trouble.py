@@ -18,10 +18,12 @@ from tests.emulator_process import emulator_in_loop
 from tests.graph.board import Board, board_with
 from tests.graph.connect import graph_at
 
-# -- faults, as the emulator has them ----------------------------------------------------------------------------------
+# -- faults, as the emulator has them --------------------------------------------------------------
 WRITES = [
     pytest.param({"kind": "status", "status": 500}, AnswerLost, False, id="500"),
-    pytest.param({"kind": "status", "status": 504, "apply": True}, AnswerLost, True, id="504, done"),
+    pytest.param(
+        {"kind": "status", "status": 504, "apply": True}, AnswerLost, True, id="504, done"
+    ),
     pytest.param({"kind": "html"}, AnswerLost, False, id="502 with a page"),
     pytest.param({"kind": "drop_before"}, AnswerLost, False, id="cut before"),
     pytest.param({"kind": "drop_after"}, AnswerLost, True, id="cut after"),
@@ -49,7 +51,9 @@ async def test_a_create_that_fails_is_sent_once(
 async def test_a_slow_answer_is_lost_at_the_deadline() -> None:
     async with emulator_in_loop() as emulator:
         tokens = ReadyToken(emulator.token)
-        async with graph_at(emulator.url, tokens=tokens, plan_ids=(emulator.plan_id,), deadline=0.2) as graph:
+        async with graph_at(
+            emulator.url, tokens=tokens, plan_ids=(emulator.plan_id,), deadline=0.2
+        ) as graph:
             emulator.faults.add("slow", delay_ms=1000)
             with pytest.raises(AnswerLost, match="TimeoutError"):
                 await Planner(graph).create_task({"planId": emulator.plan_id, "title": "a"})
@@ -71,7 +75,7 @@ async def test_an_expired_token_is_renewed_in_the_middle_of_a_batch() -> None:
         assert [card["title"] for card in read] == ["0", "1", "2", "3", "4"]
 
 
-# -- many at once ------------------------------------------------------------------------------------------------------
+# -- many at once ----------------------------------------------------------------------------------
 async def test_three_hundred_cards_are_made_in_at_most_twenty_round_trips(board: Board) -> None:
     """The emulator answers a batch in random order; each caller gets its own card."""
     notes: list[int] = []
@@ -102,7 +106,9 @@ async def test_each_item_of_a_batch_fails_for_itself(board: Board) -> None:
     cards = [await board.card(title=str(n)) for n in range(3)]
     board.emulator.faults.add("status", method="PATCH", path=cards[1]["id"], status=404)
 
-    changes = (board.planner.update_task(card["id"], {"title": "x"}, card["@odata.etag"]) for card in cards)
+    changes = (
+        board.planner.update_task(card["id"], {"title": "x"}, card["@odata.etag"]) for card in cards
+    )
     first, second, third = await asyncio.gather(*changes, return_exceptions=True)
 
     assert isinstance(first, dict)

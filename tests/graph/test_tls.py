@@ -1,4 +1,5 @@
-"""The way to Graph itself: HTTP/2 where offered, and no word to a server whose certificate is not in order."""
+"""The way to Graph itself: HTTP/2 where offered, and no word to a server whose certificate is not
+in order."""
 
 import asyncio
 import logging
@@ -26,11 +27,15 @@ async def test_http_2_is_used_where_it_is_offered(tmp_path: Path) -> None:
         answers = await asyncio.gather(*calls)
 
     assert [answer.json for answer in answers] == [{"id": "a"}] * 8
-    assert {request[":path"] for request in server.requests} == {f"/v1.0/planner/tasks/{n}" for n in range(8)}
+    assert {request[":path"] for request in server.requests} == {
+        f"/v1.0/planner/tasks/{n}" for n in range(8)
+    }
     assert server.connections == 1
 
 
-async def test_no_token_is_in_the_log_of_http_2(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_token_is_in_the_log_of_http_2(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     certificate = self_signed(tmp_path / "server.pem")
     with caplog.at_level(logging.DEBUG):
         async with (
@@ -58,7 +63,10 @@ async def test_a_certificate_that_is_not_in_order_is_told_nothing(
     certificate = self_signed(tmp_path / "server.pem", host, days=days)
     trust = trusting(certificate) if is_trusted else True
 
-    async with H2Server(certificate).running() as server, graph_at(server.url, verify=trust) as graph:
+    async with (
+        H2Server(certificate).running() as server,
+        graph_at(server.url, verify=trust) as graph,
+    ):
         with pytest.raises(NotSent, match="ConnectError"):
             await graph.request("POST", "/planner/tasks", json={})
 

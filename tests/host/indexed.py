@@ -1,4 +1,5 @@
-"""The Function App as indexing sees it. An app gives its functions only once, so all tests of a process share them."""
+"""The Function App as indexing sees it. An app gives its functions only once, so all tests of a
+process share them."""
 
 import functools
 import json
@@ -17,7 +18,10 @@ def _indexed() -> tuple[func.Function, ...]:
 
 def bindings() -> dict[str, list[dict[str, object]]]:
     """The bindings of each function by its name, the trigger first."""
-    return {one.get_function_name(): [json.loads(raw) for raw in one.get_raw_bindings()] for one in _indexed()}
+    return {
+        one.get_function_name(): [json.loads(raw) for raw in one.get_raw_bindings()]
+        for one in _indexed()
+    }
 
 
 def functions() -> dict[str, Callable[..., Any]]:

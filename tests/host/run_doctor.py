@@ -1,10 +1,11 @@
-"""Ask azure-functions-doctor about the app, once for each hosting plan: no fails, no warning without its reason.
+"""Ask azure-functions-doctor about the app, once for each hosting plan: no fails, no warning
+without its reason.
 
     python -m tests.host.run_doctor /path/to/environment/with/azure-functions-doctor/bin/azure-functions-doctor
 
-The warnings that stay, each with its reason, are the table in ARCHITECTURE.md; one that is not in it, and a row that
-nothing warns of any more, end this with 1. The doctor is shown a copy of what git would commit: it reads whatever lies
-in a folder, caches and environments too.
+The warnings that stay, each with its reason, are the table in ARCHITECTURE.md; one that is not in
+it, and a row that nothing warns of any more, end this with 1. The doctor is shown a copy of what
+git would commit: it reads whatever lies in a folder, caches and environments too.
 """
 
 import json
@@ -33,7 +34,9 @@ def main(doctor: str) -> int:
             failed = [item for item in items if item["status"] == "fail"]
             warned = [item for item in items if item["status"] == "warn"]
             passed = sum(item["status"] == "pass" for item in items)
-            print(f"{plan}: {len(failed)} fails, {len(warned)} warnings, {passed} passed of {len(items)}")
+            print(
+                f"{plan}: {len(failed)} fails, {len(warned)} warnings, {passed} passed of {len(items)}"
+            )
             for item in failed:
                 print(f"    {item['rule_id']}: {item['value']}")
             fails += len(failed)
@@ -41,14 +44,18 @@ def main(doctor: str) -> int:
                 found.setdefault(item["rule_id"], set()).add(plan)
     told = reasons((ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"))
     wrong = differences(found, told)
-    print("\n".join(wrong) or f"each of the {len(found)} warnings has its reason in ARCHITECTURE.md")
+    print(
+        "\n".join(wrong) or f"each of the {len(found)} warnings has its reason in ARCHITECTURE.md"
+    )
     return 1 if fails or wrong else 0
 
 
 def copy_to(folder: Path) -> None:
     """Everything that git tracks, or would."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    names = subprocess.run(
+        listing, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     for name in filter(None, names):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +66,11 @@ def examine(doctor: str, folder: Path, plan: str) -> list[dict[str, Any]]:
     """What the doctor says of each of its rules: `rule_id`, `status`, `value`."""
     report = folder / f"{plan}.json"
     command = [doctor, "doctor", "--path", ".", "--profile", "deploy", "--hosting-plan", plan]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("APPLICATIONINSIGHTS_")}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("APPLICATIONINSIGHTS_")
+    }
     run = subprocess.run(
         [*command, "--format", "json", "--output", report.name],
         cwd=folder,
@@ -81,16 +92,27 @@ def reasons(text: str) -> Warned:
     told: Warned = {}
     for line in table.splitlines():
         if row := re.match(r"\| `(\w+)` \| ([^|]+) \| [^|]+ \|$", line):
-            told[row[1]] = set(PLANS) if row[2].strip() == "all" else set(re.findall(r"`([^`]+)`", row[2]))
+            told[row[1]] = (
+                set(PLANS) if row[2].strip() == "all" else set(re.findall(r"`([^`]+)`", row[2]))
+            )
     return told
 
 
 def differences(found: Warned, told: Warned) -> list[str]:
     lines = []
     for rule in sorted(found.keys() | told.keys()):
-        more, less = found.get(rule, set()) - told.get(rule, set()), told.get(rule, set()) - found.get(rule, set())
-        lines += [f"{rule} warns and has no reason in ARCHITECTURE.md: {', '.join(sorted(more))}"] if more else []
-        lines += [f"{rule} has a reason and does not warn: {', '.join(sorted(less))}"] if less else []
+        more, less = (
+            found.get(rule, set()) - told.get(rule, set()),
+            told.get(rule, set()) - found.get(rule, set()),
+        )
+        lines += (
+            [f"{rule} warns and has no reason in ARCHITECTURE.md: {', '.join(sorted(more))}"]
+            if more
+            else []
+        )
+        lines += (
+            [f"{rule} has a reason and does not warn: {', '.join(sorted(less))}"] if less else []
+        )
     return lines
 
 

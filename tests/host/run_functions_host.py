@@ -58,7 +58,10 @@ def live(host: "Host", redis: Any, emulator: Emulator) -> None:
     host.wait()
     check("health answered 200 with everything there", '"redis":"ok"' in host.text)
     check("no failures", host.process.returncode == 0)
-    check("the move is in the document", json.loads(redis.get("annika:tasks:report-7")).get("bucket") == "Done")
+    check(
+        "the move is in the document",
+        json.loads(redis.get("annika:tasks:report-7")).get("bucket") == "Done",
+    )
 
 
 def killed(start: "Callable[[int], Host]", redis: Any, emulator: Emulator) -> None:
@@ -67,10 +70,17 @@ def killed(start: "Callable[[int], Host]", redis: Any, emulator: Emulator) -> No
     write(redis, "report-8", "Survive")
     host.kill()
     again = start(ENDLESS)
-    until("the card after the kill", lambda: find(emulator, "Survive") and is_quiet(redis), within=CLAIM_AND_NOTE)
+    until(
+        "the card after the kill",
+        lambda: find(emulator, "Survive") and is_quiet(redis),
+        within=CLAIM_AND_NOTE,
+    )
     again.kill()
     cards = [card["title"] for card in emulator.cards().values()]
-    check("killed in between: nothing lost, nothing twice", sorted(cards) == ["Survive", "Write the report"])
+    check(
+        "killed in between: nothing lost, nothing twice",
+        sorted(cards) == ["Survive", "Write the report"],
+    )
 
 
 def together(hosts: "list[Host]", redis: Any, emulator: Emulator) -> None:
@@ -81,13 +91,22 @@ def together(hosts: "list[Host]", redis: Any, emulator: Emulator) -> None:
         write(redis, f"shared-{n}", title)
     card = emulator.human.create(title="By hand")
     until("the document of the card", lambda: redis.exists(f"annika:tasks:planner-{card['id']}"))
-    until("the cards of all documents", lambda: find(emulator, titles[-1]) and is_quiet(redis), within=CLAIM_AND_NOTE)
+    until(
+        "the cards of all documents",
+        lambda: find(emulator, titles[-1]) and is_quiet(redis),
+        within=CLAIM_AND_NOTE,
+    )
     ticks = [host.ticks() for host in hosts]
-    until("two more ticks of both", lambda: all(host.ticks() > n + 1 for host, n in zip(hosts, ticks, strict=True)))
+    until(
+        "two more ticks of both",
+        lambda: all(host.ticks() > n + 1 for host, n in zip(hosts, ticks, strict=True)),
+    )
     for host in hosts:
         host.kill()
         check("two at once: no failures", "FAIL" not in host.text)
-    made = [card["title"] for planner_id, card in emulator.cards().items() if planner_id not in before]
+    made = [
+        card["title"] for planner_id, card in emulator.cards().items() if planner_id not in before
+    ]
     check("two at once: nothing lost, nothing twice", sorted(made) == sorted(["By hand", *titles]))
 
 
@@ -104,7 +123,16 @@ class Host:
     """functions_host.py as a process, and what it has printed so far."""
 
     def __init__(self, python: str, *, idle: float, ticks: int = 2, **env: str) -> None:
-        command = [python, "-u", "tests/host/functions_host.py", "--app", ".", "--keyed", "--repeat", str(ticks)]
+        command = [
+            python,
+            "-u",
+            "tests/host/functions_host.py",
+            "--app",
+            ".",
+            "--keyed",
+            "--repeat",
+            str(ticks),
+        ]
         self.text = ""
         self.process = subprocess.Popen(
             [*command, "--idle", str(idle)],

@@ -1,4 +1,5 @@
-"""The standalone service as a process of its own, for tests: started like an operator does, asked over HTTP."""
+"""The standalone service as a process of its own, for tests: started like an operator does, asked
+over HTTP."""
 
 import contextlib
 import os
@@ -57,9 +58,11 @@ def running(
     stderr: int | None = None,
     **env: str,
 ) -> Iterator[Running]:
-    """Start the service and wait for its first answer. A deaf parent ignores signals, and so would its children.
+    """Start the service and wait for its first answer. A deaf parent ignores signals, and so would
+    its children.
 
-    `stderr` is where its log goes: None, it is kept; else a file descriptor. `stdout` goes with the test's own.
+    `stderr` is where its log goes: None, it is kept; else a file descriptor. `stdout` goes with the
+    test's own.
     """
     port = free_port()
     command = [sys.executable, str(script), *arguments]
@@ -101,11 +104,15 @@ def run(*arguments: str, cwd: Path = ROOT, **env: str) -> "subprocess.CompletedP
 def surroundings(**env: str) -> dict[str, str]:
     """The environment of this process without settings of its own, and with these."""
     ours = ("PLANNER_SYNC_", "AZURE_", "REDIS_", "IDENTITY_")
-    return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **env}
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+        **env,
+    }
 
 
 def eventually(look: Callable[[], Found], within: float = 15) -> Found:
-    """What `look` finds as soon as it finds something; connection errors and nothing are tried again."""
+    """What `look` finds as soon as it finds something; connection errors and nothing are tried
+    again."""
     end = time.monotonic() + within
     while True:
         with contextlib.suppress(httpx.TransportError):

@@ -17,7 +17,10 @@ def test_without_tenant_and_client_it_ends_with_a_line_for_each():
     ended = run("--device-code", PLANNER_SYNC_PLAN_IDS="x" * 28)
 
     assert ended.returncode == 2
-    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == ["AZURE_TENANT_ID", "AZURE_CLIENT_ID"]
+    assert [line.partition(":")[0] for line in ended.stderr.splitlines()] == [
+        "AZURE_TENANT_ID",
+        "AZURE_CLIENT_ID",
+    ]
 
 
 async def test_a_person_enters_the_code_and_the_service_works(tmp_path: Path) -> None:
@@ -28,7 +31,11 @@ async def test_a_person_enters_the_code_and_the_service_works(tmp_path: Path) ->
 
 
 def _try_it(authority: Authority, log: Path) -> None:
-    with redis_process() as redis_url, emulator_process(sign_in="delegated") as emulator, log.open("w") as stderr:
+    with (
+        redis_process() as redis_url,
+        emulator_process(sign_in="delegated") as emulator,
+        log.open("w") as stderr,
+    ):
         env = {
             "REDIS_URL": redis_url,
             "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,
@@ -61,10 +68,16 @@ async def test_while_nobody_has_entered_the_code_it_ends_cleanly(tmp_path: Path)
     def story() -> None:
         log = tmp_path / "log"
         with redis_process() as redis_url, log.open("w") as stderr:
-            env = {"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_AUTHORITY_HOST": authority.login}
+            env = {
+                "AZURE_TENANT_ID": "tenant",
+                "AZURE_CLIENT_ID": "client",
+                "AZURE_AUTHORITY_HOST": authority.login,
+            }
             plans = {"PLANNER_SYNC_PLAN_IDS": "x" * 28, "REDIS_URL": redis_url}
             trust = {"SSL_CERT_FILE": str(authority.server.certificate)}
-            with running("--device-code", stderr=stderr.fileno(), **env, **plans, **trust) as service:
+            with running(
+                "--device-code", stderr=stderr.fileno(), **env, **plans, **trust
+            ) as service:
                 eventually(lambda: "enter the code" in log.read_text())
                 assert service.stop(signal.SIGTERM)[0] == 0
         assert "Traceback" not in log.read_text()

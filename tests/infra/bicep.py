@@ -1,8 +1,9 @@
-"""Reads the Bicep templates as far as they need: what would be deployed for given parameters, as plain values.
+"""Reads the Bicep templates as far as they need: what would be deployed for given parameters, as
+plain values.
 
-The grammar is tree-sitter's. There is no compiler here: neither types nor parameters of registry modules are checked.
-What only Azure knows (outputs of registry modules, functions of the surroundings) becomes a text such as
-`<identity.outputs.principalId>`.
+The grammar is tree-sitter's. There is no compiler here: neither types nor parameters of registry
+modules are checked. What only Azure knows (outputs of registry modules, functions of the
+surroundings) becomes a text such as `<identity.outputs.principalId>`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +37,9 @@ class Declaration:
     @property
     def source(self) -> str:
         """Of a module or a resource: what it is made from."""
-        return next(text_of(child)[1:-1] for child in self.node.named_children if child.type == "string")
+        return next(
+            text_of(child)[1:-1] for child in self.node.named_children if child.type == "string"
+        )
 
 
 @dataclass(frozen=True)
@@ -81,17 +84,22 @@ class Template:
                 calls = [child.named_children[0] for child in node.named_children]
                 decorators = {text_of(_field(call, "function")): _arguments(call) for call in calls}
             elif node.type.endswith("_declaration"):
-                name = next(text_of(child) for child in node.named_children if child.type == "identifier")
+                name = next(
+                    text_of(child) for child in node.named_children if child.type == "identifier"
+                )
                 kind = node.type.removesuffix("_declaration")
                 self.declarations[kind, name] = Declaration(kind, node, decorators)
                 decorators = {}
 
     def all(self, kind: str) -> dict[str, Declaration]:
-        return {name: declaration for (of, name), declaration in self.declarations.items() if of == kind}
+        return {
+            name: declaration for (of, name), declaration in self.declarations.items() if of == kind
+        }
 
 
 class Deployment:
-    """A template with its parameters: `deployed` are its registry modules and those of its local modules."""
+    """A template with its parameters: `deployed` are its registry modules and those of its local
+    modules."""
 
     def __init__(self, path: Path, params: Mapping[str, Any]) -> None:
         self.template = Template(path)
@@ -101,7 +109,8 @@ class Deployment:
         for name, module in self.template.all("module").items():
             self._deploy(name, module)
         self.outputs = {
-            name: self.evaluate(_known(output.value), {}) for name, output in self.template.all("output").items()
+            name: self.evaluate(_known(output.value), {})
+            for name, output in self.template.all("output").items()
         }
 
     def _deploy(self, name: str, module: Declaration) -> None:
@@ -124,7 +133,9 @@ class Deployment:
     def _string(self, node: Node, scope: Mapping[str, Any]) -> str:
         parts = [child for child in node.children if child.type != "'"]
         return "".join(
-            text_of(part) if part.type == "string_content" else str(self.evaluate(part.named_children[0], scope))
+            text_of(part)
+            if part.type == "string_content"
+            else str(self.evaluate(part.named_children[0], scope))
             for part in parts
         )
 
@@ -138,7 +149,9 @@ class Deployment:
         return None
 
     def _array(self, node: Node, scope: Mapping[str, Any]) -> list[Any]:
-        return [self.evaluate(child, scope) for child in node.named_children if child.type != "comment"]
+        return [
+            self.evaluate(child, scope) for child in node.named_children if child.type != "comment"
+        ]
 
     def _object(self, node: Node, scope: Mapping[str, Any]) -> dict[str, Any]:
         values = {}
@@ -200,13 +213,17 @@ class Deployment:
             case "split", [one, by]:
                 return self.evaluate(one, scope).split(self.evaluate(by, scope))
             case "replace", [one, old, new]:
-                return self.evaluate(one, scope).replace(self.evaluate(old, scope), self.evaluate(new, scope))
+                return self.evaluate(one, scope).replace(
+                    self.evaluate(old, scope), self.evaluate(new, scope)
+                )
             case "trim", [one]:
                 return self.evaluate(one, scope).strip()
             case "map", [items, rule]:
                 return [self._apply(rule, item, scope) for item in self.evaluate(items, scope)]
             case "filter", [items, rule]:
-                return [item for item in self.evaluate(items, scope) if self._apply(rule, item, scope)]
+                return [
+                    item for item in self.evaluate(items, scope) if self._apply(rule, item, scope)
+                ]
             case _:
                 return f"<{text_of(node)}>"
 

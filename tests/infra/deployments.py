@@ -1,4 +1,5 @@
-"""What the templates give, for the tests of them: every plan on every network, read by tests/infra/bicep.py."""
+"""What the templates give, for the tests of them: every plan on every network, read by
+tests/infra/bicep.py."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ PLAN_ID = "plan-AAAAAAAAAAAAAAAAAAAAAAA"
 
 
 def deploy(**params: Any) -> Deployment:
-    given = {"environmentName": "try", "location": "westeurope", "plannerPlanIds": f"{PLAN_ID},{PLAN_ID[::-1]}"}
+    given = {
+        "environmentName": "try",
+        "location": "westeurope",
+        "plannerPlanIds": f"{PLAN_ID},{PLAN_ID[::-1]}",
+    }
     return Deployment(INFRA / "main.bicep", {**given, **params})
 
 
@@ -32,5 +37,7 @@ EVERYTHING: list[Deployed] = [
     deployed
     for plan in PLANS
     for network in ("public", "private")
-    for deployed in deploy(hostingPlan=plan, network=network, appPublicAccess=network == "public").deployed
+    for deployed in deploy(
+        hostingPlan=plan, network=network, appPublicAccess=network == "public"
+    ).deployed
 ]

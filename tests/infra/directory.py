@@ -1,6 +1,8 @@
-"""Stands in for `az` and the tenant's directory behind it, as a program on PATH: `az cloud show` and `az rest`.
+"""Stands in for `az` and the tenant's directory behind it, as a program on PATH: `az cloud show`
+and `az rest`.
 
-The directory is a JSON file, named by DIRECTORY; queries are JMESPath, by the library that az has too.
+The directory is a JSON file, named by DIRECTORY; queries are JMESPath, by the library that az has
+too.
 """
 
 import json
@@ -41,7 +43,9 @@ def rest(method: str, url: str, body: str | None) -> Any:
     if method == "post" and path == f"/{directory['graph']['id']}/appRoleAssignedTo":
         assert body is not None
         granted.append({"id": f"assignment-{len(granted)}", **json.loads(body)})
-    elif method == "delete" and (found := re.fullmatch(r"/[\w-]+/appRoleAssignedTo/([\w-]+)", path)):
+    elif method == "delete" and (
+        found := re.fullmatch(r"/[\w-]+/appRoleAssignedTo/([\w-]+)", path)
+    ):
         directory["granted"] = [one for one in granted if one["id"] != found[1]]
     else:
         raise SystemExit(f"404 {method} {url}")

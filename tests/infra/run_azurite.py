@@ -1,4 +1,5 @@
-"""Does `make azurite` give the storage that local.settings.json.example names? Run by .ci/run; needs npm."""
+"""Does `make azurite` give the storage that local.settings.json.example names? Run by .ci/run;
+needs npm."""
 
 import os
 import shutil
@@ -11,7 +12,9 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOBS = "http://127.0.0.1:10000/devstoreaccount1?comp=list"  # where UseDevelopmentStorage=true looks
+BLOBS = (
+    "http://127.0.0.1:10000/devstoreaccount1?comp=list"  # where UseDevelopmentStorage=true looks
+)
 PATIENCE = 150.0  # npm fetches it first
 
 

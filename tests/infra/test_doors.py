@@ -7,15 +7,20 @@ import pytest
 from tests.infra.bicep import Template, text_of, walk
 from tests.infra.deployments import EVERYTHING, FILES, deploy, module
 
-# The only roles that anything here may give, and to what. Each is the least with which its purpose works.
+# The only roles that anything here may give, and to what. Each is the least with which its purpose
+# works.
 ROLES = {
-    "storage": {"b7e6dc6d-f1e8-4753-8033-0f276bb0955b"},  # Storage Blob Data Owner: the host takes leases
+    "storage": {
+        "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+    },  # Storage Blob Data Owner: the host takes leases
     "vault": {"4633458b-17de-408a-b874-0445c86b69e6"},  # Key Vault Secrets User: reads secrets
-    "insights": {"3913510d-42f4-4e42-8a64-420c390055eb"},  # Monitoring Metrics Publisher: sends telemetry
+    "insights": {
+        "3913510d-42f4-4e42-8a64-420c390055eb"
+    },  # Monitoring Metrics Publisher: sends telemetry
 }
 
 
-# -- doors -----------------------------------------------------------------------------------------------------------
+# -- doors -----------------------------------------------------------------------------------------
 def test_no_template_reads_or_passes_on_a_key():
     calls = {
         text_of(node.children[0])
@@ -24,13 +29,21 @@ def test_no_template_reads_or_passes_on_a_key():
         if node.type == "call_expression"
     }
     secret = re.compile(
-        r"\blist\w*\(|accountkey|sharedaccess|sharedkey|accesskey|password|connectionstring\b.*(key|password)", re.I
+        r"\blist\w*\(|accountkey|sharedaccess|sharedkey|accesskey|password|connectionstring\b.*(key|password)",
+        re.I,
     )
     texts = [line for file in FILES for line in file.read_text(encoding="utf-8").splitlines()]
-    allowed = ("allowSharedKeyAccess: false", "accessKeysAuthentication: 'Disabled'", "//", "@description")
+    allowed = (
+        "allowSharedKeyAccess: false",
+        "accessKeysAuthentication: 'Disabled'",
+        "//",
+        "@description",
+    )
 
     assert {call for call in calls if call.startswith("list")} == set()
-    assert [line for line in texts if secret.search(line) and not line.strip().startswith(allowed)] == []
+    assert [
+        line for line in texts if secret.search(line) and not line.strip().startswith(allowed)
+    ] == []
 
 
 @pytest.mark.parametrize("storage", [one.params for one in EVERYTHING if one.name == "storage"])
@@ -39,7 +52,9 @@ def test_storage_takes_no_key_no_anonymous_reader_and_no_old_tls(storage):
     assert storage["allowBlobPublicAccess"] is False
     assert storage["supportsHttpsTrafficOnly"] is True
     assert storage["minimumTlsVersion"] == "TLS1_2"
-    assert {container["publicAccess"] for container in storage["blobServices"]["containers"]} == {"None"}
+    assert {container["publicAccess"] for container in storage["blobServices"]["containers"]} == {
+        "None"
+    }
 
 
 @pytest.mark.parametrize("redis", [one.params for one in EVERYTHING if one.name == "redis"])
@@ -55,7 +70,9 @@ def test_redis_evicts_nothing_and_runs_our_scripts(redis):
     assert redis["database"]["clusteringPolicy"] == "NoCluster"
 
 
-@pytest.mark.parametrize(("persistence", "kind"), [("aof", "aof"), ("rdb", "rdb"), ("off", "disabled")])
+@pytest.mark.parametrize(
+    ("persistence", "kind"), [("aof", "aof"), ("rdb", "rdb"), ("off", "disabled")]
+)
 def test_redis_persists_as_asked(persistence, kind):
     assert module("redis", redisPersistence=persistence)["database"]["persistence"]["type"] == kind
 
@@ -64,8 +81,15 @@ def test_redis_is_open_to_the_service_and_to_those_that_are_named():
     redis = module("redis", redisUserObjectIds="11-aa, 22-bb ,")
 
     assigned = redis["database"]["accessPolicyAssignments"]
-    assert [one["userObjectId"] for one in assigned] == ["<identity.outputs.principalId>", "11-aa", "22-bb"]
-    assert [one["name"] for one in assigned[1:]] == ["11aa", "22bb"]  # Azure takes letters and digits only
+    assert [one["userObjectId"] for one in assigned] == [
+        "<identity.outputs.principalId>",
+        "11-aa",
+        "22-bb",
+    ]
+    assert [one["name"] for one in assigned[1:]] == [
+        "11aa",
+        "22bb",
+    ]  # Azure takes letters and digits only
 
 
 @pytest.mark.parametrize("vault", [one.params for one in EVERYTHING if one.name == "vault"])
@@ -86,7 +110,11 @@ def test_a_role_is_given_to_the_service_alone_and_only_one_of_the_list(deployed)
 
 
 def test_no_role_is_given_but_by_a_module():
-    resources = {one.source.split("@")[0] for file in FILES for one in Template(file).all("resource").values()}
+    resources = {
+        one.source.split("@")[0]
+        for file in FILES
+        for one in Template(file).all("resource").values()
+    }
 
     assert resources == {"Microsoft.Resources/resourceGroups"}
 
@@ -95,7 +123,9 @@ def test_no_role_is_given_but_by_a_module():
 def test_telemetry_is_not_taken_by_key(name):
     params = module(name)
 
-    assert {"workspace": params.get("features", {}), "insights": params}[name]["disableLocalAuth"] is True
+    assert {"workspace": params.get("features", {}), "insights": params}[name][
+        "disableLocalAuth"
+    ] is True
 
 
 @pytest.mark.parametrize("site", [one.params for one in EVERYTHING if one.name == "site"])
@@ -109,7 +139,9 @@ def test_the_app_speaks_https_only_and_takes_no_password(site):
         "ftp": False,
         "scm": False,
     }
-    assert site["managedIdentities"] == {"userAssignedResourceIds": ["<identity.outputs.resourceId>"]}
+    assert site["managedIdentities"] == {
+        "userAssignedResourceIds": ["<identity.outputs.resourceId>"]
+    }
     assert site["keyVaultAccessIdentityResourceId"] == "<identity.outputs.resourceId>"
 
 
@@ -118,7 +150,7 @@ def test_no_module_reports_its_use(deployed):
     assert deployed.params["enableTelemetry"] is False
 
 
-# -- the switch of the network -----------------------------------------------------------------------------------------
+# -- the switch of the network ---------------------------------------------------------------------
 @pytest.mark.parametrize("name", ["redis", "storage", "vault"])
 def test_a_private_network_shuts_the_public_doors(name):
     private, public = module(name, network="private"), module(name, network="public")
@@ -128,7 +160,9 @@ def test_a_private_network_shuts_the_public_doors(name):
 
 
 def test_a_public_network_makes_no_network():
-    assert [one.name for one in deploy(network="public").deployed if "/network/" in one.source] == []
+    assert [
+        one.name for one in deploy(network="public").deployed if "/network/" in one.source
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -140,7 +174,9 @@ def test_a_public_network_makes_no_network():
     ],
 )
 def test_the_app_joins_a_subnet_that_its_plan_may_use(plan, delegation):
-    subnets = {one["name"]: one for one in module("vnet", hostingPlan=plan, network="private")["subnets"]}
+    subnets = {
+        one["name"]: one for one in module("vnet", hostingPlan=plan, network="private")["subnets"]
+    }
     site = module("site", hostingPlan=plan, network="private")
 
     assert subnets["app"]["delegation"] == delegation

@@ -1,4 +1,5 @@
-"""The scripts of infra/, run as azd and people run them; `az` is a stand-in, the directory a file."""
+"""The scripts of infra/, run as azd and people run them; `az` is a stand-in, the directory a
+file."""
 
 import json
 import os
@@ -21,7 +22,11 @@ GRAPH = {
         {"id": "role-delegated", "value": "Tasks.ReadWrite.All", "allowedMemberTypes": ["User"]},
         {"id": "role-tasks", "value": "Tasks.ReadWrite.All", "allowedMemberTypes": ["Application"]},
         {"id": "role-people", "value": "User.ReadBasic.All", "allowedMemberTypes": ["Application"]},
-        {"id": "role-all", "value": "Directory.ReadWrite.All", "allowedMemberTypes": ["Application"]},
+        {
+            "id": "role-all",
+            "value": "Directory.ReadWrite.All",
+            "allowedMemberTypes": ["Application"],
+        },
     ],
 }
 
@@ -38,10 +43,15 @@ def run(script: str, *arguments: str, **env: str) -> "subprocess.CompletedProces
     )
 
 
-# -- before ----------------------------------------------------------------------------------------------------------
+# -- before ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("plan_ids", [PLAN_ID, f"{PLAN_ID}, {PLAN_ID[::-1]}"])
 def test_settings_that_are_right_pass(plan_ids):
-    result = run("check-settings.sh", PLANNER_SYNC_PLAN_IDS=plan_ids, HOSTING_PLAN="flex-drain", NETWORK="private")
+    result = run(
+        "check-settings.sh",
+        PLANNER_SYNC_PLAN_IDS=plan_ids,
+        HOSTING_PLAN="flex-drain",
+        NETWORK="private",
+    )
 
     assert (result.returncode, result.stderr) == (0, "")
 
@@ -67,7 +77,8 @@ def test_a_wrong_setting_stops_azd_with_one_line(env, name):
 
 
 @pytest.mark.parametrize(
-    "plan_ids", [PLAN_ID, f"{PLAN_ID},{PLAN_ID}", "short", PLAN_ID + "x", PLAN_ID[1:], "", f"{PLAN_ID[:-1]}!"]
+    "plan_ids",
+    [PLAN_ID, f"{PLAN_ID},{PLAN_ID}", "short", PLAN_ID + "x", PLAN_ID[1:], "", f"{PLAN_ID[:-1]}!"],
 )
 def test_azd_stops_at_the_plan_ids_that_the_service_would_refuse(plan_ids):
     try:
@@ -79,16 +90,20 @@ def test_azd_stops_at_the_plan_ids_that_the_service_would_refuse(plan_ids):
     assert (run("check-settings.sh", PLANNER_SYNC_PLAN_IDS=plan_ids).returncode != 0) == refused
 
 
-# -- after -----------------------------------------------------------------------------------------------------------
+# -- after -----------------------------------------------------------------------------------------
 def test_what_is_left_to_do_is_said_with_the_names_of_this_deployment():
-    result = run("say-next.sh", IDENTITY_PRINCIPAL_ID=PRINCIPAL, HEALTH_URL="https://func-x.example/api/health")
+    result = run(
+        "say-next.sh",
+        IDENTITY_PRINCIPAL_ID=PRINCIPAL,
+        HEALTH_URL="https://func-x.example/api/health",
+    )
 
     consent = f"infra/grant-graph.sh {PRINCIPAL} --with-people"
     said = [line.strip() for line in result.stdout.splitlines() if line.startswith("    ")]
     assert said == [consent, "azd deploy", "curl https://func-x.example/api/health"]
 
 
-# -- Graph -----------------------------------------------------------------------------------------------------------
+# -- Graph -----------------------------------------------------------------------------------------
 class Tenant:
     """A directory in a file, and `az` on PATH."""
 
@@ -97,7 +112,9 @@ class Tenant:
         self.file.write_text(json.dumps({"graph": GRAPH, "granted": []}), encoding="utf-8")
         az = folder / "bin" / "az"
         az.parent.mkdir()
-        az.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("directory.py")}" "$@"\n')
+        az.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("directory.py")}" "$@"\n'
+        )
         az.chmod(0o755)
         self.env = {"PATH": f"{az.parent}:{os.environ['PATH']}", "DIRECTORY": str(self.file)}
 

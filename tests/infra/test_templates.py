@@ -1,4 +1,5 @@
-"""What `azd up` would make: read from the templates for every plan, since nothing here can compile or deploy them."""
+"""What `azd up` would make: read from the templates for every plan, since nothing here can compile
+or deploy them."""
 
 import json
 import re
@@ -9,29 +10,47 @@ import yaml
 from planner_sync.settings import Settings
 from planner_sync.web.routes import MOST_BODY_BYTES
 from tests.infra.bicep import Template
-from tests.infra.deployments import EVERYTHING, FILES, INFRA, PLAN_ID, PLANS, ROOT, app_settings, deploy, module
+from tests.infra.deployments import (
+    EVERYTHING,
+    FILES,
+    INFRA,
+    PLAN_ID,
+    PLANS,
+    ROOT,
+    app_settings,
+    deploy,
+    module,
+)
 
 # Settings that are the Functions host's, not the product's.
-HOST_SETTINGS = re.compile(r"AzureWebJobsStorage__|APPLICATIONINSIGHTS_|FUNCTIONS_|SCM_DO_BUILD|ENABLE_ORYX_BUILD")
+HOST_SETTINGS = re.compile(
+    r"AzureWebJobsStorage__|APPLICATIONINSIGHTS_|FUNCTIONS_|SCM_DO_BUILD|ENABLE_ORYX_BUILD"
+)
 # On Flex Consumption these make a deployment fail: they are part of functionAppConfig there.
 # https://learn.microsoft.com/azure/azure-functions/functions-app-settings#flex-consumption-plan-deprecations
-NOT_ON_FLEX = re.compile(r"FUNCTIONS_EXTENSION_VERSION|FUNCTIONS_WORKER_RUNTIME|SCM_DO_BUILD|ENABLE_ORYX|WEBSITE_")
+NOT_ON_FLEX = re.compile(
+    r"FUNCTIONS_EXTENSION_VERSION|FUNCTIONS_WORKER_RUNTIME|SCM_DO_BUILD|ENABLE_ORYX|WEBSITE_"
+)
 
 
-# -- form ------------------------------------------------------------------------------------------------------------
+# -- form ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
 def test_every_parameter_and_output_is_described(file):
     template = Template(file)
     told = {**template.all("parameter"), **template.all("output")}
 
-    assert [name for name, declaration in told.items() if "description" not in declaration.decorators] == []
+    assert [
+        name for name, declaration in told.items() if "description" not in declaration.decorators
+    ] == []
 
 
 def test_every_module_is_a_verified_one_of_an_exact_version_or_our_own():
     sources = {module.source for file in FILES for module in Template(file).all("module").values()}
 
     ours = {f"modules/{file.name}" for file in (INFRA / "modules").glob("*.bicep")}
-    assert {one for one in sources if not re.fullmatch(r"br/public:avm/res/[a-z/-]+:\d+\.\d+\.\d+", one)} == ours
+    assert {
+        one for one in sources if not re.fullmatch(r"br/public:avm/res/[a-z/-]+:\d+\.\d+\.\d+", one)
+    } == ours
 
 
 def test_one_module_has_one_version():
@@ -50,10 +69,16 @@ def test_every_parameter_that_azd_passes_exists():
 
 def test_a_default_that_azd_passes_is_the_one_of_the_template():
     passed = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
-    given = {name: re.fullmatch(r"\$\{\w+(?:=(.*))?\}", one["value"]) for name, one in passed.items()}
+    given = {
+        name: re.fullmatch(r"\$\{\w+(?:=(.*))?\}", one["value"]) for name, one in passed.items()
+    }
     main = deploy()
     declared = main.template.all("parameter")
-    defaults = {name: main.evaluate(one.value, {}) for name, one in declared.items() if one.value is not None}
+    defaults = {
+        name: main.evaluate(one.value, {})
+        for name, one in declared.items()
+        if one.value is not None
+    }
 
     assert {name: found[1] for name, found in given.items() if found and found[1] is not None} == {
         name: str(defaults[name]).lower() if isinstance(defaults[name], bool) else defaults[name]
@@ -62,16 +87,23 @@ def test_a_default_that_azd_passes_is_the_one_of_the_template():
     }
 
 
-# -- plans -------------------------------------------------------------------------------------------------------------
+# -- plans -----------------------------------------------------------------------------------------
 def test_a_dedicated_plan_is_always_on():
     site, plan = module("site", hostingPlan="dedicated"), module("plan", hostingPlan="dedicated")
 
-    assert (plan["skuName"], site["siteConfig"]["alwaysOn"], site["functionAppConfig"]) == ("B1", True, None)
+    assert (plan["skuName"], site["siteConfig"]["alwaysOn"], site["functionAppConfig"]) == (
+        "B1",
+        True,
+        None,
+    )
     assert site["siteConfig"]["linuxFxVersion"] == "Python|3.12"
 
 
 def test_flex_keeps_an_instance_ready_for_the_timer():
-    site, plan = module("site", hostingPlan="flex", alwaysReadyInstances=2), module("plan", hostingPlan="flex")
+    site, plan = (
+        module("site", hostingPlan="flex", alwaysReadyInstances=2),
+        module("plan", hostingPlan="flex"),
+    )
     entry = (ROOT / "function_app.py").read_text(encoding="utf-8")
 
     scale = site["functionAppConfig"]["scaleAndConcurrency"]
@@ -106,7 +138,7 @@ def test_flex_gets_no_setting_that_it_refuses(plan):
     assert [name for name in app_settings(plan) if NOT_ON_FLEX.match(name)] == []
 
 
-# -- settings ----------------------------------------------------------------------------------------------------------
+# -- settings --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("plan", PLANS)
 def test_the_host_takes_no_larger_body_than_the_app(plan):
     assert app_settings(plan)["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"] == str(MOST_BODY_BYTES)
@@ -118,7 +150,9 @@ def test_the_service_accepts_every_setting_that_the_template_gives(plan):
     ours = {name: value for name, value in given.items() if not HOST_SETTINGS.match(name)}
     known = {
         **ours,  # what only Azure knows, in the form that it has
-        "REDIS_URL": ours["REDIS_URL"].replace("<redis.outputs.endpoint>", "redis-x.westeurope.redis.azure.net:10000"),
+        "REDIS_URL": ours["REDIS_URL"].replace(
+            "<redis.outputs.endpoint>", "redis-x.westeurope.redis.azure.net:10000"
+        ),
         "AZURE_CLIENT_ID": "00000000-0000-0000-0000-000000000001",
         "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com/",
     }
@@ -140,16 +174,23 @@ def test_what_is_left_empty_is_left_to_the_service():
         "pollSchedule": ("PLANNER_SYNC_POLL_SCHEDULE", "0 * * * * *"),
         "graphUrl": ("PLANNER_SYNC_GRAPH_URL", "https://graph.microsoft.us/v1.0"),
     }
-    empty, full = app_settings("flex"), app_settings("flex", **{name: value for name, (_, value) in optional.items()})
+    empty, full = (
+        app_settings("flex"),
+        app_settings("flex", **{name: value for name, (_, value) in optional.items()}),
+    )
 
     assert {name: full[name] for name in full.keys() - empty.keys()} == dict(optional.values())
 
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_every_setting_is_one_that_somebody_reads(plan):
-    readme = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.M))
+    readme = set(
+        re.findall(r"^\| `([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    )
 
-    assert {name for name in app_settings(plan) if name not in readme and not HOST_SETTINGS.match(name)} == set()
+    assert {
+        name for name in app_settings(plan) if name not in readme and not HOST_SETTINGS.match(name)
+    } == set()
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -158,12 +199,16 @@ def test_the_host_reaches_storage_and_telemetry_by_the_identity(plan):
 
     assert settings["AzureWebJobsStorage__accountName"] == "<storage.outputs.name>"
     assert settings["AzureWebJobsStorage__credential"] == "managedidentity"
-    assert settings["AzureWebJobsStorage__clientId"] == settings["AZURE_CLIENT_ID"] == "<identity.outputs.clientId>"
+    assert (
+        settings["AzureWebJobsStorage__clientId"]
+        == settings["AZURE_CLIENT_ID"]
+        == "<identity.outputs.clientId>"
+    )
     assert settings["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"].endswith(";Authorization=AAD")
     assert "AzureWebJobsStorage" not in settings
 
 
-# -- azure.yaml --------------------------------------------------------------------------------------------------------
+# -- azure.yaml ------------------------------------------------------------------------------------
 def test_azure_yaml_names_the_service_the_templates_and_hooks_that_are_there():
     project = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
     (name,) = project["services"]

@@ -1,4 +1,5 @@
-"""The workflows of GitHub: nothing runs there that is not pinned, and nothing may do more than it needs."""
+"""The workflows of GitHub: nothing runs there that is not pinned, and nothing may do more than it
+needs."""
 
 import re
 from pathlib import Path
@@ -32,7 +33,9 @@ def test_there_is_one_for_tests_and_one_for_deployment():
 
 @each
 def test_an_action_is_pinned_by_its_commit_with_the_version_beside_it(file):
-    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    lines = [
+        line.strip() for line in file.read_text(encoding="utf-8").splitlines() if "uses:" in line
+    ]
 
     assert len(lines) == sum("uses" in step for step in steps(file)) > 0
     assert [line for line in lines if not PINNED.fullmatch(line)] == []
@@ -56,7 +59,9 @@ def test_a_job_reads_the_code_and_has_no_other_right_but_the_one_of_the_list(fil
 
 @each
 def test_no_secret_is_used_and_no_token_is_left_in_the_checkout(file):
-    checkouts = [step for step in steps(file) if step.get("uses", "").startswith("actions/checkout@")]
+    checkouts = [
+        step for step in steps(file) if step.get("uses", "").startswith("actions/checkout@")
+    ]
 
     assert "secrets." not in file.read_text(encoding="utf-8")
     assert [step["with"]["persist-credentials"] for step in checkouts] == [False]
@@ -68,7 +73,9 @@ def test_a_script_takes_nothing_from_the_event_but_by_the_environment(file):
 
 
 def test_tests_run_as_everywhere_else():
-    assert ".ci/run" in [step.get("run") for step in steps(ROOT / ".github" / "workflows" / "ci.yml")]
+    assert ".ci/run" in [
+        step.get("run") for step in steps(ROOT / ".github" / "workflows" / "ci.yml")
+    ]
 
 
 def test_secrets_are_looked_for_in_the_whole_history_and_the_bill_of_materials_is_kept():

@@ -1,4 +1,5 @@
-"""A procedure of docs/operations.md: its commands are run as they stand there, and must print what stands there."""
+"""A procedure of docs/operations.md: its commands are run as they stand there, and must print what
+stands there."""
 
 import re
 import textwrap
@@ -13,29 +14,39 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 class Procedure:
-    """The console blocks below a heading. Within a `with` block all of them must be followed, in their order."""
+    """The console blocks below a heading. Within a `with` block all of them must be followed, in
+    their order."""
 
     def __init__(self, heading: str, run: Callable[[str], Said]) -> None:
         text = TEXT.split(f"\n{heading}\n", 1)[1]
         text = text.split("\n#", 1)[0]
-        self._blocks = [textwrap.dedent(block) for block in re.findall(r" *```console\n(.*?)```", text, re.DOTALL)]
+        self._blocks = [
+            textwrap.dedent(block)
+            for block in re.findall(r" *```console\n(.*?)```", text, re.DOTALL)
+        ]
         self._run = run
 
     def __enter__(self) -> "Procedure":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
         assert kind or not self._blocks, f"never followed: {self._blocks}"
 
     def prints(self) -> bool:
         """Would the next block print what stands there, now? For commands that only look."""
-        return all(_equals(self._run(command), shown) for command, shown in _commands(self._blocks[0]))
+        return all(
+            _equals(self._run(command), shown) for command, shown in _commands(self._blocks[0])
+        )
 
     def follow(self) -> None:
         """Run the next block."""
         for command, shown in _commands(self._blocks.pop(0)):
             said = self._run(command)
-            assert _equals(said, shown), f"$ {command}\n{said.out}{said.err}\n-- instead of\n{shown}"
+            assert _equals(said, shown), (
+                f"$ {command}\n{said.out}{said.err}\n-- instead of\n{shown}"
+            )
 
 
 def _commands(block: str) -> list[tuple[str, str]]:
@@ -45,7 +56,8 @@ def _commands(block: str) -> list[tuple[str, str]]:
 
 
 def _equals(said: Said, shown: str) -> bool:
-    """Is it the same text? `…` stands for anything within a line, and columns may be of any width."""
+    """Is it the same text? `…` stands for anything within a line, and columns may be of any
+    width."""
     lines = [line for line in f"{said.out}{said.err}".splitlines() if line.strip()]
     wanted = [line for line in shown.splitlines() if line.strip()]
     return len(lines) == len(wanted) and all(map(_fits, lines, wanted))

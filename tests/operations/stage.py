@@ -1,4 +1,5 @@
-"""What a procedure needs: a Redis that can be stopped, a Planner and a service, each a process of its own."""
+"""What a procedure needs: a Redis that can be stopped, a Planner and a service, each a process of
+its own."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,9 +18,12 @@ PATIENCE = 30.0
 
 
 class Stage:
-    """Agents, people and an operator; `start` and `stop` are what the operator does with the service."""
+    """Agents, people and an operator; `start` and `stop` are what the operator does with the
+    service."""
 
-    def __init__(self, server: RestartableRedis, emulator: Emulator, settings: dict[str, str]) -> None:
+    def __init__(
+        self, server: RestartableRedis, emulator: Emulator, settings: dict[str, str]
+    ) -> None:
         self.server = server
         self.emulator = emulator
         self.human = emulator.human
@@ -52,7 +56,7 @@ class Stage:
         """What the operator types."""
         return run(command, REDIS_URL=self.settings["REDIS_URL"])
 
-    # -- agents and people -------------------------------------------------------------------------------------------
+    # -- agents and people -------------------------------------------------------------------------
     def write(self, task_id: str, **fields: Any) -> None:
         self.redis.set(f"annika:tasks:{task_id}", json.dumps({"id": task_id, **fields}))
         self.tell("created", task_id)
@@ -67,7 +71,9 @@ class Stage:
             self.tell("deleted", task_id)
 
     def tell(self, action: str, task_id: str) -> None:
-        self.redis.publish("annika:tasks:updates", json.dumps({"action": action, "taskId": task_id}))
+        self.redis.publish(
+            "annika:tasks:updates", json.dumps({"action": action, "taskId": task_id})
+        )
 
     def find(self, task_id: str) -> dict[str, Any] | None:
         text: Any = self.redis.get(f"annika:tasks:{task_id}")
@@ -79,7 +85,10 @@ class Stage:
         return found
 
     def documents(self) -> dict[str, dict[str, Any]]:
-        ids = [key.decode().removeprefix("annika:tasks:") for key in self.redis.scan_iter("annika:tasks:*")]
+        ids = [
+            key.decode().removeprefix("annika:tasks:")
+            for key in self.redis.scan_iter("annika:tasks:*")
+        ]
         return {task_id: document for task_id in ids if (document := self.find(task_id))}
 
     def titles(self, plan_id: str | None = None) -> list[str]:
@@ -104,7 +113,9 @@ class Stage:
         """Wait until a pass that has seen so many cards is complete."""
 
         def listed() -> bool:
-            plans: Any = json.loads(self.console("planner-sync status --json").out or "{}").get("plans", {})
+            plans: Any = json.loads(self.console("planner-sync status --json").out or "{}").get(
+                "plans", {}
+            )
             return any(plan["cards"] == cards for plan in plans.values())
 
         self.until(listed)

@@ -1,4 +1,5 @@
-"""Every procedure of docs/operations.md, step by step, on real servers and the service as a process."""
+"""Every procedure of docs/operations.md, step by step, on real servers and the service as a
+process."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,7 +22,9 @@ def stage_of(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     with ExitStack() as stack:
 
         def make(**given: Any) -> Stage:
-            settings = {f"PLANNER_SYNC_{name}": value for name, value in given.items() if name.isupper()}
+            settings = {
+                f"PLANNER_SYNC_{name}": value for name, value in given.items() if name.isupper()
+            }
             switches = {name: value for name, value in given.items() if not name.isupper()}
             return stack.enter_context(staged(tmp_path, settings, **switches))
 
@@ -32,7 +35,7 @@ def procedure(stage: Stage, heading: str) -> Procedure:
     return Procedure(heading, stage.console)
 
 
-# -- Redis is gone ---------------------------------------------------------------------------------------------------
+# -- Redis is gone ---------------------------------------------------------------------------------
 @pytest.mark.contract("§6 Redis restarts or fails over")
 def test_redis_is_gone_and_comes_back_with_its_data(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of()
@@ -42,7 +45,10 @@ def test_redis_is_gone_and_comes_back_with_its_data(stage_of: Callable[..., Stag
     stage.server.stop(keep=True)
     stage.until(lambda: stage.health() == (503, "unhealthy"))
     stage.human.create(title="Meanwhile")
-    with procedure(stage, "## Redis is gone") as gone, procedure(stage, "### It comes back with its data") as back:
+    with (
+        procedure(stage, "## Redis is gone") as gone,
+        procedure(stage, "### It comes back with its data") as back,
+    ):
         gone.follow()
         stage.server.start()
         stage.until(lambda: stage.in_step() and back.prints())
@@ -70,10 +76,13 @@ def test_redis_is_gone_and_comes_back_empty(stage_of: Callable[..., Stage]) -> N
     assert stage.emulator.cards().keys() == cards
     assert stage.document("report-7")["private"] == [1]
     other = stage.emulator.cards().keys() - {copy["plannerId"]}
-    assert stage.documents().keys() == {"report-7", *(f"planner-{planner_id}" for planner_id in other)}
+    assert stage.documents().keys() == {
+        "report-7",
+        *(f"planner-{planner_id}" for planner_id in other),
+    }
 
 
-# -- the wrong plan --------------------------------------------------------------------------------------------------
+# -- the wrong plan --------------------------------------------------------------------------------
 @pytest.mark.contract("§6 A plan answers 403/404, a page fails")
 def test_a_plan_was_configured_that_cannot_be_read(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of(PLAN_IDS=UNREADABLE)
@@ -115,10 +124,12 @@ def test_a_plan_was_configured_that_was_not_meant(stage_of: Callable[..., Stage]
     assert stage.titles(WRONG) == ["Not ours", "Write the report"]
     wrong_cards = stage.emulator.cards(WRONG).keys()
     paths = [call["path"] for call in stage.emulator.requests()]
-    assert [path for path in paths if WRONG in path or any(card in path for card in wrong_cards)] == []
+    assert [
+        path for path in paths if WRONG in path or any(card in path for card in wrong_cards)
+    ] == []
 
 
-# -- permission ------------------------------------------------------------------------------------------------------
+# -- permission ------------------------------------------------------------------------------------
 @pytest.mark.contract("§6 A plan answers 403/404, a page fails")
 def test_permission_was_lost(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of()
@@ -137,11 +148,13 @@ def test_permission_was_lost(stage_of: Callable[..., Stage]) -> None:
         stage.human.readable(plan_id=RIGHT)
         lost.follow()
         stage.until(lambda: stage.titles() == ["Edited meanwhile", "Written meanwhile"])
-        stage.until(lambda: stage.document("report-8")["title"] == "Edited meanwhile" and lost.prints())
+        stage.until(
+            lambda: stage.document("report-8")["title"] == "Edited meanwhile" and lost.prints()
+        )
         lost.follow()
 
 
-# -- half of the board -----------------------------------------------------------------------------------------------
+# -- half of the board -----------------------------------------------------------------------------
 def half_of_the_board(stage: Stage, side: str) -> None:
     """Eight tasks that people made, of which six are deleted on one side, and held."""
     ids = [stage.human.create(title=f"Task {n}")["id"] for n in range(8)]
@@ -156,7 +169,9 @@ def half_of_the_board(stage: Stage, side: str) -> None:
 
 
 @pytest.mark.parametrize("side", ["agents", "planner"])
-def test_half_of_the_board_was_deleted_by_mistake(stage_of: Callable[..., Stage], side: str) -> None:
+def test_half_of_the_board_was_deleted_by_mistake(
+    stage_of: Callable[..., Stage], side: str
+) -> None:
     stage = stage_of(MAX_DELETE_COUNT="3")
     half_of_the_board(stage, side)
     with procedure(stage, "### By mistake") as mistake:
@@ -168,7 +183,9 @@ def test_half_of_the_board_was_deleted_by_mistake(stage_of: Callable[..., Stage]
 
 
 @pytest.mark.parametrize("side", ["agents", "planner"])
-def test_half_of_the_board_was_deleted_on_purpose(stage_of: Callable[..., Stage], side: str) -> None:
+def test_half_of_the_board_was_deleted_on_purpose(
+    stage_of: Callable[..., Stage], side: str
+) -> None:
     stage = stage_of(MAX_DELETE_COUNT="3")
     half_of_the_board(stage, side)
     with procedure(stage, "### On purpose") as purpose:
@@ -180,7 +197,12 @@ def test_half_of_the_board_was_deleted_on_purpose(stage_of: Callable[..., Stage]
 def test_one_card_was_deleted_by_mistake(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of()
     stage.start()
-    stage.write("report-7", title="Write the report", checklist=[{"title": "Figures", "isChecked": True}], private=[1])
+    stage.write(
+        "report-7",
+        title="Write the report",
+        checklist=[{"title": "Figures", "isChecked": True}],
+        private=[1],
+    )
     planner_id = stage.uploaded("report-7")
     stage.until(lambda: stage.emulator.cards()[planner_id]["details"]["checklist"])
     with procedure(stage, "### One card, or a few") as few:
@@ -191,10 +213,14 @@ def test_one_card_was_deleted_by_mistake(stage_of: Callable[..., Stage]) -> None
         card = stage.emulator.cards()[stage.uploaded("report-7")]
         few.follow()
     (item,) = card["details"]["checklist"].values()
-    assert (item["title"], item["isChecked"], stage.document("report-7")["private"]) == ("Figures", True, [1])
+    assert (item["title"], item["isChecked"], stage.document("report-7")["private"]) == (
+        "Figures",
+        True,
+        [1],
+    )
 
 
-# -- a refusal -------------------------------------------------------------------------------------------------------
+# -- a refusal -------------------------------------------------------------------------------------
 @pytest.mark.contract("§5 failed")
 def test_a_task_is_refused(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of()

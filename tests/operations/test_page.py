@@ -16,7 +16,11 @@ def commands(group: click.Group, name: str) -> list[str]:
         if isinstance(command, click.Group):
             found += commands(command, f"{name} {word}")
         else:
-            arguments = [part.name.upper() for part in command.params if isinstance(part, click.Argument) and part.name]
+            arguments = [
+                part.name.upper()
+                for part in command.params
+                if isinstance(part, click.Argument) and part.name
+            ]
             found.append(" ".join([name, word, *arguments]))
     return found
 

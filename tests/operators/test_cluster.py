@@ -1,4 +1,5 @@
-"""What the command line says of a cluster that cannot hold the namespace; all else is tested on both."""
+"""What the command line says of a cluster that cannot hold the namespace; all else is tested on
+both."""
 
 import pytest
 

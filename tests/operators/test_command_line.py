@@ -40,9 +40,18 @@ async def console(redis_url: str, away_url: str, namespace: str) -> AsyncIterato
         yield Console(Shelf(redis, namespace), away_url)
 
 
-async def throw_away(shelf: Shelf, planner_id: str = CARD, title: str = "Report", at: int = 1) -> None:
+async def throw_away(
+    shelf: Shelf, planner_id: str = CARD, title: str = "Report", at: int = 1
+) -> None:
     renewed = json.dumps({"id": "t1", "title": title})
-    body = {"taskId": "t1", "plannerId": planner_id, "planId": PLAN, "by": "planner", "at": at, "renewed": renewed}
+    body = {
+        "taskId": "t1",
+        "plannerId": planner_id,
+        "planId": PLAN,
+        "by": "planner",
+        "at": at,
+        "renewed": renewed,
+    }
     name = f"t1 {planner_id}"
     await shelf.redis.hset(shelf.keys.private("trash", "entries"), name, json.dumps(body))
     await shelf.redis.zadd(shelf.keys.private("trash"), {name: at})
@@ -59,7 +68,7 @@ async def hold(shelf: Shelf) -> None:
     await shelf.plans.set_hold(PLAN, {"side": "agents", "vanished": 12, "of": 20, "at": 1})
 
 
-# -- status ----------------------------------------------------------------------------------------------------------
+# -- status ----------------------------------------------------------------------------------------
 async def test_status_shows_plans_and_signs_of_life(console: Console) -> None:
     vitals = Vitals(console.shelf.redis, console.shelf.scripts, console.shelf.keys)
     await vitals.pass_done(PLAN, took_ms=10, cards=20)
@@ -78,7 +87,7 @@ async def test_a_namespace_where_nothing_is_known_is_told(console: Console) -> N
     assert "PLANNER_SYNC_NAMESPACE" in said.err
 
 
-# -- holds -----------------------------------------------------------------------------------------------------------
+# -- holds -----------------------------------------------------------------------------------------
 async def test_holds_are_listed(console: Console) -> None:
     assert console.run("planner-sync hold list").out == "No plan is held.\n"
     await hold(console.shelf)
@@ -98,8 +107,10 @@ async def test_a_hold_ends(console: Console, verb: str, look: str) -> None:
     assert PLAN in again.err
 
 
-# -- trash -----------------------------------------------------------------------------------------------------------
-async def test_the_trash_is_listed_without_anything_that_could_act_on_a_terminal(console: Console) -> None:
+# -- trash -----------------------------------------------------------------------------------------
+async def test_the_trash_is_listed_without_anything_that_could_act_on_a_terminal(
+    console: Console,
+) -> None:
     assert console.run("planner-sync trash list").out == "The trash is empty.\n"
     await throw_away(console.shelf, title="Re\x1b[2Jport")
     said = console.run("planner-sync trash list")
@@ -110,7 +121,10 @@ async def test_the_trash_is_listed_without_anything_that_could_act_on_a_terminal
 @pytest.mark.parametrize("entry", ["t1", CARD, f"'t1 {CARD}'"], ids=["task", "card", "entry"])
 async def test_a_document_comes_back_by_any_of_its_names(console: Console, entry: str) -> None:
     await throw_away(console.shelf)
-    assert console.read(f"planner-sync trash restore {entry}")["document"] == {"id": "t1", "title": "Report"}
+    assert console.read(f"planner-sync trash restore {entry}")["document"] == {
+        "id": "t1",
+        "title": "Report",
+    }
     assert json.loads(await console.shelf.get() or b"") == {"id": "t1", "title": "Report"}
     again = console.run(f"planner-sync trash restore {entry}")
     assert (again.code, again.out) == (1, "")
@@ -131,7 +145,7 @@ async def test_a_document_that_is_there_is_left_alone(console: Console) -> None:
     assert await console.shelf.get() == b"{}"
 
 
-# -- failures --------------------------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------
 async def test_failures_are_listed_with_their_reasons(console: Console) -> None:
     assert console.run("planner-sync failed list").out == "Nothing has failed.\n"
     await refuse(console.shelf, "t1", "limit", "title: is too long")
@@ -152,7 +166,12 @@ async def test_a_retry_frees_a_parked_task(console: Console) -> None:
 
 
 async def test_all_means_whatever_another_look_may_mend(console: Console) -> None:
-    for task_id, code in (("t1", "limit"), ("t2", "unauthorized"), ("-bad", "bad_id"), ("t3", "held")):
+    for task_id, code in (
+        ("t1", "limit"),
+        ("t2", "unauthorized"),
+        ("-bad", "bad_id"),
+        ("t3", "held"),
+    ):
         await refuse(console.shelf, task_id, code)
     said = console.run("planner-sync failed retry --all")
     assert (said.code, said.out) == (0, "tasks looked at again: 2\n")
@@ -161,13 +180,15 @@ async def test_all_means_whatever_another_look_may_mend(console: Console) -> Non
 
 
 @pytest.mark.parametrize("arguments", ["--all", "t1"])
-async def test_where_nothing_has_failed_there_is_nothing_to_retry(console: Console, arguments: str) -> None:
+async def test_where_nothing_has_failed_there_is_nothing_to_retry(
+    console: Console, arguments: str
+) -> None:
     said = console.run(f"planner-sync failed retry {arguments}")
     assert (said.code, said.out) == (1, "")
     assert "on record" in said.err
 
 
-# -- wrong usage -----------------------------------------------------------------------------------------------------
+# -- wrong usage -----------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "command",
     [

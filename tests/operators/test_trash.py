@@ -34,7 +34,14 @@ async def thrown_away(world: World, service: Service, task_id: str, planner_id: 
 def shown(card: dict[str, Any], world: World) -> dict[str, Any]:
     """What people see of a card."""
     details, buckets = card["details"], {v: k for k, v in world.emulator.bucket_ids().items()}
-    names = ("title", "percentComplete", "priority", "startDateTime", "dueDateTime", "appliedCategories")
+    names = (
+        "title",
+        "percentComplete",
+        "priority",
+        "startDateTime",
+        "dueDateTime",
+        "appliedCategories",
+    )
     checklist = sorted((item["title"], item["isChecked"]) for item in details["checklist"].values())
     references = {url: (link["alias"], link["type"]) for url, link in details["references"].items()}
     return {
@@ -50,7 +57,9 @@ def shown(card: dict[str, Any], world: World) -> dict[str, Any]:
 async def a_full_card(world: World, service: Service) -> tuple[str, dict[str, Any]]:
     """A card that a human made, with everything that is synced, and its task."""
     buckets, people = world.emulator.bucket_ids(), sorted(world.emulator.user_ids().values())
-    made = world.human.create(title="By hand", bucketId=buckets["Doing"], priority=3, percentComplete=50)
+    made = world.human.create(
+        title="By hand", bucketId=buckets["Doing"], priority=3, percentComplete=50
+    )
     world.human.edit(
         made["id"],
         fields={
@@ -65,7 +74,9 @@ async def a_full_card(world: World, service: Service) -> tuple[str, dict[str, An
             "references": {"https://example.com/a.b": {"alias": "Page", "type": "Other"}},
         },
     )
-    world.human.rename_label(plan_id=world.emulator.plan_id, category="category1", name="Urgent matter")
+    world.human.rename_label(
+        plan_id=world.emulator.plan_id, category="category1", name="Urgent matter"
+    )
     world.human.relabel(made["id"], add=["category1", "category3"])
     await world.settle(service)
     return f"planner-{made['id']}", world.cards()[made["id"]]
@@ -87,11 +98,16 @@ async def test_a_deleted_card_comes_back_whole(world: World, service: Service) -
     assert (document["plannerId"], document["private"]) == (after["id"], {"kept": [1]})
     assert await trash(world).entries() == []
     await world.settle(service)
-    assert (list(world.cards()), world.said("failed"), world.said("conflict")) == ([after["id"]], [], [])
+    assert (list(world.cards()), world.said("failed"), world.said("conflict")) == (
+        [after["id"]],
+        [],
+        [],
+    )
 
 
 async def test_what_only_the_card_had_comes_back_too(world: World, service: Service) -> None:
-    """The agent had written a title alone, and again just before the delete: nothing else is in the document."""
+    """The agent had written a title alone, and again just before the delete: nothing else is in the
+    document."""
     task_id, before = await a_full_card(world, service)
     await world.set(task_id, title="By hand")
     entry = await thrown_away(world, service, task_id, before["id"])
@@ -115,7 +131,9 @@ async def test_a_task_that_an_agent_deleted_comes_back_too(world: World, service
     assert (entry.by, shown(after, world)) == ("agent", shown(before, world))
 
 
-async def test_a_document_that_was_refused_comes_back_as_it_was_before(world: World, service: Service) -> None:
+async def test_a_document_that_was_refused_comes_back_as_it_was_before(
+    world: World, service: Service
+) -> None:
     task_id, before = await a_full_card(world, service)
     await world.change(task_id, percentComplete="half")
     await world.settle(service)
@@ -143,11 +161,14 @@ async def test_a_bucket_that_is_gone_is_made_again(make_world: Any) -> None:
 
 
 async def test_a_restore_waits_out_a_throttled_planner(world: World, service: Service) -> None:
-    """That it was created on purpose must not be forgotten: the same title would be a stale copy."""
+    """That it was created on purpose must not be forgotten: the same title would be a stale
+    copy."""
     card = world.human.create(title="By hand")
     await world.settle(service)
     entry = await thrown_away(world, service, f"planner-{card['id']}", card["id"])
-    world.emulator.faults.add("throttle", method="POST", path="/planner/tasks", retry_after="3", times=1)
+    world.emulator.faults.add(
+        "throttle", method="POST", path="/planner/tasks", retry_after="3", times=1
+    )
     await trash(world).restore(entry)
     await world.start()
     await world.until(lambda: world.cards(), "the card")
@@ -161,18 +182,25 @@ async def test_where_a_document_stands_nothing_is_restored(world: World, service
     entry = await thrown_away(world, service, task_id, card["id"])
     await world.set(task_id, title="Another")
     assert not await trash(world).restore(entry)
-    assert ((await world.document(task_id))["title"], await trash(world).entries()) == ("Another", [entry])
+    assert ((await world.document(task_id))["title"], await trash(world).entries()) == (
+        "Another",
+        [entry],
+    )
 
 
 @pytest.mark.contract("§6 The process is killed at any instant")
-async def test_a_restore_that_was_cut_off_is_finished_by_the_next(world: World, service: Service) -> None:
+async def test_a_restore_that_was_cut_off_is_finished_by_the_next(
+    world: World, service: Service
+) -> None:
     card = world.human.create(title="By hand")
     await world.settle(service)
     task_id = f"planner-{card['id']}"
     entry = await thrown_away(world, service, task_id, card["id"])
     kept = await world.redis.hgetall(world.keys.private("trash", "entries"))
     await trash(world).restore(entry)
-    await world.redis.hset(world.keys.private("trash", "entries"), mapping=kept)  # as if it had ended before
+    await world.redis.hset(
+        world.keys.private("trash", "entries"), mapping=kept
+    )  # as if it had ended before
     await world.settle(service)
     document = await world.document(task_id)
     assert await trash(world).restore(entry)
@@ -185,6 +213,9 @@ async def test_two_operators_at_once_bring_one_card_back(world: World, service: 
     card = world.human.create(title="By hand")
     await world.settle(service)
     entry = await thrown_away(world, service, f"planner-{card['id']}", card["id"])
-    assert await asyncio.gather(trash(world).restore(entry), trash(world).restore(entry)) == [True, True]
+    assert await asyncio.gather(trash(world).restore(entry), trash(world).restore(entry)) == [
+        True,
+        True,
+    ]
     await world.settle(service)
     assert len(world.cards()) == 1

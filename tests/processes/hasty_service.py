@@ -1,8 +1,10 @@
-"""The standalone service, started as it is, but with leases, deadlines and waits a tenth as long, polls a quarter.
+"""The standalone service, started as it is, but with leases, deadlines and waits a tenth as long,
+polls a quarter.
 
-A process that is frozen or killed is overtaken after 45 s, a lost create is posted again after a minute; tests that sit
-these out each time would not be run. They are no settings, since they must keep their proportions: so all of them are
-shortened together, before anything is built. Nothing else differs from `python src/planner_sync_service.py`.
+A process that is frozen or killed is overtaken after 45 s, a lost create is posted again after a
+minute; tests that sit these out each time would not be run. They are no settings, since they must
+keep their proportions: so all of them are shortened together, before anything is built. Nothing
+else differs from `python src/planner_sync_service.py`.
 """
 
 import sys
@@ -26,14 +28,30 @@ SHORTER = {
     "planner_sync.store.plans": ("LEASE_MS",),
     "planner_sync.identity.tokens": ("REMEMBER_FAILURE",),
     "planner_sync.graph.client": ("CONNECT_LIMIT",),
-    "planner_sync.graph.gate": ("BOARDING", "BEFORE_LIMIT", "DEADLINE", "FIRST_BACKOFF", "PATIENCE"),
+    "planner_sync.graph.gate": (
+        "BOARDING",
+        "BEFORE_LIMIT",
+        "DEADLINE",
+        "FIRST_BACKOFF",
+        "PATIENCE",
+    ),
     "planner_sync.sync.task.act": ("YOUNG_MS",),
     "planner_sync.decide.unmapped": ("GRACE_MS",),
     "planner_sync.sync.task.names": ("LAG_MS", "MAKER_LEASE_MS"),
-    "planner_sync.sync.task.reconcile": ("AGAIN_MS", "RECOVERING_MS", "RETRY_MS", "UNAUTHORIZED_MS"),
+    "planner_sync.sync.task.reconcile": (
+        "AGAIN_MS",
+        "RECOVERING_MS",
+        "RETRY_MS",
+        "UNAUTHORIZED_MS",
+    ),
     "planner_sync.sync.run.scheduler": ("SWEEP_LEASE_MS",),
     "planner_sync.sync.run.service": ("RECONNECT_SECONDS",),
-    "planner_sync.sync.run.workers": ("CANARY_DEAD", "CANARY_EVERY", "IDLE_SECONDS", "RETRY_SECONDS"),
+    "planner_sync.sync.run.workers": (
+        "CANARY_DEAD",
+        "CANARY_EVERY",
+        "IDLE_SECONDS",
+        "RETRY_SECONDS",
+    ),
 }
 
 

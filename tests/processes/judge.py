@@ -1,6 +1,8 @@
-"""What everybody meant, and the judge over both sides at the end. Knows the contract and no code of the service.
+"""What everybody meant, and the judge over both sides at the end. Knows the contract and no code of
+the service.
 
-A task is known by its title, which nobody changes: whatever becomes of keys and cards, it is still the same task.
+A task is known by its title, which nobody changes: whatever becomes of keys and cards, it is still
+the same task.
 """
 
 from collections import Counter
@@ -18,7 +20,8 @@ NOT_SET: Json = {"percentComplete": 0, "priority": "medium", "description": "", 
 class Ledger:
     """What agents and people have done, by the title of the task.
 
-    `meant` are the last values of fields, `items` the checklist items added, `gone` what somebody has deleted.
+    `meant` are the last values of fields, `items` the checklist items added, `gone` what somebody
+    has deleted.
     """
 
     born: set[str] = field(default_factory=set)
@@ -34,8 +37,8 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides at one moment: cards by planner id and documents by task id, both in the words of a document, and the
-    public mapping in both directions."""
+    """Both sides at one moment: cards by planner id and documents by task id, both in the words of
+    a document, and the public mapping in both directions."""
 
     cards: Mapping[str, Json]
     documents: Mapping[str, Json]
@@ -60,7 +63,10 @@ def _paired(sides: Sides) -> Iterator[str]:
         planner_id = sides.planner_ids.get(task_id)
         if planner_id not in sides.cards:
             yield f"{task_id}: is mapped to {planner_id}, which is no card"
-        if document.get("plannerId") != planner_id or sides.task_ids.get(str(planner_id)) != task_id:
+        if (
+            document.get("plannerId") != planner_id
+            or sides.task_ids.get(str(planner_id)) != task_id
+        ):
             back = sides.task_ids.get(str(planner_id))
             yield f"{task_id}: is mapped to {planner_id}, back to {back}, says {document.get('plannerId')}"
     for planner_id, card in sides.cards.items():
@@ -94,7 +100,10 @@ def _kept(sides: Sides, ledger: Ledger) -> Iterator[str]:
         for name, value in ledger.meant.get(title, {}).items():
             if card[name] != value:
                 yield f"{title} {name}: {card[name]!r} is not {value!r}, which was written last"
-        items, wanted = Counter(item["title"] for item in card["checklist"]), Counter(ledger.items.get(title, ()))
+        items, wanted = (
+            Counter(item["title"] for item in card["checklist"]),
+            Counter(ledger.items.get(title, ())),
+        )
         if items != wanted:
             yield f"{title} checklist: {dict(items)}, added were {dict(wanted)}"
 
@@ -115,6 +124,7 @@ def card_as_document(card: Json, buckets: Mapping[str, str]) -> Json:
         "description": (details["description"] or "").replace("\r\n", "\n"),
         "bucket": buckets.get(card["bucketId"]),
         "checklist": [
-            {"title": item["title"], "isChecked": item["isChecked"]} for item in (details["checklist"] or {}).values()
+            {"title": item["title"], "isChecked": item["isChecked"]}
+            for item in (details["checklist"] or {}).values()
         ],
     }

@@ -1,6 +1,8 @@
-"""A real Redis, the emulator, real service processes and a proxy before each side; agents and people at work.
+"""A real Redis, the emulator, real service processes and a proxy before each side; agents and
+people at work.
 
-Agents and people speak to the servers themselves: what the network does, it does to the service alone.
+Agents and people speak to the servers themselves: what the network does, it does to the service
+alone.
 """
 
 import asyncio
@@ -23,16 +25,23 @@ from tests.processes.judge import Json, Ledger, Sides, card_as_document, judge
 from tests.proxy import Proxy
 
 HASTY = Path(__file__).with_name("hasty_service.py")
-DOCUMENT, MAPPING, MAPPING_BACK = "annika:tasks:", "annika:task:mapping:", "annika:task:mapping:planner:"
+DOCUMENT, MAPPING, MAPPING_BACK = (
+    "annika:tasks:",
+    "annika:task:mapping:",
+    "annika:task:mapping:planner:",
+)
 UPDATES = "annika:tasks:updates"
 PATIENCE = 45.0
 PRIORITIES = {"urgent": 1, "important": 3, "low": 9}
 
 
 class Stage:
-    """`to_redis` and `to_planner` are the services' ways; `redis` is the agents' own, `ledger` tells what was done."""
+    """`to_redis` and `to_planner` are the services' ways; `redis` is the agents' own, `ledger`
+    tells what was done."""
 
-    def __init__(self, redis_url: str, emulator: Emulator, plan_id: str, to_redis: Proxy, to_planner: Proxy) -> None:
+    def __init__(
+        self, redis_url: str, emulator: Emulator, plan_id: str, to_redis: Proxy, to_planner: Proxy
+    ) -> None:
         self.redis = agents_of(redis_url)
         self.emulator, self.plan_id = emulator, plan_id
         self.to_redis, self.to_planner = to_redis, to_planner
@@ -53,13 +62,15 @@ class Stage:
             "PLANNER_SYNC_POLL_SECONDS": "1",
         }
 
-    # -- services ----------------------------------------------------------------------------------------------------
+    # -- services ----------------------------------------------------------------------------------
     async def start(self, *, listening: bool = True, **settings: str) -> Running:
         """One more service; it listens when this returns."""
         before = await self.listeners() if listening else set()
         env = {**self.settings, **settings}
         # In a thread, because the proxies that it needs live on this loop.
-        service = await asyncio.to_thread(self._processes.enter_context, running(script=HASTY, **env))
+        service = await asyncio.to_thread(
+            self._processes.enter_context, running(script=HASTY, **env)
+        )
         if listening:
             await self.until(self._listens(before), "the service to listen")
         return service
@@ -82,14 +93,17 @@ class Stage:
 
         return one_more
 
-    # -- agents ------------------------------------------------------------------------------------------------------
+    # -- agents ------------------------------------------------------------------------------------
     async def write(self, title: str, **fields: Any) -> None:
         """An agent creates a task, whose key is its title."""
         self.ledger.note(title, **fields)
-        await self._set(title, {"id": title, "title": title, "x": f"private {title}", **fields}, "created")
+        await self._set(
+            title, {"id": title, "title": title, "x": f"private {title}", **fields}, "created"
+        )
 
     async def work(self, title: str, *, publish: bool = True) -> None:
-        """An agent reads, changes and writes back, as any client would, by GET and SET; one agent at a time."""
+        """An agent reads, changes and writes back, as any client would, by GET and SET; one agent
+        at a time."""
         async with self._at_work:
             await self._work(title, publish=publish)
 
@@ -110,14 +124,16 @@ class Stage:
         await self.publish("deleted", title)
 
     async def publish(self, action: str, title: str) -> None:
-        await self.redis.publish(UPDATES, json.dumps({"action": action, "taskId": title, "source": "agent"}))
+        await self.redis.publish(
+            UPDATES, json.dumps({"action": action, "taskId": title, "source": "agent"})
+        )
 
     async def _set(self, title: str, document: Json, action: str) -> None:
         await self.redis.set(DOCUMENT + title, json.dumps(document))
         if action:
             await self.publish(action, title)
 
-    # -- people ------------------------------------------------------------------------------------------------------
+    # -- people ------------------------------------------------------------------------------------
     def add_card(self, title: str) -> None:
         """A person creates a card."""
         text = f"by hand: {title}"
@@ -126,13 +142,17 @@ class Stage:
 
     def edit_card(self, title: str) -> bool:
         """A person changes the card in its two halves; False when it is not there yet."""
-        planner_id = next((pid for pid, card in self.cards().items() if card["title"] == title), None)
+        planner_id = next(
+            (pid for pid, card in self.cards().items() if card["title"] == title), None
+        )
         if planner_id is None:
             return False
         priority = self.random.choice(sorted(PRIORITIES))
         text = f"edited {next(self._values)}"
         self.ledger.note(title, priority=priority, description=text)
-        self.emulator.human.edit(planner_id, fields={"priority": PRIORITIES[priority], "description": text})
+        self.emulator.human.edit(
+            planner_id, fields={"priority": PRIORITIES[priority], "description": text}
+        )
         return True
 
     def delete_card(self, title: str) -> None:
@@ -141,7 +161,7 @@ class Stage:
         (planner_id,) = [pid for pid, card in self.cards().items() if card["title"] == title]
         self.emulator.human.delete(planner_id)
 
-    # -- everybody ---------------------------------------------------------------------------------------------------
+    # -- everybody ---------------------------------------------------------------------------------
     async def busy(self, name: str, tasks: int) -> None:
         """So many new tasks, with edits by agents and people of them all in between."""
         titles: list[str] = []
@@ -151,7 +171,7 @@ class Stage:
             await self.work(self.random.choice(titles), publish=n % 3 > 0)
             self.edit_card(self.random.choice(titles))
 
-    # -- both sides --------------------------------------------------------------------------------------------------
+    # -- both sides --------------------------------------------------------------------------------
     def cards(self) -> dict[str, Json]:
         """The cards in the words of a document, by planner id."""
         plan = next(plan for plan in self.emulator.state()["plans"] if plan["id"] == self.plan_id)
@@ -159,30 +179,43 @@ class Stage:
         return {task["id"]: card_as_document(task, buckets) for task in plan["tasks"]}
 
     async def documents(self) -> dict[str, Json]:
-        return {task_id: json.loads(text) for task_id, text in (await self._strings(DOCUMENT)).items()}
+        return {
+            task_id: json.loads(text) for task_id, text in (await self._strings(DOCUMENT)).items()
+        }
 
     async def sides(self) -> Sides:
         mapping = await self._strings(MAPPING)
         back = await self._strings(MAPPING_BACK)
-        ahead = {task_id: pid for task_id, pid in mapping.items() if not task_id.startswith("planner:")}
+        ahead = {
+            task_id: pid for task_id, pid in mapping.items() if not task_id.startswith("planner:")
+        }
         return Sides(self.cards(), await self.documents(), ahead, back)
 
     async def _strings(self, prefix: str) -> dict[str, str]:
         keys = [key.decode() async for key in self.redis.scan_iter(prefix + "*", count=1000)]
         values = await self.redis.mget(keys) if keys else []
-        return {key.removeprefix(prefix): text.decode() for key, text in zip(keys, values, strict=True) if text}
+        return {
+            key.removeprefix(prefix): text.decode()
+            for key, text in zip(keys, values, strict=True)
+            if text
+        }
 
     def writes(self, method: str = "POST|PATCH|DELETE") -> int:
         """How many requests of these methods have reached Planner, items of batches one by one."""
         asked = self.emulator.requests()
-        return sum(row["method"] in method.split("|") and not row["path"].endswith("$batch") for row in asked)
+        return sum(
+            row["method"] in method.split("|") and not row["path"].endswith("$batch")
+            for row in asked
+        )
 
     def listings(self) -> int:
         """How many times Planner has shown the plan's cards."""
         asked = self.emulator.requests()
-        return sum(row["path"].partition("?")[0].endswith(f"/plans/{self.plan_id}/tasks") for row in asked)
+        return sum(
+            row["path"].partition("?")[0].endswith(f"/plans/{self.plan_id}/tasks") for row in asked
+        )
 
-    # -- waiting -----------------------------------------------------------------------------------------------------
+    # -- waiting -----------------------------------------------------------------------------------
     async def until(self, condition: Callable[[], Any], what: str, within: float = PATIENCE) -> Any:
         """Wait until the condition holds (it may be async); gives its value."""
         value: Any = None
@@ -223,7 +256,9 @@ class Stage:
         await self.until_one()
         before = self.writes(), await self._strings(DOCUMENT)
         await self.until_polled()
-        assert before == (self.writes(), await self._strings(DOCUMENT)), "something was written while all was quiet"
+        assert before == (self.writes(), await self._strings(DOCUMENT)), (
+            "something was written while all was quiet"
+        )
         assert judge(await self.sides(), self.ledger) == []
 
 

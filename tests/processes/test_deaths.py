@@ -1,4 +1,5 @@
-"""Processes that die or freeze in the middle of work: another one takes over, and nothing is lost or done twice."""
+"""Processes that die or freeze in the middle of work: another one takes over, and nothing is lost
+or done twice."""
 
 import asyncio
 import itertools
@@ -25,7 +26,9 @@ async def test_killed_again_and_again_in_a_backlog_nothing_is_lost_or_twice(stag
 
 
 @pytest.mark.contract("§6 Two or more instances run")
-async def test_a_service_that_was_frozen_for_longer_than_its_claims_writes_nothing_when_it_thaws(stage: Stage) -> None:
+async def test_a_service_that_was_frozen_for_longer_than_its_claims_writes_nothing_when_it_thaws(
+    stage: Stage,
+) -> None:
     frozen = await stage.start()
     for n in range(6):
         await stage.write(f"old{n}")
@@ -39,7 +42,9 @@ async def test_a_service_that_was_frozen_for_longer_than_its_claims_writes_nothi
         await stage.write(f"new{next(new)}")
         return await claimed_without_note(stage) >= 3
 
-    await stage.until(lambda: any(b"PATCH" in data for data in stage.to_planner.asked), "a write under way")
+    await stage.until(
+        lambda: any(b"PATCH" in data for data in stage.to_planner.asked), "a write under way"
+    )
     await stage.until(some_wait_for_their_turn, "claims without a note")
     frozen.process.send_signal(signal.SIGSTOP)
     stage.to_planner.delay = 0.0

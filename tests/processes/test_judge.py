@@ -7,7 +7,13 @@ import pytest
 
 from tests.processes.judge import Ledger, Sides, judge
 
-PLAIN = {"percentComplete": 0, "priority": "medium", "description": "", "bucket": "To do", "checklist": []}
+PLAIN = {
+    "percentComplete": 0,
+    "priority": "medium",
+    "description": "",
+    "bucket": "To do",
+    "checklist": [],
+}
 ITEM = {"title": "step", "isChecked": False}
 
 
@@ -42,19 +48,39 @@ def test_two_sides_that_are_one_give_no_sentence(ledger):
 @pytest.mark.parametrize(
     ("sides", "said"),
     [
-        pytest.param(replace(GOOD, cards={**GOOD.cards, "P3": card("t1")}), "t1: 2 times as a card", id="card twice"),
+        pytest.param(
+            replace(GOOD, cards={**GOOD.cards, "P3": card("t1")}),
+            "t1: 2 times as a card",
+            id="card twice",
+        ),
         pytest.param(
             replace(GOOD, documents={**GOOD.documents, "x": {"title": "t1", "plannerId": "P1"}}),
             "t1: 2 times as a document",
             id="document twice",
         ),
-        pytest.param(replace(GOOD, cards={"P1": GOOD.cards["P1"]}), "t2: 0 times as a card", id="card lost"),
         pytest.param(
-            replace(GOOD, documents={"t1": GOOD.documents["t1"]}), "t2: 0 times as a document", id="document lost"
+            replace(GOOD, cards={"P1": GOOD.cards["P1"]}), "t2: 0 times as a card", id="card lost"
         ),
-        pytest.param(replace(GOOD, cards={**GOOD.cards, "P0": card("t0")}), "t0: 1 times", id="back from the dead"),
-        pytest.param(replace(GOOD, planner_ids={"t1": "P1"}), "planner-P2: is mapped to None", id="mapping lost"),
-        pytest.param(replace(GOOD, task_ids={"P1": "t1"}), "its card P2 has no document", id="mapping back lost"),
+        pytest.param(
+            replace(GOOD, documents={"t1": GOOD.documents["t1"]}),
+            "t2: 0 times as a document",
+            id="document lost",
+        ),
+        pytest.param(
+            replace(GOOD, cards={**GOOD.cards, "P0": card("t0")}),
+            "t0: 1 times",
+            id="back from the dead",
+        ),
+        pytest.param(
+            replace(GOOD, planner_ids={"t1": "P1"}),
+            "planner-P2: is mapped to None",
+            id="mapping lost",
+        ),
+        pytest.param(
+            replace(GOOD, task_ids={"P1": "t1"}),
+            "its card P2 has no document",
+            id="mapping back lost",
+        ),
         pytest.param(
             replace(GOOD, cards={**GOOD.cards, "P1": card("t1", percentComplete=40)}),
             "t1 percentComplete: the document has 50, the card 40",

@@ -1,4 +1,5 @@
-"""Answers that get lost after the server has done what was asked: nothing is done twice, nothing is forgotten."""
+"""Answers that get lost after the server has done what was asked: nothing is done twice, nothing is
+forgotten."""
 
 import re
 from collections import Counter
@@ -24,10 +25,19 @@ async def test_any_answer_of_redis_may_be_lost(stage: Stage) -> None:
     stage.to_redis.lose(match=each_kind_some_times, times=1000)
     await stage.busy("t", 10)
     stage.add_card("h")
-    await stage.until(lambda: any(card["title"] == "t0" for card in stage.cards().values()), "cards")
+    await stage.until(
+        lambda: any(card["title"] == "t0" for card in stage.cards().values()), "cards"
+    )
     stage.edit_card("t0")
     await stage.judged()
-    changing = {"mark_tasks", "claim_tasks", "take_lease", "write_note", "settle_task", "record_beat"}
+    changing = {
+        "mark_tasks",
+        "claim_tasks",
+        "take_lease",
+        "write_note",
+        "settle_task",
+        "record_beat",
+    }
     assert changing <= {name(stage, kind) for kind in map(command, stage.to_redis.lost)}
 
 
@@ -46,12 +56,16 @@ async def test_any_answer_of_planner_may_be_lost_even_when_agent_and_person_go_o
 
     await stage.start()
     if method == "POST":
-        stage.to_planner.lose(both_go_on, match=lambda asked: bool(of_this_method.search(asked)), times=3)
+        stage.to_planner.lose(
+            both_go_on, match=lambda asked: bool(of_this_method.search(asked)), times=3
+        )
     for title in titles:
         await stage.write(title)
     await stage.until_one()
     if method != "POST":
-        stage.to_planner.lose(both_go_on, match=lambda asked: bool(of_this_method.search(asked)), times=3)
+        stage.to_planner.lose(
+            both_go_on, match=lambda asked: bool(of_this_method.search(asked)), times=3
+        )
     for title in titles:
         await (stage.delete(title) if title in deleted else stage.work(title))
     await stage.judged()
@@ -59,7 +73,8 @@ async def test_any_answer_of_planner_may_be_lost_even_when_agent_and_person_go_o
 
 
 def command(request: bytes) -> bytes:
-    """What is asked of Redis: the command, of a script with its hash; nothing for what is no beginning of one."""
+    """What is asked of Redis: the command, of a script with its hash; nothing for what is no
+    beginning of one."""
     parts = request.split(b"\r\n")
     if not request.startswith(b"*") or len(parts) < 3:
         return b""
@@ -69,4 +84,6 @@ def command(request: bytes) -> bytes:
 def name(stage: Stage, kind: bytes) -> str | None:
     """The script of an EVALSHA."""
     scripts: Any = Scripts(stage.redis)._scripts
-    return next((one for one, script in scripts.items() if kind.endswith(script.sha.encode())), None)
+    return next(
+        (one for one, script in scripts.items() if kind.endswith(script.sha.encode())), None
+    )

@@ -1,4 +1,5 @@
-"""Redis is restarted, emptied, replaced by a replica, full, not there yet: the service waits and resumes by itself."""
+"""Redis is restarted, emptied, replaced by a replica, full, not there yet: the service waits and
+resumes by itself."""
 
 import asyncio
 import contextlib
@@ -33,7 +34,9 @@ async def restart(stage: Stage, server: RestartableRedis, *, keep: bool) -> None
 
 
 @pytest.mark.contract("§6 Redis restarts or fails over")
-async def test_after_a_restart_with_its_data_the_work_goes_on_where_it_was(stage: Stage, server) -> None:
+async def test_after_a_restart_with_its_data_the_work_goes_on_where_it_was(
+    stage: Stage, server
+) -> None:
     await stage.start()
     await stage.busy("t", 10)
     await restart(stage, server, keep=True)
@@ -46,16 +49,29 @@ async def test_after_a_restart_with_its_data_the_work_goes_on_where_it_was(stage
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
-async def test_after_the_loss_of_all_data_every_card_finds_its_document_again(stage: Stage, server) -> None:
+async def test_after_the_loss_of_all_data_every_card_finds_its_document_again(
+    stage: Stage, server
+) -> None:
     await stage.start()
     await stage.busy("t", 6)
     stage.add_card("h")
     await stage.until_one()
     before = {card["title"]: planner_id for planner_id, card in stage.cards().items()}
-    own = {title: document for title, document in (await stage.documents()).items() if title in ("t0", "t1", "t2")}
+    own = {
+        title: document
+        for title, document in (await stage.documents()).items()
+        if title in ("t0", "t1", "t2")
+    }
     await restart(stage, server, keep=False)
-    for title, document in own.items():  # these agents have kept what they wrote, without what the service wrote
-        fields = {name: document[name] for name in ("title", "percentComplete", "checklist") if name in document}
+    for (
+        title,
+        document,
+    ) in own.items():  # these agents have kept what they wrote, without what the service wrote
+        fields = {
+            name: document[name]
+            for name in ("title", "percentComplete", "checklist")
+            if name in document
+        }
         await stage.redis.set(DOCUMENT + title, json.dumps(fields))
     stage.edit_card("t0")
     stage.edit_card("h")
@@ -76,11 +92,15 @@ async def test_after_the_promotion_of_a_replica_that_had_missed_writes_nothing_i
     async with proxy_to(redis_url) as link:
         with redis_process() as replica_url:
             replica = agents_of(replica_url)
-            await stage.redis.config_set("repl-diskless-sync-delay", 0)  # it would wait for further replicas
+            await stage.redis.config_set(
+                "repl-diskless-sync-delay", 0
+            )  # it would wait for further replicas
             await replica.replicaof("127.0.0.1", link.port)
             await stage.to_planner.refuse()
             for n in range(3):
-                await stage.write(f"new{n}")  # the replica will know these documents, and not their cards
+                await stage.write(
+                    f"new{n}"
+                )  # the replica will know these documents, and not their cards
             await stage.until(lambda: knows(replica, f"{DOCUMENT}new2"), "the replica to follow")
             await link.refuse()
             await stage.to_planner.heal()
@@ -122,7 +142,9 @@ async def test_scripts_that_are_flushed_again_and_again_are_loaded_again(stage: 
     await stage.judged()
 
 
-async def test_a_subscriber_that_redis_disconnects_under_a_flood_misses_nothing(stage: Stage) -> None:
+async def test_a_subscriber_that_redis_disconnects_under_a_flood_misses_nothing(
+    stage: Stage,
+) -> None:
     await stage.redis.config_set("client-output-buffer-limit", "pubsub 262144 65536 5")
     service = await stage.start(PLANNER_SYNC_POLL_SECONDS="600")  # so that no ordinary sweep helps
     noise = json.dumps({"action": "updated", "taskId": "noise", "padding": "." * 2000})
@@ -165,9 +187,15 @@ async def test_nothing_is_sent_to_planner_whose_note_redis_has_no_room_for(stage
 def sent(stage: Stage) -> set[str]:
     """The titles of all cards that Planner was asked to make or to change."""
     titles = {planner_id: card["title"] for planner_id, card in stage.cards().items()}
-    writes = [row for row in stage.emulator.requests() if row["method"] in ("POST", "PATCH") and row["body"]]
+    writes = [
+        row
+        for row in stage.emulator.requests()
+        if row["method"] in ("POST", "PATCH") and row["body"]
+    ]
     made = {row["body"]["title"] for row in writes if row["path"].endswith("/planner/tasks")}
-    return made | {titles[part] for row in writes for part in row["path"].split("/") if part in titles}
+    return made | {
+        titles[part] for row in writes for part in row["path"].split("/") if part in titles
+    }
 
 
 async def noted(stage: Stage) -> set[str]:
@@ -175,7 +203,11 @@ async def noted(stage: Stage) -> set[str]:
     prefix = "annika:sync:task:"
     found = [key.decode() async for key in stage.redis.scan_iter(prefix + "*")]
     fields = {key: await stage.redis.hkeys(key) for key in found}
-    return {key.removeprefix(prefix) for key in found if any(name.startswith(b"note ") for name in fields[key])}
+    return {
+        key.removeprefix(prefix)
+        for key in found
+        if any(name.startswith(b"note ") for name in fields[key])
+    }
 
 
 async def refused_for_memory(stage: Stage) -> int:
@@ -200,6 +232,9 @@ async def test_a_redis_that_takes_nobody_at_the_start_is_waited_for(stage: Stage
     async def has_asked_again() -> bool:
         return int((await stage.redis.info("stats"))["rejected_connections"]) > 6
 
-    await stage.until(has_asked_again if full else lambda: "waiting for Redis" in service.log, "more than one attempt")
+    await stage.until(
+        has_asked_again if full else lambda: "waiting for Redis" in service.log,
+        "more than one attempt",
+    )
     await (stage.redis.config_set("maxclients", 1000) if full else stage.to_redis.heal())
     await stage.judged()

@@ -1,4 +1,5 @@
-"""Connections that are open and dead, and servers that do not answer: found out within seconds, and healed from."""
+"""Connections that are open and dead, and servers that do not answer: found out within seconds, and
+healed from."""
 
 import asyncio
 
@@ -15,7 +16,9 @@ from tests.proxy import Proxy
         pytest.param(bool, id="every connection"),
     ],
 )
-async def test_a_half_open_connection_is_noticed_and_what_is_said_afterwards_is_heard(stage: Stage, which) -> None:
+async def test_a_half_open_connection_is_noticed_and_what_is_said_afterwards_is_heard(
+    stage: Stage, which
+) -> None:
     await stage.start(PLANNER_SYNC_POLL_SECONDS="600")  # only the listener can be in time
     await stage.write("before")
     await stage.until_one()
@@ -37,7 +40,9 @@ async def swallow(proxy: Proxy) -> None:
 
 
 @pytest.mark.contract("§6 Planner is down, slow, throttles")
-@pytest.mark.parametrize("how", [pytest.param(hang, id="connecting hangs"), pytest.param(swallow, id="requests hang")])
+@pytest.mark.parametrize(
+    "how", [pytest.param(hang, id="connecting hangs"), pytest.param(swallow, id="requests hang")]
+)
 async def test_while_planner_does_not_answer_health_says_so_and_afterwards_everything_arrives(
     stage: Stage, how
 ) -> None:
@@ -59,8 +64,11 @@ async def test_while_planner_does_not_answer_health_says_so_and_afterwards_every
 
 
 @pytest.mark.contract("§6 Planner is down, slow, throttles")
-async def test_a_planner_that_needs_longer_than_a_claim_lasts_hears_of_every_change(stage: Stage) -> None:
-    """Two reads of one second each way are twice the length of a claim here, and still within their deadlines."""
+async def test_a_planner_that_needs_longer_than_a_claim_lasts_hears_of_every_change(
+    stage: Stage,
+) -> None:
+    """Two reads of one second each way are twice the length of a claim here, and still within their
+    deadlines."""
     await stage.start()
     await stage.write("slow")
     await stage.until_one()

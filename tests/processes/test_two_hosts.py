@@ -1,4 +1,5 @@
-"""The standalone service and the Function App at once on the same plan: one writer for each task, one poller."""
+"""The standalone service and the Function App at once on the same plan: one writer for each task,
+one poller."""
 
 import subprocess
 import sys

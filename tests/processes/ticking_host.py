@@ -1,4 +1,5 @@
-"""The Function App without its host: one tick a second, as a timer would, and the listener in between."""
+"""The Function App without its host: one tick a second, as a timer would, and the listener in
+between."""
 
 import asyncio
 import sys
@@ -12,7 +13,9 @@ import function_app
 
 
 async def main() -> None:
-    functions = {one.get_function_name(): one.get_user_function() for one in function_app.app.get_functions()}
+    functions = {
+        one.get_function_name(): one.get_user_function() for one in function_app.app.get_functions()
+    }
     while True:
         await functions["poll"](func.TimerRequest)
         await asyncio.sleep(1)

@@ -1,4 +1,5 @@
-"""Two and four service processes on one Redis and one plan: they share the work, and nothing is done twice."""
+"""Two and four service processes on one Redis and one plan: they share the work, and nothing is
+done twice."""
 
 import json
 from collections import Counter
@@ -29,8 +30,13 @@ class Shared:
         for _ in range(LOT):
             task_id = f"t{len(self.written)}"
             self.written.append(task_id)
-            self.redis.set(f"{self.namespace}:tasks:{task_id}", json.dumps({"id": task_id, "title": task_id}))
-            self.redis.publish(f"{self.namespace}:tasks:updates", json.dumps({"action": "created", "taskId": task_id}))
+            self.redis.set(
+                f"{self.namespace}:tasks:{task_id}", json.dumps({"id": task_id, "title": task_id})
+            )
+            self.redis.publish(
+                f"{self.namespace}:tasks:updates",
+                json.dumps({"action": "created", "taskId": task_id}),
+            )
 
     def workers(self) -> int:
         """How many instances have taken work so far."""
@@ -38,10 +44,14 @@ class Shared:
 
     def is_quiet(self) -> bool:
         mapped = self.redis.hlen(f"{self.namespace}:sync:owners")
-        return mapped == len(self.written) and not self.redis.zcard(f"{self.namespace}:sync:pending")
+        return mapped == len(self.written) and not self.redis.zcard(
+            f"{self.namespace}:sync:pending"
+        )
 
     def asked(self, method: str, path: str) -> int:
-        calls = [(call["method"], call["path"].partition("?")[0]) for call in self.emulator.requests()]
+        calls = [
+            (call["method"], call["path"].partition("?")[0]) for call in self.emulator.requests()
+        ]
         return calls.count((method, path))
 
 
@@ -57,7 +67,11 @@ class Shared:
 def test_instances_share_the_work_and_do_nothing_twice(instances: int, namespace: str) -> None:
     with ExitStack() as stack:
         on_cluster = namespace.startswith("{")
-        urls = stack.enter_context(cluster_process()) if on_cluster else [stack.enter_context(redis_process())]
+        urls = (
+            stack.enter_context(cluster_process())
+            if on_cluster
+            else [stack.enter_context(redis_process())]
+        )
         url = hosting(urls, namespace) if on_cluster else urls[0]
         emulator = stack.enter_context(emulator_process(latency_ms="50-150"))
         shared = Shared(stack.enter_context(Redis.from_url(url)), namespace, emulator)

@@ -1,4 +1,5 @@
-"""A server that nobody should ever come to: it counts every connection, and would answer with success."""
+"""A server that nobody should ever come to: it counts every connection, and would answer with
+success."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +22,9 @@ class Canary:
         place = len(self.visits) - 1
         try:
             self.visits[place] = await reader.read(65536)
-            writer.write(b'HTTP/1.1 200 x\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"id": "a"}')
+            writer.write(
+                b'HTTP/1.1 200 x\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"id": "a"}'
+            )
             await writer.drain()
         except ConnectionError:
             pass

@@ -1,4 +1,5 @@
-"""Certificates for servers on this machine, made when a test asks for them, by an authority that nobody else trusts."""
+"""Certificates for servers on this machine, made when a test asks for them, by an authority that
+nobody else trusts."""
 
 import datetime
 import ipaddress
@@ -24,7 +25,9 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._id = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)  # signs certificates
+        usage = x509.KeyUsage(
+            False, False, False, False, False, True, True, False, False
+        )  # signs certificates
         made = (
             _of(self._name, self._name, self._key, -1, 30)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -41,11 +44,16 @@ class Authority:
         made = (
             _of(name, self._name, key, since, until)
             .add_extension(x509.SubjectAlternativeName([_named(host)]), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._id), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._id),
+                critical=False,
+            )
             .sign(self._key, hashes.SHA256())
         )
         private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         )
         path = self._folder / f"{self.file.stem}-{made.serial_number}.pem"
         path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
@@ -57,7 +65,12 @@ def _of(
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return x509.CertificateBuilder(
-        issuer, name, key.public_key(), x509.random_serial_number(), now + since * DAY, now + until * DAY
+        issuer,
+        name,
+        key.public_key(),
+        x509.random_serial_number(),
+        now + since * DAY,
+        now + until * DAY,
     )
 
 

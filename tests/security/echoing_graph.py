@@ -1,7 +1,8 @@
-"""A Graph that repeats what it was told: before the emulator, and while `spoil` is set, in its place.
+"""A Graph that repeats what it was told: before the emulator, and while `spoil` is set, in its
+place.
 
-Careless gateways put the request into their error, with the Authorization header and the whole body. This one does so
-in every part of an answer that the product reads.
+Careless gateways put the request into their error, with the Authorization header and the whole
+body. This one does so in every part of an answer that the product reads.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -18,14 +19,17 @@ PASSED_ON = ("authorization", "content-type", "if-match", "prefer", "accept")
 
 
 class EchoingGraph:
-    """`url` is Graph's root; `spoil` gives the answer to a request, or None to let it through; `met` counts answers."""
+    """`url` is Graph's root; `spoil` gives the answer to a request, or None to let it through;
+    `met` counts answers."""
 
     def __init__(self, graph_url: str) -> None:
         self.server = RawServer(self._answer)
         self.spoil: Spoil | None = None
         self.met = 0
         self._path = urlsplit(graph_url).path
-        self._http = httpx.AsyncClient(base_url=graph_url.removesuffix(self._path), trust_env=False, timeout=30)
+        self._http = httpx.AsyncClient(
+            base_url=graph_url.removesuffix(self._path), trust_env=False, timeout=30
+        )
 
     @property
     def url(self) -> str:
@@ -41,9 +45,15 @@ class EchoingGraph:
             self.met += 1
             return answer
         headers = {name: value for name, value in request.headers.items() if name in PASSED_ON}
-        answer = await self._http.request(request.method, request.target, headers=headers, content=request.body)
+        answer = await self._http.request(
+            request.method, request.target, headers=headers, content=request.body
+        )
         kind = answer.headers.get("content-type", "application/json")
-        kept = {name: answer.headers[name] for name in ("request-id", "date", "retry-after") if name in answer.headers}
+        kept = {
+            name: answer.headers[name]
+            for name in ("request-id", "date", "retry-after")
+            if name in answer.headers
+        }
         return reply(answer.status_code, answer.content, kind=kind, **kept)
 
 
@@ -54,13 +64,21 @@ def echo(request: Received) -> str:
 
 def error(request: Received, status: int) -> dict[str, Any]:
     """A refusal of Graph that repeats the request in each of its parts."""
-    told = {"code": f"Bad {request.headers.get('authorization', '')}", "message": echo(request), "status": status}
-    return {"error": {**told, "innerError": {"request-id": request.headers.get("authorization", "")}}}
+    told = {
+        "code": f"Bad {request.headers.get('authorization', '')}",
+        "message": echo(request),
+        "status": status,
+    }
+    return {
+        "error": {**told, "innerError": {"request-id": request.headers.get("authorization", "")}}
+    }
 
 
 def refuses(status: int, **headers: str) -> Spoil:
     """Every request gets this status, and an error that repeats it."""
-    return lambda asked: reply(status, error(asked, status), request_id=asked.headers["authorization"], **headers)
+    return lambda asked: reply(
+        status, error(asked, status), request_id=asked.headers["authorization"], **headers
+    )
 
 
 def refuses_items(asked: Received) -> bytes | None:
@@ -69,7 +87,8 @@ def refuses_items(asked: Received) -> bytes | None:
         return None
     head = {"request-id": asked.headers["authorization"]}
     items = [
-        {"id": item["id"], "status": 400, "headers": head, "body": error(asked, 400)} for item in asked.json["requests"]
+        {"id": item["id"], "status": 400, "headers": head, "body": error(asked, 400)}
+        for item in asked.json["requests"]
     ]
     return reply(200, {"responses": items})
 

@@ -1,6 +1,7 @@
 """One run of the service in which everything goes wrong, and all that came out of it.
 
-Real processes: the service, Redis, the emulator behind a Graph that echoes, an authority that speaks as Entra does.
+Real processes: the service, Redis, the emulator behind a Graph that echoes, an authority that
+speaks as Entra does.
 """
 
 import asyncio
@@ -31,10 +32,12 @@ ACL = f"user default on nopass ~* &* +@all\nuser sync on >{planted.REDIS_PASSWOR
 
 
 class FaultRun:
-    """What the story acts upon; `tokens` are all that were handed out, `heard` is every message, `shown` every
-    body, `kept` what was in Redis from time to time."""
+    """What the story acts upon; `tokens` are all that were handed out, `heard` is every message,
+    `shown` every body, `kept` what was in Redis from time to time."""
 
-    def __init__(self, folder: Path, emulator: Emulator, authority: Authority, graph: EchoingGraph) -> None:
+    def __init__(
+        self, folder: Path, emulator: Emulator, authority: Authority, graph: EchoingGraph
+    ) -> None:
         self.emulator, self.authority, self.graph = emulator, authority, graph
         (folder / "users.acl").write_text(ACL)
         self.server = RestartableRedis(folder / "redis", aclfile=str(folder / "users.acl"))
@@ -56,7 +59,9 @@ class FaultRun:
     @property
     def env(self) -> dict[str, str]:
         return {
-            "REDIS_URL": self.server.url.replace("//", f"//sync:{quote(planted.REDIS_PASSWORD, safe='')}@"),
+            "REDIS_URL": self.server.url.replace(
+                "//", f"//sync:{quote(planted.REDIS_PASSWORD, safe='')}@"
+            ),
             "PLANNER_SYNC_PLAN_IDS": self.emulator.plan_id,
             "PLANNER_SYNC_GRAPH_URL": self.graph.url,
             "PLANNER_SYNC_POLL_SECONDS": "1",
@@ -71,7 +76,7 @@ class FaultRun:
     def log(self) -> str:
         return self.output.read_text(encoding="utf-8")
 
-    # -- HTTP --------------------------------------------------------------------------------------------------------
+    # -- HTTP --------------------------------------------------------------------------------------
     async def status(self) -> dict[str, Any]:
         return dict(json.loads(await self.ask("/status")))
 
@@ -90,10 +95,12 @@ class FaultRun:
         await self.status()
         self.kept.append(await planted.everything_in(self.redis))
 
-    # -- agents ------------------------------------------------------------------------------------------------------
+    # -- agents ------------------------------------------------------------------------------------
     async def write(self, task_id: str, text: str, action: str = "updated") -> None:
         await self.redis.set(f"annika:tasks:{task_id}", text)
-        await self.redis.publish("annika:tasks:updates", json.dumps({"action": action, "taskId": task_id}))
+        await self.redis.publish(
+            "annika:tasks:updates", json.dumps({"action": action, "taskId": task_id})
+        )
 
     async def until(self, look: Callable[[], Any], what: str) -> None:
         """Wait until the look, which may be async, finds something."""
@@ -108,7 +115,9 @@ class FaultRun:
         except TimeoutError:
             ended = self.service.process.poll()
             state = "still runs" if ended is None else f"has ended with {ended}"
-            raise AssertionError(f"waited for {what}; the service {state}; its log ends:\n{self.log[-5000:]}") from None
+            raise AssertionError(
+                f"waited for {what}; the service {state}; its log ends:\n{self.log[-5000:]}"
+            ) from None
 
     async def until_logged(self, text: str, times: int = 1) -> None:
         await self.until(lambda: self.log.count(text) >= times, f"{text!r} in the log")
@@ -121,13 +130,15 @@ class FaultRun:
 
     async def until_uploaded(self, *task_ids: str) -> None:
         async def are_there() -> bool:
-            return all(await self.redis.mget(*(f"annika:task:mapping:{task_id}" for task_id in task_ids)))
+            return all(
+                await self.redis.mget(*(f"annika:task:mapping:{task_id}" for task_id in task_ids))
+            )
 
         await self.until(are_there, f"cards for {task_ids}")
 
     async def through(self, spoil: Spoil, answers: int = 2, told: str = "") -> None:
-        """Agents write while Graph answers so, until it has done so a few times and the log tells of it (an
-        expression); what can be seen then is kept."""
+        """Agents write while Graph answers so, until it has done so a few times and the log tells
+        of it (an expression); what can be seen then is kept."""
         self.graph.spoil, self.graph.met = spoil, 0
 
         async def is_met() -> object:
@@ -139,7 +150,7 @@ class FaultRun:
         await self.look_around()
         self.graph.spoil = None
 
-    # -- everything that came out ------------------------------------------------------------------------------------
+    # -- everything that came out ------------------------------------------------------------------
     async def listen(self) -> None:
         """Hear every message on every channel, also after a restart of Redis."""
         while True:
@@ -153,7 +164,8 @@ class FaultRun:
 
 @asynccontextmanager
 async def fault_run(folder: Path, *arguments: str, **env: str) -> AsyncIterator[FaultRun]:
-    """Everything is started; it ends with the block, and the service before, if the block has ended it."""
+    """Everything is started; it ends with the block, and the service before, if the block has ended
+    it."""
     async with AsyncExitStack() as stack:
         sign_in = "delegated" if "--device-code" in arguments else "app"
         users = [f"{address}" for address in planted.PEOPLE[:2]]
@@ -170,7 +182,11 @@ async def fault_run(folder: Path, *arguments: str, **env: str) -> AsyncIterator[
         processes = contextlib.ExitStack()
         stack.push_async_callback(asyncio.to_thread, processes.close)
         started = running(
-            *arguments, script=HASTY, stdout=output.fileno(), stderr=output.fileno(), **{**run.env, **env}
+            *arguments,
+            script=HASTY,
+            stdout=output.fileno(),
+            stderr=output.fileno(),
+            **{**run.env, **env},
         )
         run.service = await asyncio.to_thread(processes.enter_context, started)
         yield run

@@ -1,4 +1,5 @@
-"""A real server with the users of operators/acl.py, and nobody else but an administrator of the test."""
+"""A real server with the users of operators/acl.py, and nobody else but an administrator of the
+test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,9 @@ def guarded_redis(folder: Path, namespace: str, **config: str) -> Iterator[Guard
     file = folder / "users.acl"
     file.write_text("user default on nopass ~* &* +@all\n")
     with redis_process(aclfile=str(file), **config) as url:
-        passwords = {user(namespace, role): password(user(namespace, role)) for role in grants(namespace)}
+        passwords = {
+            user(namespace, role): password(user(namespace, role)) for role in grants(namespace)
+        }
         admin = f"user {ADMIN} on >{ADMIN} ~* &* +@all"
         file.write_text("\n".join([*lines([namespace], passwords), admin, ""]))
         with Redis.from_url(url) as client:

@@ -1,4 +1,5 @@
-"""Unmistakable secrets and contents, wherever a service can have them, and the search for what of them has come out."""
+"""Unmistakable secrets and contents, wherever a service can have them, and the search for what of
+them has come out."""
 
 import base64
 import json
@@ -21,7 +22,14 @@ WORD = "Velvetotter"  # in every text that is the content of a task
 def spellings(secret: str) -> set[str]:
     """How a secret may look where it came out."""
     coded = base64.b64encode(secret.encode()).decode().rstrip("=")
-    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1], coded}
+    return {
+        secret,
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        repr(secret)[1:-1],
+        coded,
+    }
 
 
 def found(text: str, secrets: Iterable[str]) -> list[str]:
@@ -32,7 +40,9 @@ def found(text: str, secrets: Iterable[str]) -> list[str]:
 
 def contents(text: str) -> list[str]:
     """The lines that show what is in a task, or the address of a person."""
-    shown = re.compile("|".join([WORD, *map(re.escape, PEOPLE), *(re.escape(quote(one)) for one in PEOPLE)]))
+    shown = re.compile(
+        "|".join([WORD, *map(re.escape, PEOPLE), *(re.escape(quote(one)) for one in PEOPLE)])
+    )
     return [line for line in text.splitlines() if shown.search(line)]
 
 
@@ -64,7 +74,13 @@ BAD_DOCUMENTS = {
     "no-plan": json.dumps({"title": WORD, "planId": WORD}),
     f"bad {WORD} id": json.dumps({"title": WORD}),
 }
-BAD_MESSAGES = ("", "{", f'{{"action": "{WORD}", "taskId": ["{PEOPLE[1]}"]}}', f"{WORD} {PEOPLE[1]}", "[]" * 5000)
+BAD_MESSAGES = (
+    "",
+    "{",
+    f'{{"action": "{WORD}", "taskId": ["{PEOPLE[1]}"]}}',
+    f"{WORD} {PEOPLE[1]}",
+    "[]" * 5000,
+)
 
 
 async def everything_in(redis: Any) -> str:

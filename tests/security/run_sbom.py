@@ -2,8 +2,8 @@
 
     /path/to/environment/with/cyclonedx-bom/bin/python tests/security/run_sbom.py      the last step of make sbom
 
-Ends with 1 when it breaks its schema, when a package, version or hash is missing, another or too many, and when it
-shows a time or a path of the machine that made it.
+Ends with 1 when it breaks its schema, when a package, version or hash is missing, another or too
+many, and when it shows a time or a path of the machine that made it.
 """
 
 import json
@@ -23,7 +23,10 @@ def main() -> int:
     pinned = pins((ROOT / "requirements.txt").read_text(encoding="utf-8"))
     listed = components(json.loads(text))
     wrong = [*faults(text), *differences(pinned, listed)]
-    print("\n".join(wrong) or f"valid CycloneDX 1.6: {len(listed)} packages, {sum(map(len, listed.values()))} hashes")
+    print(
+        "\n".join(wrong)
+        or f"valid CycloneDX 1.6: {len(listed)} packages, {sum(map(len, listed.values()))} hashes"
+    )
     return 1 if wrong else 0
 
 
@@ -55,9 +58,19 @@ def components(bom: dict[str, list[dict[str, list[dict[str, list[dict[str, str]]
 
 
 def differences(pinned: Pins, listed: Pins) -> list[str]:
-    lines = [f"{name} {version} is pinned and not listed" for name, version in sorted(pinned.keys() - listed.keys())]
-    lines += [f"{name} {version} is listed and not pinned" for name, version in sorted(listed.keys() - pinned.keys())]
-    lines += [f"{name} {version} has no hash" for (name, version), hashes in sorted(pinned.items()) if not hashes]
+    lines = [
+        f"{name} {version} is pinned and not listed"
+        for name, version in sorted(pinned.keys() - listed.keys())
+    ]
+    lines += [
+        f"{name} {version} is listed and not pinned"
+        for name, version in sorted(listed.keys() - pinned.keys())
+    ]
+    lines += [
+        f"{name} {version} has no hash"
+        for (name, version), hashes in sorted(pinned.items())
+        if not hashes
+    ]
     both = sorted(key for key in pinned.keys() & listed.keys() if pinned[key] != listed[key])
     return lines + [f"{name} {version} has other hashes" for name, version in both]
 

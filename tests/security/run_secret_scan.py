@@ -2,9 +2,9 @@
 
     /path/to/environment/with/detect-secrets-and-unidiff/bin/python tests/security/run_secret_scan.py
 
-Ends with 1 when something is found that `allowed_secrets.toml` does not have with its reason, and when a row of that
-file is needed no more. Comments that allow a line in place are not heeded, and nothing is sent anywhere to be verified.
-In a shallow clone the history is as short as the clone's.
+Ends with 1 when something is found that `allowed_secrets.toml` does not have with its reason, and
+when a row of that file is needed no more. Comments that allow a line in place are not heeded, and
+nothing is sent anywhere to be verified. In a shallow clone the history is as short as the clone's.
 """
 
 import re
@@ -23,7 +23,10 @@ SCANNED = ("--", ".", f":(exclude){ALLOWED.relative_to(ROOT).as_posix()}")
 # Planted before each scan, in two pieces here. The first is a key of AWS's own documentation.
 CANARIES = ("AKIAIOSFODNN7" + "EXAMPLE", "-----BEGIN RSA PRIVATE " + "KEY-----")
 # Comments would be reasons that nobody reads, and a file of the history need not exist any more.
-UNWANTED = ("detect_secrets.filters.allowlist.is_line_allowlisted", "detect_secrets.filters.common.is_invalid_file")
+UNWANTED = (
+    "detect_secrets.filters.allowlist.is_line_allowlisted",
+    "detect_secrets.filters.common.is_invalid_file",
+)
 Found = dict[tuple[str, str], set[str]]  # file and text -> where
 
 
@@ -46,7 +49,10 @@ def main() -> int:
     allowed = {(file, text): why for file, texts in table.items() for text, why in texts.items()}
     is_shallow = _git("rev-parse", "--is-shallow-repository").strip() == "true"
     wrong = differences(found, allowed, may_miss=is_shallow)
-    print("\n".join(wrong) or f"the files and {commits - 1} commits: nothing but the {len(allowed)} that are allowed")
+    print(
+        "\n".join(wrong)
+        or f"the files and {commits - 1} commits: nothing but the {len(allowed)} that are allowed"
+    )
     return 1 if wrong else 0
 
 
@@ -66,18 +72,26 @@ def diffs() -> Iterator[tuple[str, str]]:
 
 
 def differences(found: Found, allowed: dict[tuple[str, str], str], *, may_miss: bool) -> list[str]:
-    """What is wrong, a line each; a secret is shown by where it is. `may_miss`: what is allowed need not be found."""
+    """What is wrong, a line each; a secret is shown by where it is. `may_miss`: what is allowed
+    need not be found."""
     new = sorted(min(places) for key, places in found.items() if key not in allowed)
-    lines = [f"{place}: looks like a secret. Take it out and change it; or give its reason" for place in new]
+    lines = [
+        f"{place}: looks like a secret. Take it out and change it; or give its reason"
+        for place in new
+    ]
     idle = [] if may_miss else sorted(allowed.keys() - found.keys())
     lines += [f"{ALLOWED.name}: {text!r} is not in {file}" for file, text in idle]
     return lines + [
-        f"{ALLOWED.name}: {text!r} of {file} has no reason" for (file, text), why in allowed.items() if not why
+        f"{ALLOWED.name}: {text!r} of {file} has no reason"
+        for (file, text), why in allowed.items()
+        if not why
     ]
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", "-c", "core.quotePath=false", *arguments], cwd=ROOT, capture_output=True, check=True)
+    done = subprocess.run(
+        ["git", "-c", "core.quotePath=false", *arguments], cwd=ROOT, capture_output=True, check=True
+    )
     return done.stdout.decode("utf-8", "replace").replace("\r", " ")
 
 

@@ -23,12 +23,15 @@ SHA = "0" * 40
 
 
 @pytest.fixture(scope="module", params=["annika", "{annika}", "a*b?[x]\\y"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedRedis]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GuardedRedis]:
     with guarded_redis(tmp_path_factory.mktemp("acl"), request.param) as server:
         yield server
 
 
-# `@` stands for the namespace; `!` for a loaded script that does what its first argument says with its keys.
+# `@` stands for the namespace; `!` for a loaded script that does what its first argument says with
+# its keys.
 ALLOWED = """
 agent   SET @:tasks:t {}
 agent   GET @:tasks:t
@@ -163,7 +166,9 @@ ROLES = sorted(acl.grants("annika"))
 
 
 def rows(table: str, role: str) -> list[str]:
-    return [line.split(maxsplit=1)[1] for line in table.strip().splitlines() if line.split()[0] == role]
+    return [
+        line.split(maxsplit=1)[1] for line in table.strip().splitlines() if line.split()[0] == role
+    ]
 
 
 def refusal(client: Redis, namespace: str, sha: str, line: str) -> str | None:
@@ -195,7 +200,11 @@ def test_a_user_is_refused_everything_else(server, role):
         sha = str(admin.script_load(SCRIPT))
         said = {line: refusal(client, server.namespace, sha, line) for line in tried}
 
-    assert {line: why for line, why in said.items() if not re.search("(?i)no permission|can.t access", why or "")} == {}
+    assert {
+        line: why
+        for line, why in said.items()
+        if not re.search("(?i)no permission|can.t access", why or "")
+    } == {}
 
 
 def test_nobody_comes_in_without_a_password(server):
@@ -208,7 +217,10 @@ def test_a_placeholder_keeps_the_server_from_loading_the_file(tmp_path):
     file.write_text("user default on nopass ~* &* +@all\n")
     with redis_process(aclfile=str(file)) as url:
         file.write_text("\n".join([*acl.lines(["annika"], {}), ""]))
-        with Redis.from_url(url) as client, pytest.raises(ResponseError, match=r"(?i)password|hash"):
+        with (
+            Redis.from_url(url) as client,
+            pytest.raises(ResponseError, match=r"(?i)password|hash"),
+        ):
             client.execute_command("ACL", "LOAD")
 
 
@@ -219,10 +231,14 @@ def test_a_namespace_that_no_line_can_name_is_refused(namespace):
 
 
 def sent_by_code() -> set[str]:
-    """The commands in the scripts, and the methods that are called on a client or a pipeline of Redis."""
+    """The commands in the scripts, and the methods that are called on a client or a pipeline of
+    Redis."""
     found = set()
     for script in FOLDER.iterdir():
-        found |= {name.lower() for name in re.findall(r"redis\.p?call\('(\w+)'", script.read_text(encoding="utf-8"))}
+        found |= {
+            name.lower()
+            for name in re.findall(r"redis\.p?call\('(\w+)'", script.read_text(encoding="utf-8"))
+        }
     for path in [*(PACKAGE / "store").rglob("*.py"), *(PACKAGE / "sync").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -233,7 +249,15 @@ def sent_by_code() -> set[str]:
 
 
 # Methods of redis-py that send no command, or one of another name.
-NO_COMMANDS = {"register_script", "pipeline", "execute", "aclose", "pubsub", "get_message", "initialize"}
+NO_COMMANDS = {
+    "register_script",
+    "pipeline",
+    "execute",
+    "aclose",
+    "pubsub",
+    "get_message",
+    "initialize",
+}
 OTHER_NAMES = {"delete": "del", "scan_iter": "scan", "script_load": "script|load"}
 
 
@@ -246,7 +270,7 @@ def test_the_service_may_send_every_command_of_its_code_and_no_more():
     assert set(grant.commands.split()) - sent - handshake == {"evalsha", "unsubscribe"}
 
 
-# -- the command -------------------------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "planner_sync.operators.acl", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT / "src")
@@ -266,7 +290,11 @@ def test_passwords_are_made_once_kept_in_a_file_for_its_owner_and_never_printed(
     second = run("--namespace", "annika", "--namespace", "{b}", "--passwords", str(file))
     kept = dict(line.split(" ") for line in file.read_text().splitlines())
 
-    assert first.stdout == second.stdout == "".join(f"{line}\n" for line in acl.lines(["annika", "{b}"], kept))
+    assert (
+        first.stdout
+        == second.stdout
+        == "".join(f"{line}\n" for line in acl.lines(["annika", "{b}"], kept))
+    )
     assert kept["annika-agent"] == "chosen-by-hand"
     assert len(set(kept.values())) == len(kept) == 2 * len(ROLES)
     assert not any(password in first.stdout + first.stderr for password in kept.values())
@@ -286,7 +314,9 @@ def test_a_wrong_namespace_is_told_in_one_line():
 
 
 def test_every_private_key_that_a_client_may_write_is_one_of_its_script():
-    granted = {key for grant in acl.grants("annika")["client"] for key in (*grant.keys, *grant.read)}
+    granted = {
+        key for grant in acl.grants("annika")["client"] for key in (*grant.keys, *grant.read)
+    }
     keys = Keys("annika")
 
     assert {key for key in granted if key.startswith(keys.private(""))} == {

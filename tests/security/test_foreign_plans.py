@@ -1,4 +1,5 @@
-"""No request leaves that names a plan outside the allow-list, whatever the id and wherever it stands."""
+"""No request leaves that names a plan outside the allow-list, whatever the id and wherever it
+stands."""
 
 import asyncio
 from typing import Any
@@ -28,7 +29,11 @@ PLACES: list[Any] = [
     lambda plan: ("PATCH", f"/planner/plans/{plan}/details", {"categoryDescriptions": {}}),
     lambda plan: ("POST", "/planner/tasks", {"planId": plan, "title": "a"}),
     lambda plan: ("POST", "/planner/buckets", {"PLANID": plan, "name": "a"}),
-    lambda plan: ("POST", "/planner/tasks", {"title": "a", "details": {"deep": [{"planId": plan}]}}),
+    lambda plan: (
+        "POST",
+        "/planner/tasks",
+        {"title": "a", "details": {"deep": [{"planId": plan}]}},
+    ),
     lambda plan: ("DELETE", f"/planner/plans/{plan}", None),
 ]
 

@@ -1,5 +1,5 @@
-"""The headers that keep browsers and caches from doing more with an answer than show it: on every answer of the product
-in both hosts, refusals included, and on every page of the emulator."""
+"""The headers that keep browsers and caches from doing more with an answer than show it: on every
+answer of the product in both hosts, refusals included, and on every page of the emulator."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ def missing(headers: Any, wanted: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if headers.get(name) != value}
 
 
-# -- the standalone service --------------------------------------------------------------------------------------------
+# -- the standalone service ------------------------------------------------------------------------
 class Breaks(NothingHeld):
     """An operator's means that fail."""
 
@@ -46,7 +46,10 @@ async def late() -> AsyncIterator[bytes]:
 
 
 ASKED = [
-    *[pytest.param(route.method, route.path, KEY, None, None, id=f"{route.method} {route.path}") for route in ROUTES],
+    *[
+        pytest.param(route.method, route.path, KEY, None, None, id=f"{route.method} {route.path}")
+        for route in ROUTES
+    ],
     pytest.param("HEAD", "/api/health", {}, None, 200, id="HEAD"),
     pytest.param("GET", "/api/status", {}, None, 401, id="no key"),
     pytest.param("POST", f"/api/plans/{PLAN}/release", KEY, None, 409, id="nothing is held"),
@@ -54,9 +57,25 @@ ASKED = [
     pytest.param("GET", "/", {}, None, 404, id="no such route"),
     pytest.param("DELETE", "/api/health", {}, None, 405, id="no such method"),
     pytest.param("GET", "/api/health", {}, late, 408, id="a body that does not end"),
-    pytest.param("GET", "/api/health", {}, lambda: b"x" * (MOST_BODY_BYTES + 1), 413, id="a body that is too large"),
-    pytest.param("GET", "/api/health?" + "x" * MOST_URL_BYTES, {}, None, 414, id="a URL that is too long"),
-    pytest.param("GET", "/api/health", {"x": "x" * MOST_HEAD_BYTES}, None, None, id="headers that are too large"),
+    pytest.param(
+        "GET",
+        "/api/health",
+        {},
+        lambda: b"x" * (MOST_BODY_BYTES + 1),
+        413,
+        id="a body that is too large",
+    ),
+    pytest.param(
+        "GET", "/api/health?" + "x" * MOST_URL_BYTES, {}, None, 414, id="a URL that is too long"
+    ),
+    pytest.param(
+        "GET",
+        "/api/health",
+        {"x": "x" * MOST_HEAD_BYTES},
+        None,
+        None,
+        id="headers that are too large",
+    ),
 ]
 
 
@@ -64,7 +83,9 @@ ASKED = [
 async def test_every_answer_of_the_standalone_service_has_all_headers(
     redis_url: str, method: str, path: str, headers: dict[str, str], body: Any, code: int | None
 ) -> None:
-    async with client(redis_url, Breaks(), {"body_seconds": 0.2}, PLANNER_SYNC_API_KEY="right") as http:
+    async with client(
+        redis_url, Breaks(), {"body_seconds": 0.2}, PLANNER_SYNC_API_KEY="right"
+    ) as http:
         answer = await http.request(method, path, headers=headers, content=body and body())
 
     assert code in (None, answer.status_code)
@@ -83,7 +104,9 @@ async def test_without_redis_all_headers_are_there_too() -> None:
     async with client(f"redis://127.0.0.1:{free_port()}") as http:
         answers = [await http.get(path) for path in ("/api/health", "/api/status")]
 
-    assert [(answer.status_code, missing(answer.headers, HEADERS)) for answer in answers] == [(503, {})] * 2
+    assert [(answer.status_code, missing(answer.headers, HEADERS)) for answer in answers] == [
+        (503, {})
+    ] * 2
 
 
 async def test_what_is_no_request_is_refused_with_all_headers(redis_url: str) -> None:
@@ -99,7 +122,7 @@ async def test_what_is_no_request_is_refused_with_all_headers(redis_url: str) ->
     assert missing(headers, HEADERS) == {}
 
 
-# -- the Function App --------------------------------------------------------------------------------------------------
+# -- the Function App ------------------------------------------------------------------------------
 IN_FUNCTIONS = """
 import asyncio, json, azure.functions as func
 functions = {f.get_function_name(): f.get_user_function() for f in function_app.app.get_functions()}
@@ -121,26 +144,35 @@ asyncio.run(main())
     ("settings", "codes"),
     [
         pytest.param({"PLANNER_SYNC_POLL_SECONDS": "soon"}, {503}, id="with wrong settings"),
-        pytest.param({"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "t"}, {404, 413, 503}, id="no Redis"),
+        pytest.param(
+            {"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "t"},
+            {404, 413, 503},
+            id="no Redis",
+        ),
     ],
 )
-def test_every_answer_of_the_function_app_has_all_headers(settings: dict[str, str], codes: set[int]) -> None:
+def test_every_answer_of_the_function_app_has_all_headers(
+    settings: dict[str, str], codes: set[int]
+) -> None:
     run = run_python(IN_FUNCTIONS, REDIS_URL=f"redis://127.0.0.1:{free_port()}", **settings)
     answers = json.loads(run.stdout)
 
-    assert {name for name, _, _ in answers} == {route.answer.__name__.removeprefix("answer_") for route in ROUTES}
+    assert {name for name, _, _ in answers} == {
+        route.answer.__name__.removeprefix("answer_") for route in ROUTES
+    }
     assert {code for _, code, _ in answers} == codes
     assert [(name, code) for name, code, headers in answers if missing(headers, HEADERS)] == []
 
 
 def test_the_functions_host_puts_them_on_what_it_answers_by_itself() -> None:
-    """It adds them where they are missing: https://learn.microsoft.com/azure/azure-functions/functions-host-json#http"""
+    """It adds them where they are missing:
+    https://learn.microsoft.com/azure/azure-functions/functions-host-json#http"""
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
 
     assert host["extensions"]["http"]["customHeaders"] == HEADERS
 
 
-# -- the emulator ------------------------------------------------------------------------------------------------------
+# -- the emulator ----------------------------------------------------------------------------------
 FILES = [f"/board/{path.name}" for path in sorted((ROOT / "planner_emulator" / "board").iterdir())]
 
 
@@ -156,9 +188,13 @@ async def test_every_page_of_the_emulator_has_all_headers(emulator: Emulator) ->
         answers = {path: await http.get(path) for path in paths}
         answers["POST"] = await http.post("/")
         answers["no JSON"] = await http.post("/_emulator/faults", content=b"{")
-        answers["a foreign page"] = await http.get("/_emulator/state", headers={"origin": "https://attacker.example"})
+        answers["a foreign page"] = await http.get(
+            "/_emulator/state", headers={"origin": "https://attacker.example"}
+        )
 
-    assert {path: answers[path].status_code for path in ("/", *FILES)} == dict.fromkeys(("/", *FILES), 200)
+    assert {path: answers[path].status_code for path in ("/", *FILES)} == dict.fromkeys(
+        ("/", *FILES), 200
+    )
     assert [path for path, answer in answers.items() if missing(answer.headers, PAGE_HEADERS)] == []
 
 

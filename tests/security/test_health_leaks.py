@@ -1,6 +1,8 @@
-"""Health is for anybody: whatever it can say, it says in words of a short list, and names nobody and nothing.
+"""Health is for anybody: whatever it can say, it says in words of a short list, and names nobody
+and nothing.
 
-The signs of life are made from the fields of their classes, each text in them a leak, so that a new field is covered.
+The signs of life are made from the fields of their classes, each text in them a leak, so that a new
+field is covered.
 """
 
 import dataclasses
@@ -59,7 +61,7 @@ def words_of(body: Any) -> set[str]:
     return {body}
 
 
-# -- every state -------------------------------------------------------------------------------------------------------
+# -- every state -----------------------------------------------------------------------------------
 NOW = 1_790_000_000_000
 AGES = (None, 0, LISTENER_SILENT_MS + 1, 100_000, 10_000_000)  # never, now, silent, late, lost
 
@@ -84,12 +86,15 @@ def leaking(kind: Any, at: int | None) -> Any:
 
 
 def snapshots() -> Iterator[Snapshot | None]:
-    """No Redis; and every combination of the moments that health looks at, each with every cause and code."""
+    """No Redis; and every combination of the moments that health looks at, each with every cause
+    and code."""
     yield None
     for age in AGES:
         full = leaking(Snapshot, None if age is None else NOW - age)
         quiet = dataclasses.replace(full, plans={PLAN: PlanVitals()}, holds={})
-        for one, heard, polled, good, bad in itertools.product((full, quiet), AGES, AGES, AGES, AGES):
+        for one, heard, polled, good, bad in itertools.product(
+            (full, quiet), AGES, AGES, AGES, AGES
+        ):
             times = [None if each is None else NOW - each for each in (polled, good, bad)]
             yield dataclasses.replace(
                 one,
@@ -98,7 +103,9 @@ def snapshots() -> Iterator[Snapshot | None]:
                 **dict(zip(("polled_at", "graph_ok_at", "graph_failed_at"), times, strict=True)),
             )
     for code, cause in itertools.product(CODES, ADVICE):
-        yield dataclasses.replace(full, now=NOW, graph_failed_at=NOW, graph_code=code, graph_cause=cause)
+        yield dataclasses.replace(
+            full, now=NOW, graph_failed_at=NOW, graph_code=code, graph_cause=cause
+        )
 
 
 def settings() -> Iterator[Settings]:
@@ -125,19 +132,30 @@ def test_no_state_of_health_names_anybody_or_anything() -> None:
     assert {word for body in answers.values() for word in words_of(body)} == WORDS
     # Each check had each of its values, but for the four that cannot be: so no state was left out.
     seen = {(check, value) for body in answers.values() for check, value in body["checks"].items()}
-    never = {("redis", "degraded"), ("listener", "down"), ("settings", "ok"), ("settings", "degraded")}
+    never = {
+        ("redis", "degraded"),
+        ("listener", "down"),
+        ("settings", "ok"),
+        ("settings", "degraded"),
+    }
     assert seen == set(itertools.product(CHECKS, get_args(Check))) - never
 
 
-# -- over HTTP, from real trouble --------------------------------------------------------------------------------------
+# -- over HTTP, from real trouble ------------------------------------------------------------------
 def secretive(answer: Any) -> list[str]:
     """What the body and the headers give away; the time of day is everybody's."""
-    headers = {name: value for name, value in answer.headers.items() if name not in ("date", "content-length")}
+    headers = {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ("date", "content-length")
+    }
     assert "server" not in headers
     return leaks_of(answer.text) + leaks_of(json.dumps(headers))
 
 
-@pytest.mark.parametrize("trouble", ["no Redis", "no Planner", "a wrong token", "a plan that is not there"])
+@pytest.mark.parametrize(
+    "trouble", ["no Redis", "no Planner", "a wrong token", "a plan that is not there"]
+)
 def test_a_service_in_real_trouble_gives_nothing_away(trouble: str) -> None:
     with redis_process() as redis_url, emulator_process() as emulator:
         env = {

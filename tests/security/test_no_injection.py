@@ -1,4 +1,5 @@
-"""Text from outside becomes neither code nor a command: what the sources of the service do not do at all."""
+"""Text from outside becomes neither code nor a command: what the sources of the service do not do
+at all."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +9,16 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 # What makes code of text, or starts a program.
 RUNNING = {"eval", "exec", "compile", "__import__", "system", "popen"}
 RUNNERS = {"subprocess", "pickle", "marshal", "shelve", "code", "runpy", "ctypes"}
-SENDING = {"eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "register_script", "script_load", "execute_command"}
+SENDING = {
+    "eval",
+    "evalsha",
+    "eval_ro",
+    "evalsha_ro",
+    "fcall",
+    "register_script",
+    "script_load",
+    "execute_command",
+}
 
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
@@ -26,14 +36,21 @@ def test_every_script_is_a_file_and_nothing_is_put_into_it() -> None:
     }
 
     assert sent == {
-        ("planner_sync/store/cluster.py", "super().execute_command(*args, **settings)"),  # passes on what was asked
+        (
+            "planner_sync/store/cluster.py",
+            "super().execute_command(*args, **settings)",
+        ),  # passes on what was asked
         ("planner_sync/store/scripts.py", "redis.register_script(script_text(name))"),
         ("planner_sync/store/scripts.py", "self._redis.script_load(script_text(name))"),
     }
 
 
 def test_nothing_of_the_service_evaluates_text_or_starts_a_program() -> None:
-    run = {(file, ast.unparse(call.func)) for file, call in calls() if ast.unparse(call.func).split(".")[-1] in RUNNING}
+    run = {
+        (file, ast.unparse(call.func))
+        for file, call in calls()
+        if ast.unparse(call.func).split(".")[-1] in RUNNING
+    }
     imported = {
         (path.name, alias.name)
         for path in SRC.rglob("*.py")

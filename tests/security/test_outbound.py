@@ -1,4 +1,5 @@
-"""Nobody is asked but Graph and the sign-in: neither whom an answer points to, nor whom a card or a document names."""
+"""Nobody is asked but Graph and the sign-in: neither whom an answer points to, nor whom a card or a
+document names."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -37,14 +38,18 @@ async def test_the_canary_hears_whoever_comes(canary: Canary) -> None:
     assert [visit.partition(b"\r\n")[0] for visit in canary.visits] == [b"GET /x HTTP/1.1"]
 
 
-# -- where an answer points to -----------------------------------------------------------------------------------------
+# -- where an answer points to ---------------------------------------------------------------------
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("status", REDIRECTS)
-async def test_a_redirect_of_graph_is_not_followed(canary: Canary, status: int, method: Any) -> None:
+async def test_a_redirect_of_graph_is_not_followed(
+    canary: Canary, status: int, method: Any
+) -> None:
     away = reply(status, None, location=f"{canary.origin}/v1.0/planner/tasks/a")
     async with RawServer(lambda _: away).running() as server, graph_at(server.url) as graph:
         with pytest.raises(GraphError):
-            await graph.request(method, "/planner/tasks/a", json=None if method == "GET" else {"title": "b"})
+            await graph.request(
+                method, "/planner/tasks/a", json=None if method == "GET" else {"title": "b"}
+            )
 
     assert (canary.visits, len(server.requests)) == ([], 1)
 
@@ -85,8 +90,11 @@ async def test_no_page_is_asked_of_another_server(canary: Canary, link: str) -> 
 
 
 @asynccontextmanager
-async def tokens_of(authority: Authority, way: dict[str, Any] | None = None) -> AsyncIterator[Tokens]:
-    """Tokens of an authority that is trusted, as the service asks for them; `way` is how we sign in."""
+async def tokens_of(
+    authority: Authority, way: dict[str, Any] | None = None
+) -> AsyncIterator[Tokens]:
+    """Tokens of an authority that is trusted, as the service asks for them; `way` is how we sign
+    in."""
     async with authority.server.running():
         with environment(SSL_CERT_FILE=str(authority.server.certificate)):
             yield build_tokens(
@@ -117,7 +125,9 @@ async def test_a_redirect_of_the_authority_is_not_followed(
     assert canary.visits == []
 
 
-@pytest.mark.parametrize("way", [{"client_secret": SECRET}, {"device_code": True}], ids=["a secret", "a person"])
+@pytest.mark.parametrize(
+    "way", [{"client_secret": SECRET}, {"device_code": True}], ids=["a secret", "a person"]
+)
 async def test_no_secret_goes_to_an_endpoint_that_the_authority_has_elsewhere(
     authority: Authority, way: dict[str, Any]
 ) -> None:
@@ -140,27 +150,55 @@ async def test_a_token_comes_from_an_endpoint_of_the_authoritys_own(authority: A
 @pytest.mark.parametrize(
     ("url", "authority_url", "is_own"),
     [
-        ("https://login.microsoftonline.com/t/oauth2/v2.0/token", "https://login.microsoftonline.com/t", True),
+        (
+            "https://login.microsoftonline.com/t/oauth2/v2.0/token",
+            "https://login.microsoftonline.com/t",
+            True,
+        ),
         ("https://login.microsoftonline.com/t/token", "https://login.windows.net/t", True),
-        ("https://login.partner.microsoftonline.cn/t/token", "https://login.chinacloudapi.cn/t", True),
+        (
+            "https://login.partner.microsoftonline.cn/t/token",
+            "https://login.chinacloudapi.cn/t",
+            True,
+        ),
         ("https://login.example:8443/token", "https://login.example:8443/t", True),
         ("https://login.example/token", "https://login.example:443/t", True),
         ("https://login.microsoftonline.us/t/token", "https://login.microsoftonline.com/t", False),
         ("http://login.microsoftonline.com/t/token", "https://login.microsoftonline.com/t", False),
-        ("https://login.microsoftonline.com:8443/t/token", "https://login.microsoftonline.com/t", False),
-        ("https://login.microsoftonline.com@evil.example/token", "https://login.microsoftonline.com/t", False),
-        ("https://evil@login.microsoftonline.com/token", "https://login.microsoftonline.com/t", False),
-        ("https://login.microsoftonline.com.evil.example/token", "https://login.microsoftonline.com/t", False),
+        (
+            "https://login.microsoftonline.com:8443/t/token",
+            "https://login.microsoftonline.com/t",
+            False,
+        ),
+        (
+            "https://login.microsoftonline.com@evil.example/token",
+            "https://login.microsoftonline.com/t",
+            False,
+        ),
+        (
+            "https://evil@login.microsoftonline.com/token",
+            "https://login.microsoftonline.com/t",
+            False,
+        ),
+        (
+            "https://login.microsoftonline.com.evil.example/token",
+            "https://login.microsoftonline.com/t",
+            False,
+        ),
         ("https://login.microsoftonline.com/token", "https://login.example/t", False),
         ("https://[::1", "https://login.example/t", False),
     ],
 )
-def test_an_authority_has_its_endpoints_at_home_or_in_its_cloud(url: str, authority_url: str, is_own: bool) -> None:
+def test_an_authority_has_its_endpoints_at_home_or_in_its_cloud(
+    url: str, authority_url: str, is_own: bool
+) -> None:
     assert is_of_authority(url, authority_url) == is_own
 
 
-# -- what stands on a card ---------------------------------------------------------------------------------------------
-async def test_nothing_that_stands_on_a_card_or_in_a_document_is_ever_opened(canary: Canary) -> None:
+# -- what stands on a card -------------------------------------------------------------------------
+async def test_nothing_that_stands_on_a_card_or_in_a_document_is_ever_opened(
+    canary: Canary,
+) -> None:
     """The service is a process of its own, so that nothing in it can go unseen."""
     url = f"{canary.origin}/secret.docx"
     with redis_process() as redis_url:
@@ -169,7 +207,9 @@ async def test_nothing_that_stands_on_a_card_or_in_a_document_is_ever_opened(can
             card = human.create(title=f"See {url}")
             human.edit(card["id"], fields={"description": f"{url}\n![x]({url})\n<img src={url}>"})
             human.edit(card["id"], fields={"checklist": {str(uuid.uuid4()): {"title": url}}})
-            human.edit(card["id"], fields={"references": {url: {"alias": "Minutes", "type": "Word"}}})
+            human.edit(
+                card["id"], fields={"references": {url: {"alias": "Minutes", "type": "Word"}}}
+            )
             with running(**world.env):
                 await _both_ways(world, card["id"], url)
 

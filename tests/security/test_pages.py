@@ -1,4 +1,5 @@
-"""The pages in a real browser under their Content-Security-Policy: they work, and what they must not do is stopped."""
+"""The pages in a real browser under their Content-Security-Policy: they work, and what they must
+not do is stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.browser
 
 
 class Elsewhere:
-    """Another site on this machine: keeps what is asked of it, and answers everything with `page`."""
+    """Another site on this machine: keeps what is asked of it, and answers everything with
+    `page`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -89,7 +91,9 @@ TRIES = {
 }
 
 
-def test_the_board_loads_and_works_without_a_violation_of_its_policy(page: Page, emulator: Emulator) -> None:
+def test_the_board_loads_and_works_without_a_violation_of_its_policy(
+    page: Page, emulator: Emulator
+) -> None:
     page.browser.execute_script(WATCH)
     page.find(".add input").send_keys("Water the plants\n")
     page.until(lambda: "Water the plants" in page.texts(".card .title"))
@@ -101,11 +105,15 @@ def test_the_board_loads_and_works_without_a_violation_of_its_policy(page: Page,
 
     assert page.browser.execute_script("return window.violations") == []
     assert page.complaints() == []
-    assert [card["details"]["description"] for card in emulator.cards().values()] == ["Twice a week."]
+    assert [card["details"]["description"] for card in emulator.cards().values()] == [
+        "Twice a week."
+    ]
 
 
 @pytest.mark.parametrize("directive", TRIES)
-def test_whatever_gets_into_the_board_reaches_nobody(page: Page, elsewhere: Elsewhere, directive: str) -> None:
+def test_whatever_gets_into_the_board_reaches_nobody(
+    page: Page, elsewhere: Elsewhere, directive: str
+) -> None:
     title = page.browser.title
     page.browser.execute_script(WATCH)
     page.browser.execute_script(TRIES[directive], f"{elsewhere.origin}/told")
@@ -128,7 +136,9 @@ def test_a_link_on_a_card_is_opened_by_nobody_but_the_person(
     assert elsewhere.asked == []
 
 
-def test_no_other_site_can_frame_the_board(browser: Chrome, emulator: Emulator, elsewhere: Elsewhere) -> None:
+def test_no_other_site_can_frame_the_board(
+    browser: Chrome, emulator: Emulator, elsewhere: Elsewhere
+) -> None:
     from tests.emulator.browser import Page
 
     page = Page(browser)

@@ -1,4 +1,5 @@
-"""Secrets are planted wherever there can be one, everything goes wrong, and then all that came out is searched."""
+"""Secrets are planted wherever there can be one, everything goes wrong, and then all that came out
+is searched."""
 
 import asyncio
 import json
@@ -49,7 +50,7 @@ def came_out(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return asyncio.run(_play(way, level, tmp_path_factory.mktemp("run")))
 
 
-# -- the rules ---------------------------------------------------------------------------------------------------------
+# -- the rules -------------------------------------------------------------------------------------
 def test_no_secret_is_in_what_the_process_wrote(came_out: CameOut) -> None:
     assert planted.found(came_out.log, came_out.secrets) == []
 
@@ -66,7 +67,9 @@ def test_no_secret_is_in_what_health_and_status_show(came_out: CameOut) -> None:
     assert planted.found(came_out.bodies, came_out.secrets) == []
 
 
-def test_no_content_of_a_task_and_no_address_is_in_what_the_process_wrote(came_out: CameOut) -> None:
+def test_no_content_of_a_task_and_no_address_is_in_what_the_process_wrote(
+    came_out: CameOut,
+) -> None:
     assert planted.contents(came_out.log) == []
 
 
@@ -89,14 +92,16 @@ def test_everything_did_go_wrong(came_out: CameOut) -> None:
     ]
     assert [one for one in happened if not re.search(one, came_out.log)] == []
     assert ("DEBUG planner_sync.graph.client" in came_out.log) is (came_out.level == "DEBUG")
-    assert {action for action in ("uploaded", "failed") if f'"action": "{action}"' in came_out.messages} == {
+    assert {
+        action for action in ("uploaded", "failed") if f'"action": "{action}"' in came_out.messages
+    } == {
         "uploaded",
         "failed",
     }
     assert planted.contents(came_out.keys)
 
 
-# -- the story ---------------------------------------------------------------------------------------------------------
+# -- the story -------------------------------------------------------------------------------------
 async def _play(way: str, level: str, folder: Path) -> CameOut:
     key, arguments, env = _signing_in(way, folder)
     async with fault_run(folder, *arguments, PLANNER_SYNC_LOG_LEVEL=level, **env) as run:
@@ -114,10 +119,17 @@ async def _play(way: str, level: str, folder: Path) -> CameOut:
         assert ended == 0
         run.kept.append(await planted.everything_in(run.redis))
     secrets = (
-        *(planted.REDIS_PASSWORD, planted.API_KEY, planted.CLIENT_SECRET, planted.CERTIFICATE_PASSWORD),
+        *(
+            planted.REDIS_PASSWORD,
+            planted.API_KEY,
+            planted.CLIENT_SECRET,
+            planted.CERTIFICATE_PASSWORD,
+        ),
         *(READY_TOKEN, REFRESH, str(DEVICE["device_code"]), *run.tokens, *key),
     )
-    return CameOut(level, secrets, run.log, "\n".join(run.kept), "\n".join(run.heard), "\n".join(run.shown))
+    return CameOut(
+        level, secrets, run.log, "\n".join(run.kept), "\n".join(run.heard), "\n".join(run.shown)
+    )
 
 
 def _signing_in(way: str, folder: Path) -> tuple[list[str], list[str], dict[str, str]]:
@@ -149,7 +161,9 @@ async def _sign_in_is_refused(run: FaultRun, way: str) -> None:
         folder = run.output.parent
         (folder / "app.pem").write_bytes((folder / "good.pem").read_bytes())
     echo = f"No: {planted.CLIENT_SECRET} {DEVICE['device_code']} {REFRESH}"
-    run.authority.token_answer = reply(401, {"error": echo, "error_description": f"AADSTS7000215: {echo}"})
+    run.authority.token_answer = reply(
+        401, {"error": echo, "error_description": f"AADSTS7000215: {echo}"}
+    )
     await run.until_cause("secret_wrong")
     run.authority.token_answer = reply(
         401, {"error": "interaction_required", "error_description": f"AADSTS53003: {echo}"}
@@ -236,15 +250,21 @@ async def _strangers_knock(run: FaultRun) -> None:
     await run.status()
 
 
-# -- a proxy -----------------------------------------------------------------------------------------------------------
-async def test_the_password_of_a_proxy_is_not_shown_when_the_proxy_repeats_it(tmp_path: Path) -> None:
+# -- a proxy ---------------------------------------------------------------------------------------
+async def test_the_password_of_a_proxy_is_not_shown_when_the_proxy_repeats_it(
+    tmp_path: Path,
+) -> None:
     def refuse(asked: Received) -> bytes:
         told = f"{asked.headers['proxy-authorization']} {planted.PROXY_PASSWORD}".encode()
         return b"HTTP/1.1 407 %s\r\ncontent-length: %d\r\n\r\n%s" % (told, len(told), told)
 
     async with RawServer(refuse).running() as proxy:
         through = proxy.url.replace("//", f"//user:{planted.PROXY_PASSWORD}@")
-        env = {"AZURE_CLIENT_SECRET": planted.CLIENT_SECRET, "HTTPS_PROXY": through, "PLANNER_SYNC_LOG_LEVEL": "DEBUG"}
+        env = {
+            "AZURE_CLIENT_SECRET": planted.CLIENT_SECRET,
+            "HTTPS_PROXY": through,
+            "PLANNER_SYNC_LOG_LEVEL": "DEBUG",
+        }
         async with fault_run(tmp_path, **env) as run:
             await run.until_cause("authority_unreachable")
             await run.look_around()

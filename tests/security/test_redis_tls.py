@@ -1,4 +1,5 @@
-"""Redis over TLS: no word to a server whose certificate is not in order, and a log that says what is wrong with it."""
+"""Redis over TLS: no word to a server whose certificate is not in order, and a log that says what
+is wrong with it."""
 
 import asyncio
 import contextlib
@@ -24,14 +25,24 @@ PASSWORD = "pass-word-of-redis"
 # What is shown, whom the client asks for, and what the log says of it.
 WRONG = [
     pytest.param(
-        "wrong authority", "127.0.0.1", "unable to get local issuer certificate: name the file", id="wrong CA"
+        "wrong authority",
+        "127.0.0.1",
+        "unable to get local issuer certificate: name the file",
+        id="wrong CA",
     ),
     pytest.param(
-        "other host", "localhost", "Hostname mismatch.*'localhost': REDIS_URL must name", id="wrong host name"
+        "other host",
+        "localhost",
+        "Hostname mismatch.*'localhost': REDIS_URL must name",
+        id="wrong host name",
     ),
-    pytest.param("other host", "127.0.0.1", "IP address mismatch.*: REDIS_URL must name", id="wrong address"),
+    pytest.param(
+        "other host", "127.0.0.1", "IP address mismatch.*: REDIS_URL must name", id="wrong address"
+    ),
     pytest.param("expired", "127.0.0.1", "certificate has expired: renew it", id="expired"),
-    pytest.param("early", "127.0.0.1", "certificate is not yet valid: check the clock", id="not yet valid"),
+    pytest.param(
+        "early", "127.0.0.1", "certificate is not yet valid: check the clock", id="not yet valid"
+    ),
 ]
 
 
@@ -81,9 +92,11 @@ async def refusal(url: str, credentials: Any = None) -> str:
     return why(refused.value)
 
 
-# -- the connection ----------------------------------------------------------------------------------------------------
+# -- the connection --------------------------------------------------------------------------------
 @pytest.mark.parametrize(("shown", "host", "said"), WRONG)
-async def test_a_server_with_a_wrong_certificate_is_told_nothing(door: Door, shown: str, host: str, said: str) -> None:
+async def test_a_server_with_a_wrong_certificate_is_told_nothing(
+    door: Door, shown: str, host: str, said: str
+) -> None:
     with door.showing(shown) as front:
         reason = await refusal(door.url(front.port, host))
 
@@ -146,7 +159,11 @@ async def test_a_server_without_tls_is_told_so(door: Door) -> None:
     [
         pytest.param(None, "cannot be read: No such file or directory", id="missing"),
         pytest.param("nonsense", "holds no PEM", id="nonsense"),
-        pytest.param("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no PEM", id="broken"),
+        pytest.param(
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "holds no PEM",
+            id="broken",
+        ),
     ],
 )
 async def test_a_file_of_an_authority_that_is_none_is_named(
@@ -166,7 +183,7 @@ async def test_a_refused_connection_is_no_trouble_of_tls(door: Door) -> None:
     assert await refusal(door.url(free_port())) == "ConnectionError"
 
 
-# -- the service -------------------------------------------------------------------------------------------------------
+# -- the service -----------------------------------------------------------------------------------
 async def test_the_service_and_its_listener_work_over_tls(door: Door) -> None:
     with door.showing("right") as front:
         async with world_of(door.redis_url, "annika", {"REDIS_URL": door.url(front.port)}) as world:
@@ -185,7 +202,9 @@ def settings(door: Door, front: TlsFront, host: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("shown", "host", "said"), [WRONG[0], WRONG[1], WRONG[3]])
-def test_a_service_says_what_is_wrong_and_waits(door: Door, shown: str, host: str, said: str) -> None:
+def test_a_service_says_what_is_wrong_and_waits(
+    door: Door, shown: str, host: str, said: str
+) -> None:
     with door.showing(shown) as front, running(**settings(door, front, host)) as service:
         eventually(lambda: "waiting for Redis: " in service.log)
         status, health = service.health()
@@ -213,10 +232,15 @@ def test_the_command_line_says_what_is_wrong(door: Door) -> None:
         said = run("planner-sync status", REDIS_URL=door.url(front.port))
 
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith(f"Redis does not answer (127.0.0.1:{front.port}: its certificate is not trusted: ")
+    assert said.err.startswith(
+        f"Redis does not answer (127.0.0.1:{front.port}: its certificate is not trusted: "
+    )
     assert PASSWORD not in said.err
 
 
 def test_a_machine_that_swallows_connections_is_no_trouble_of_tls(door: Door) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert asyncio.run(refusal(door.url(silent.getsockname()[1], socket_connect_timeout="0.1"))) == "TimeoutError"
+        assert (
+            asyncio.run(refusal(door.url(silent.getsockname()[1], socket_connect_timeout="0.1")))
+            == "TimeoutError"
+        )

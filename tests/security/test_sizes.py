@@ -1,7 +1,7 @@
 """How large what others say may be: what is too large is refused, and not read on.
 
-Of documents: tests/test_dialects.py and tests/sync/test_refusals.py; of answers of Graph: tests/graph/test_client.py;
-of those of the authority: tests/graph/test_auth_failures.py.
+Of documents: tests/test_dialects.py and tests/sync/test_refusals.py; of answers of Graph:
+tests/graph/test_client.py; of those of the authority: tests/graph/test_auth_failures.py.
 """
 
 import asyncio
@@ -36,7 +36,8 @@ class Caller:
         self._port = http.base_url.port
 
     async def say(self, first: bytes, then: bytes = b"") -> tuple[str, int]:
-        """Say `first`, and `then` for as long as the server takes it; the answer's first line, and the bytes sent."""
+        """Say `first`, and `then` for as long as the server takes it; the answer's first line, and
+        the bytes sent."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         speaking = asyncio.create_task(self._speak(writer, first, then))
         heard = b""
@@ -66,20 +67,45 @@ def head(line: str, **headers: str) -> bytes:
 
 
 ENDLESS = {"transfer_encoding": "chunked"}
-# What is said, and then said again and again; and the answer. Each of them has to end the connection.
+# What is said, and then said again and again; and the answer. Each of them has to end the
+# connection.
 SAID = [
     pytest.param(head("GET /api/health", **ENDLESS), CHUNK, "413", id="a body without an end"),
-    pytest.param(head("GET /api/health", content_length="9" * 12), b"x" * 65536, "413", id="a body that says its size"),
+    pytest.param(
+        head("GET /api/health", content_length="9" * 12),
+        b"x" * 65536,
+        "413",
+        id="a body that says its size",
+    ),
     pytest.param(head("GET /api/status", **ENDLESS), CHUNK, "401", id="without a key"),
     pytest.param(head("POST /api/nothing", **ENDLESS), CHUNK, "404", id="to no route"),
     pytest.param(head("PUT /api/health", **ENDLESS), CHUNK, "405", id="by no method"),
-    pytest.param(head("GET /api/health?" + "x" * MOST_URL_BYTES, connection="close"), b"", "414", id="a long URL"),
+    pytest.param(
+        head("GET /api/health?" + "x" * MOST_URL_BYTES, connection="close"),
+        b"",
+        "414",
+        id="a long URL",
+    ),
     pytest.param(head("GET /" + "x" * 1_000_000), b"x" * 65536, "400", id="a URL without an end"),
-    pytest.param(head("GET /api/health", x="x" * 17_000, connection="close"), b"", "431", id="a large header"),
-    pytest.param(b"GET /api/health HTTP/1.1\r\n", b"x: " + b"x" * 1000 + b"\r\n", "400", id="headers without an end"),
+    pytest.param(
+        head("GET /api/health", x="x" * 17_000, connection="close"), b"", "431", id="a large header"
+    ),
+    pytest.param(
+        b"GET /api/health HTTP/1.1\r\n",
+        b"x: " + b"x" * 1000 + b"\r\n",
+        "400",
+        id="headers without an end",
+    ),
     pytest.param(b"", b"x" * 65536, "400", id="no request"),
-    pytest.param(head("GET /api/health", **ENDLESS) + b"ffffffffffffffff\r\n", b"x" * 65536, "413", id="a vast chunk"),
-    pytest.param(head("GET /api/health", **ENDLESS) + b"no number\r\n", b"", "400", id="a broken chunk"),
+    pytest.param(
+        head("GET /api/health", **ENDLESS) + b"ffffffffffffffff\r\n",
+        b"x" * 65536,
+        "413",
+        id="a vast chunk",
+    ),
+    pytest.param(
+        head("GET /api/health", **ENDLESS) + b"no number\r\n", b"", "400", id="a broken chunk"
+    ),
 ]
 
 
@@ -96,7 +122,9 @@ async def test_what_is_too_large_is_refused_and_the_connection_ends(
     assert after.status_code == 200
 
 
-@pytest.mark.parametrize("size", [pytest.param(MOST_BODY_BYTES, id="the most"), pytest.param(0, id="none")])
+@pytest.mark.parametrize(
+    "size", [pytest.param(MOST_BODY_BYTES, id="the most"), pytest.param(0, id="none")]
+)
 async def test_a_body_within_the_limit_is_taken(redis_url: str, size: int) -> None:
     async with client(redis_url) as http:
         assert (await http.request("GET", "/api/health", content=b"x" * size)).status_code == 200
@@ -109,9 +137,15 @@ async def test_a_body_that_is_a_byte_too_large_is_refused(redis_url: str) -> Non
     assert (answer.status_code, answer.json()["title"]) == (413, "Content Too Large")
 
 
-async def test_a_caller_who_is_refused_before_it_has_said_everything_is_heard_to_its_end(redis_url: str) -> None:
+async def test_a_caller_who_is_refused_before_it_has_said_everything_is_heard_to_its_end(
+    redis_url: str,
+) -> None:
     """One that writes before it reads would else find the connection reset, and never hear why."""
-    said = head("POST /api/nothing", content_length="10"), b"x" * 10, head("GET /api/health", connection="close")
+    said = (
+        head("POST /api/nothing", content_length="10"),
+        b"x" * 10,
+        head("GET /api/health", connection="close"),
+    )
     async with client(redis_url) as http:
         reader, writer = await asyncio.open_connection("127.0.0.1", http.base_url.port)
         for part in said:
@@ -168,7 +202,7 @@ def test_in_the_function_app_a_body_has_the_same_limit() -> None:
     assert run.stdout.split() == ["404", "413"]
 
 
-# -- messages ----------------------------------------------------------------------------------------------------------
+# -- messages --------------------------------------------------------------------------------------
 def message(size: int) -> bytes:
     said = b'{"action":"updated","taskId":"t","task":{"description":"%s"}}'
     return said % (b"x" * (size - len(said % b"")))

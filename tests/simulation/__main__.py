@@ -1,4 +1,5 @@
-"""`python -m tests.simulation`: runs seeds, or runs for some minutes, and says what happened and what did not hold.
+"""`python -m tests.simulation`: runs seeds, or runs for some minutes, and says what happened and
+what did not hold.
 
 --seeds N --from S   N seeds from S on (without S from a random one, which is printed)
 --minutes M          as many seeds as begin within M minutes
@@ -28,7 +29,9 @@ def main() -> int:
         verdict = play(of_seed(wishes.show))
         print("\n".join([*verdict.lines, "", *(verdict.wrong or ["everything holds"])]))
         return 1 if verdict.wrong else 0
-    first = wishes.first if wishes.first is not None else SystemRandom().randrange(10_000, 100_000_000)
+    first = (
+        wishes.first if wishes.first is not None else SystemRandom().randrange(10_000, 100_000_000)
+    )
     began = time.monotonic()
     if wishes.minutes is None:
         print(f"{wishes.seeds} seeds from {first}", flush=True)

@@ -1,4 +1,5 @@
-"""The harness itself, tested: one mechanism of the service is taken out at a time, and a run must turn red for each.
+"""The harness itself, tested: one mechanism of the service is taken out at a time, and a run must
+turn red for each.
 
     python -m tests.simulation.ablation [--seeds N]
 
@@ -74,10 +75,13 @@ def no_notes() -> AbstractContextManager[None]:
 
 
 def no_fields_in_notes() -> AbstractContextManager[None]:
-    """A note says that something was sent, and not what: our own lost write looks like a person's."""
+    """A note says that something was sent, and not what: our own lost write looks like a
+    person's."""
 
     def forgotten(seen: Seen) -> Seen:
-        return replace(seen, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes)))
+        return replace(
+            seen, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes))
+        )
 
     return swapped((decide, "judge_notes", forgotten), (reconcile, "judge_notes", forgotten))
 
@@ -116,15 +120,21 @@ def no_epoch() -> AbstractContextManager[None]:
     async def ended(epochs: Epochs, plan_id: str, begun: Begun) -> bool:
         return True
 
-    async def trusted(repository: TaskRepository, claim: Any, nonce: str, body: str, plan_id: str, kind: Any) -> str:
+    async def trusted(
+        repository: TaskRepository, claim: Any, nonce: str, body: str, plan_id: str, kind: Any
+    ) -> str:
         _, run = await repository._scripts["read_moment"]([repository._keys.private("epochs")], [])
-        await repository._redis.hset(repository._keys.private("epochs"), plan_id, f"{run.decode()} {10**9}")
+        await repository._redis.hset(
+            repository._keys.private("epochs"), plan_id, f"{run.decode()} {10**9}"
+        )
         return await write(repository, claim, nonce, body, plan_id, kind)
 
     passes = ((Epochs, "begin", begun), (Epochs, "end", ended))
     # What the public mapping still says is asked as well, and would hide some of it.
     mapping = (decide_new, "_named_by_mapping", lambda seen: None)
-    return swapped((Plans, "epoch", known), *passes, mapping, (TaskRepository, "write_note", trusted))
+    return swapped(
+        (Plans, "epoch", known), *passes, mapping, (TaskRepository, "write_note", trusted)
+    )
 
 
 def no_absence_guards() -> AbstractContextManager[None]:
@@ -140,15 +150,21 @@ def no_if_match() -> AbstractContextManager[None]:
     """Writes name whatever etag the card has at that moment, not the one that was merged."""
     task, details = Planner.update_task, Planner.update_details
 
-    async def update_task(planner: Planner, planner_id: str, body: Any, etag: str, *, before: Any) -> Any:
+    async def update_task(
+        planner: Planner, planner_id: str, body: Any, etag: str, *, before: Any
+    ) -> Any:
         now = await planner.read_task(planner_id)
         return await task(planner, planner_id, body, now["@odata.etag"], before=before)
 
-    async def update_details(planner: Planner, planner_id: str, body: Any, etag: str, *, before: Any) -> Any:
+    async def update_details(
+        planner: Planner, planner_id: str, body: Any, etag: str, *, before: Any
+    ) -> Any:
         now = await planner.read_details(planner_id)
         return await details(planner, planner_id, body, now["@odata.etag"], before=before)
 
-    return swapped((Planner, "update_task", update_task), (Planner, "update_details", update_details))
+    return swapped(
+        (Planner, "update_task", update_task), (Planner, "update_details", update_details)
+    )
 
 
 def no_compare_and_set() -> AbstractContextManager[None]:
@@ -164,7 +180,8 @@ def no_compare_and_set() -> AbstractContextManager[None]:
 
 
 def no_leases() -> AbstractContextManager[None]:
-    """Nobody's claim or lease keeps anybody out, and an overtaken token counts like the newest one."""
+    """Nobody's claim or lease keeps anybody out, and an overtaken token counts like the newest
+    one."""
     edits = {
         "return due ~= false and tonumber(due) > now": "return false",
         "if claim ~= o.token then": "if false then",
@@ -198,7 +215,8 @@ MECHANISMS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 
 
 def without(name: str, script: Script) -> list[str]:
-    """What does not hold in a run without this mechanism. A service that fell over has proved nothing."""
+    """What does not hold in a run without this mechanism. A service that fell over has proved
+    nothing."""
     with MECHANISMS[name]():
         wrong = play(script).wrong
     if fallen := [sentence for sentence in wrong if "ended by itself" in sentence]:
@@ -216,7 +234,9 @@ def first_red(name: str, seeds: range) -> tuple[int, int, str] | None:
     waiting = iter(seeds)
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         while batch := list(islice(waiting, workers * 4)):
-            for played, (seed, wrong) in enumerate(pool.map(_try, [name] * len(batch), batch), batch[0] - seeds[0] + 1):
+            for played, (seed, wrong) in enumerate(
+                pool.map(_try, [name] * len(batch), batch), batch[0] - seeds[0] + 1
+            ):
                 if wrong:
                     return seed, played, wrong[0]
     return None
@@ -224,7 +244,9 @@ def first_red(name: str, seeds: range) -> tuple[int, int, str] | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.simulation.ablation")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many at most for each mechanism")
+    parser.add_argument(
+        "--seeds", type=int, default=SEEDS, help="how many at most for each mechanism"
+    )
     parser.add_argument("--from", type=int, default=1, dest="first", help="the first seed")
     parser.add_argument("--only", choices=sorted(MECHANISMS), default=None)
     wishes = parser.parse_args()
@@ -236,8 +258,14 @@ def main() -> int:
         seed, played, said = red or ("none", wishes.seeds, "everything held")
         if red is None:
             green.append(name)
-        print(f"{name:28} {seed:>8} {played:>7} {time.monotonic() - began:>5.0f}  {said[:110]}", flush=True)
-    print(f"{len(green)} of {len(MECHANISMS)} stayed green" + (f": {', '.join(green)}" if green else ""))
+        print(
+            f"{name:28} {seed:>8} {played:>7} {time.monotonic() - began:>5.0f}  {said[:110]}",
+            flush=True,
+        )
+    print(
+        f"{len(green)} of {len(MECHANISMS)} stayed green"
+        + (f": {', '.join(green)}" if green else "")
+    )
     return 1 if green else 0
 
 

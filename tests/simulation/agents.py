@@ -51,14 +51,16 @@ class Agents:
             self._history.styles.setdefault(op["task"], set()).add(op["do"])
             await self._ways[op["do"]](op)
         say = op.get("say", 1)
-        self._history.done.update(name for name, is_so in (("pair", op.get("pair")), *_sayings(say)) if is_so)
+        self._history.done.update(
+            name for name, is_so in (("pair", op.get("pair")), *_sayings(say)) if is_so
+        )
 
     async def delete_many(self, plan: int, say: int) -> None:
         """All documents of a plan, at once."""
         births = [birth for birth in self._history.born if self._history.plans[birth] == plan]
         await asyncio.gather(*(self._delete({"task": birth, "say": say}) for birth in births))
 
-    # -- ways of writing ---------------------------------------------------------------------------------------------
+    # -- ways of writing ---------------------------------------------------------------------------
     async def _create(self, op: Json) -> None:
         task = op["task"]
         self._history.born[task], self._history.plans[task] = "agent", op.get("plan", 0)
@@ -122,7 +124,8 @@ class Agents:
         self._world.trace(f"-- client {op['task']} {op['fields']}")
 
     async def _copy(self, op: Json) -> None:
-        """The document of another task, with what the service has written into it, under a new id."""
+        """The document of another task, with what the service has written into it, under a new
+        id."""
         found = await self._read(source) if (source := await self._id_of(op["of"])) else None
         if found is None:
             return
@@ -137,7 +140,9 @@ class Agents:
         found = await self._read(task_id) if (task_id := await self._id_of(op["task"])) else None
         if found is None or task_id is None or "plannerId" not in found:
             return
-        known = [json.loads(text).get("plannerId") for text in (await self._world.documents()).values()]
+        known = [
+            json.loads(text).get("plannerId") for text in (await self._world.documents()).values()
+        ]
         other = [pid for pid in self._world.cards() if pid in known and pid != found["plannerId"]]
         stood = dict(found)
         found["plannerId"] = other[0] if op["other"] and other else "0123456789012345678901234567"
@@ -146,7 +151,9 @@ class Agents:
 
     async def _delete(self, op: Json) -> None:
         task_id = await self._id_of(op["task"])
-        if task_id is None or not await self._world.redis.delete(self._world.keys.document(task_id)):
+        if task_id is None or not await self._world.redis.delete(
+            self._world.keys.document(task_id)
+        ):
             return
         self._world.trace(f"-- agent deletes {task_id}, said {op['say']} times")
         self._history.deletes.append((self._now, "agent", op["task"]))
@@ -154,11 +161,13 @@ class Agents:
             self._history.said.append((self._now, op["task"]))
             await self._say("deleted", task_id)
 
-    # -- steps -------------------------------------------------------------------------------------------------------
+    # -- steps -------------------------------------------------------------------------------------
     def _change_members(self, document: Json, op: Json) -> list[tuple[str, bool]]:
         """Put members into lists and take others out; those that really changed."""
         changed = []
-        wished = [(name, True) for name in op.get("put", ())] + [(name, False) for name in op.get("take", ())]
+        wished = [(name, True) for name in op.get("put", ())] + [
+            (name, False) for name in op.get("take", ())
+        ]
         for member, put in wished:
             name, _, value = member.partition(" ")
             there = list(document.get(name) or [])
@@ -171,10 +180,14 @@ class Agents:
                 changed.append((member, False))
         return changed
 
-    async def _set(self, task_id: str, document: Json, op: Json, stood: Json, action: str = "updated") -> None:
+    async def _set(
+        self, task_id: str, document: Json, op: Json, stood: Json, action: str = "updated"
+    ) -> None:
         world = self._world
         await world.redis.set(world.keys.document(task_id), json.dumps(document))
-        more = " ".join(f"{name} {op[name]}" for name in ("add", "link", "put", "take") if op.get(name))
+        more = " ".join(
+            f"{name} {op[name]}" for name in ("add", "link", "put", "take") if op.get(name)
+        )
         world.trace(f"-- agent ({op['do']}) {task_id} {op['fields']} {more} said {op['say']} times")
         self._remember(op, stood)
         self._remember_set(op["task"], document)
@@ -205,11 +218,15 @@ class Agents:
         writes = self._history.writes
         for name, value in op["fields"].items():
             if name in THINGS:
-                writes.extend(Write(self._now, "agent", op["task"], f"{name} {each}", True) for each in value)
+                writes.extend(
+                    Write(self._now, "agent", op["task"], f"{name} {each}", True) for each in value
+                )
             else:
                 found = None if stood.get(name) == "" else stood.get(name)  # cleared, both ways
                 before = URGENCIES.get(found, found) if name == "priority" else found
-                if value is not None or before is not None:  # who clears what is not there has changed nothing
+                if (
+                    value is not None or before is not None
+                ):  # who clears what is not there has changed nothing
                     writes.append(Write(self._now, "agent", op["task"], name, value, before))
         items = [op[name] for name in ("add", "link") if name in op]
         self._history.items.extend(Item(self._now, "agent", op["task"], item) for item in items)

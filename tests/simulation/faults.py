@@ -17,7 +17,9 @@ Json = dict[str, Any]
 Deed = Callable[[Json], Awaitable[None]]
 Restart = Callable[[Process, float], None]
 MOMENTS = ("cut", "kill", "status")  # before or after is another fault
-LAG_SECONDS = 25.0  # Planner's listings have been seen to lag by seconds; the design allows for half a minute
+LAG_SECONDS = (
+    25.0  # Planner's listings have been seen to lag by seconds; the design allows for half a minute
+)
 OLD_SECONDS = 100.0  # a card that was just made is left to the switch list_lag_ms
 
 
@@ -61,15 +63,22 @@ class Faults:
             case "empty list":
                 return self._is_known(step.what)
             case "lagging list":
-                return step.what in self._listings and self._listings[step.what][0] > now - LAG_SECONDS
+                return (
+                    step.what in self._listings and self._listings[step.what][0] > now - LAG_SECONDS
+                )
             case "short list":
-                return step.answer is not None and step.answer.status == 200 and _has_anchor(step.answer)
+                return (
+                    step.answer is not None
+                    and step.answer.status == 200
+                    and _has_anchor(step.answer)
+                )
             case "spoilt":
                 return step.answer is not None and step.answer.status == 200
         return True
 
     def _is_known(self, what: str) -> bool:
-        """Has this listing shown its anchor? A plan of which nothing was seen but the lie is like an empty one."""
+        """Has this listing shown its anchor? A plan of which nothing was seen but the lie is like
+        an empty one."""
         return what in self._listings and _has_anchor(self._listings[what][1])
 
     async def _meet(self, fault: Json, step: Step, process: Process) -> Response | None:
@@ -86,7 +95,9 @@ class Faults:
                 return _refusal(fault["status"])
             case "throttle":
                 no = refusals.throttled(fault["retry_after"])
-                return json_response(no.status, {"error": {"code": no.code, "message": no.message}}, dict(no.headers))
+                return json_response(
+                    no.status, {"error": {"code": no.code, "message": no.message}}, dict(no.headers)
+                )
             case "stall":
                 await asyncio.sleep(fault["seconds"])
             case "freeze":
@@ -134,7 +145,8 @@ def _short(answer: Response | None, now: float) -> Response | None:
     kept = [
         row
         for n, row in enumerate(body["value"])
-        if row["createdDateTime"][:19] > since[:19] or (n % 2 and not row["title"].startswith("anchor"))
+        if row["createdDateTime"][:19] > since[:19]
+        or (n % 2 and not row["title"].startswith("anchor"))
     ]
     return json_response(200, {**body, "value": kept}, dict(answer.headers))
 

@@ -1,8 +1,10 @@
-"""The gates between the service and the outside: where time passes, and where everything that can go wrong goes wrong.
+"""The gates between the service and the outside: where time passes, and where everything that can
+go wrong goes wrong.
 
-Every command to Redis and every request to Planner is a *step* with two moments, before and after it was carried out.
-A process that was killed gets nowhere any more: its gate raises Killed, which is no Exception, so that no `except`
-and no `finally` of the product can do anything that a dead process could not.
+Every command to Redis and every request to Planner is a *step* with two moments, before and after
+it was carried out. A process that was killed gets nowhere any more: its gate raises Killed, which
+is no Exception, so that no `except` and no `finally` of the product can do anything that a dead
+process could not.
 """
 
 import asyncio
@@ -27,7 +29,8 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of one process: the `number`-th on this `side`, as `what` (a verb and what it is about).
+    """One step of one process: the `number`-th on this `side`, as `what` (a verb and what it is
+    about).
 
     `answer` is Planner's, after a request to it.
     """
@@ -40,13 +43,15 @@ class Step:
     answer: Response | None = None
 
 
-# What happens at a step: it may wait, raise OSError, or kill the process. An answer from it replaces Graph's own.
+# What happens at a step: it may wait, raise OSError, or kill the process. An answer from it
+# replaces Graph's own.
 Hook = Callable[[Step, "Process"], Any]
 
 
 @dataclass
 class Process:
-    """One incarnation of the service, seen from outside. `hook` is asked at every step and may be async."""
+    """One incarnation of the service, seen from outside. `hook` is asked at every step and may be
+    async."""
 
     name: str
     random: Random
@@ -66,14 +71,19 @@ class Process:
             self.trace(f"{self.name} is killed")
             self.on_kill()
 
-    async def at(self, side: Side, what: str, moment: Moment, answer: Response | None = None) -> Response | None:
-        """One moment of one step. Raises Killed for a dead process, OSError where the hook cuts the connection."""
+    async def at(
+        self, side: Side, what: str, moment: Moment, answer: Response | None = None
+    ) -> Response | None:
+        """One moment of one step. Raises Killed for a dead process, OSError where the hook cuts the
+        connection."""
         self._live()
         await asyncio.sleep(max(0.0, self.frozen_until - asyncio.get_running_loop().time()))
         self._live()
         if moment == "before":
             self.steps[side] += 1
-        other: Response | None = await self.hook(Step(self.name, side, self.steps[side], what, moment, answer), self)
+        other: Response | None = await self.hook(
+            Step(self.name, side, self.steps[side], what, moment, answer), self
+        )
         self._live()
         return other
 
@@ -115,7 +125,9 @@ class GraphGate(httpx.AsyncBaseTransport):
             answer = await process.at("graph", what, "before")
             if answer is None:
                 self._note_births()
-                answer = self._planner.handle(request.method, target, dict(request.headers), body, origin=ORIGIN)
+                answer = self._planner.handle(
+                    request.method, target, dict(request.headers), body, origin=ORIGIN
+                )
                 process.trace(f"{process.name} {what} {body.decode()[:160]} -> {answer.status}")
                 if request.method != "GET":
                     self._note_births()
@@ -125,7 +137,11 @@ class GraphGate(httpx.AsyncBaseTransport):
             process.trace(f"{process.name} {what} -> {error}")
             raise httpx.ReadError(str(error), request=request) from error
         if answer.status == 429 and (wish := answer.headers.get("Retry-After")):
-            process.paused_until = max(process.paused_until, asyncio.get_running_loop().time() + float(wish))
+            process.paused_until = max(
+                process.paused_until, asyncio.get_running_loop().time() + float(wish)
+            )
         if answer.lost:
             raise httpx.ReadError("cut", request=request)
-        return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
+        return httpx.Response(
+            answer.status, headers=answer.headers, content=answer.body, request=request
+        )

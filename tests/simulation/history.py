@@ -1,5 +1,5 @@
-"""What everybody meant, kept for the judges. A *birth* is the name with which every title of a task begins (`t0`,
-`h1`), so that whoever looks knows which card and which document are one.
+"""What everybody meant, kept for the judges. A *birth* is the name with which every title of a task
+begins (`t0`, `h1`), so that whoever looks knows which card and which document are one.
 """
 
 from collections import Counter
@@ -9,8 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Write:
-    """Somebody meant `name` to be `value`. `stood` is what stood there when they looked: in the document that an agent
-    had read, on the card that a person saw. A member of a list has a name of its own (`labels red`), there or not.
+    """Somebody meant `name` to be `value`. `stood` is what stood there when they looked: in the
+    document that an agent had read, on the card that a person saw. A member of a list has a name of
+    its own (`labels red`), there or not.
     """
 
     at: float
@@ -33,11 +34,13 @@ class Item:
 
 @dataclass
 class History:
-    """Everything that was meant. `deletes` are (time, who, task), `said` those of them that an agent has announced.
+    """Everything that was meant. `deletes` are (time, who, task), `said` those of them that an
+    agent has announced.
 
-    `strangers` are births whose document did not yet name its card when Redis lost what it knew, `plans` the plan (a
-    number) of each birth, `restored` the times at which an operator wanted back what was missing, `sets` when an
-    agent wrote a document, `nameless` those that do not name the card of their birth.
+    `strangers` are births whose document did not yet name its card when Redis lost what it knew,
+    `plans` the plan (a number) of each birth, `restored` the times at which an operator wanted back
+    what was missing, `sets` when an agent wrote a document, `nameless` those that do not name the
+    card of their birth.
     """
 
     writes: list[Write] = field(default_factory=list)

@@ -1,4 +1,5 @@
-"""`python -m tests.simulation.kill [--stride N]`: fixed stories, killed before and after every step."""
+"""`python -m tests.simulation.kill [--stride N]`: fixed stories, killed before and after every
+step."""
 
 import argparse
 import multiprocessing
@@ -14,7 +15,12 @@ from tests.simulation.story import play
 
 AFTERWARDS = 12.0  # seconds after the last deed in which steps belong to the story
 BORN: Json = {"at": 33, "do": "create", "task": "t0", "fields": {"title": "t0 born"}, "say": 1}
-MUCH: Json = {"title": "t0 born", "description": "with details", "bucket": "Fresh", "labels": ["red"]}
+MUCH: Json = {
+    "title": "t0 born",
+    "description": "with details",
+    "bucket": "Fresh",
+    "labels": ["red"],
+}
 AGENT: Json = {
     "at": 45,
     "do": "reader",
@@ -22,10 +28,27 @@ AGENT: Json = {
     "fields": {"title": "t0 agent", "description": "by an agent"},
     "say": 1,
 }
-HUMAN: Json = {"at": 45.02, "do": "human edits", "task": "t0", "fields": {"title": "t0 human", "percentComplete": 50}}
-CREATES: Json = {"at": 33, "do": "human creates", "task": "h0", "fields": {"title": "h0 born", "dueDate": "2026-03-01"}}
+HUMAN: Json = {
+    "at": 45.02,
+    "do": "human edits",
+    "task": "t0",
+    "fields": {"title": "t0 human", "percentComplete": 50},
+}
+CREATES: Json = {
+    "at": 33,
+    "do": "human creates",
+    "task": "h0",
+    "fields": {"title": "h0 born", "dueDate": "2026-03-01"},
+}
 DELETES: Json = {"at": 55, "do": "agent deletes", "task": "t0", "say": 1}
-PAUSE: Json = {"at": 45, "kind": "throttle", "side": "graph", "moment": "before", "match": "PATCH", "retry_after": "7"}
+PAUSE: Json = {
+    "at": 45,
+    "kind": "throttle",
+    "side": "graph",
+    "moment": "before",
+    "match": "PATCH",
+    "retry_after": "7",
+}
 
 STORIES: dict[str, tuple[list[Json], list[Json]]] = {
     "create": ([{**BORN, "fields": MUCH}], []),
@@ -41,7 +64,9 @@ STORIES: dict[str, tuple[list[Json], list[Json]]] = {
 def script_of(name: str) -> Script:
     """The story, undisturbed."""
     ops, faults = STORIES[name]
-    return Script(seed=1, switches={"expand_details": "honour"}, ops=tuple(ops), faults=tuple(faults), span=75)
+    return Script(
+        seed=1, switches={"expand_details": "honour"}, ops=tuple(ops), faults=tuple(faults), span=75
+    )
 
 
 def kills(name: str, stride: int, start: int = 0) -> list[Script]:
@@ -74,15 +99,24 @@ def main() -> int:
     began, total, bad = time.monotonic(), 0, 0
     names = [wishes.story] if wishes.story else list(STORIES)
     print(f"{'story':28} {'steps':>6} {'kills':>6} {'violations':>10}")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        os.cpu_count(), mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
         for name in names:
             scripts = kills(name, wishes.stride)
             wrong = list(pool.map(judge_kill, scripts, chunksize=4))
-            red = [(script.faults[0], said) for script, said in zip(scripts, wrong, strict=True) if said]
+            red = [
+                (script.faults[0], said)
+                for script, said in zip(scripts, wrong, strict=True)
+                if said
+            ]
             total, bad = total + len(scripts), bad + len(red)
             print(f"{name:28} {len(scripts) // 2:>6} {len(scripts):>6} {len(red):>10}", flush=True)
             for fault, said in red:
-                print(f"  killed {fault['moment']} step {fault['number']}: " + "\n    ".join(said), flush=True)
+                print(
+                    f"  killed {fault['moment']} step {fault['number']}: " + "\n    ".join(said),
+                    flush=True,
+                )
     took = time.monotonic() - began
     print(f"stories {len(names)}, steps {total // 2}, runs {total}, violations {bad}; {took:.0f} s")
     return 1 if bad else 0

@@ -1,6 +1,8 @@
-"""Makes a script from a seed: tasks of agents, cards of people, deeds of operators. What goes wrong is `mishaps.py`'s.
+"""Makes a script from a seed: tasks of agents, cards of people, deeds of operators. What goes wrong
+is `mishaps.py`'s.
 
-Every text, percentage and date that anybody writes is written once only, so that it can be told whose it is.
+Every text, percentage and date that anybody writes is written once only, so that it can be told
+whose it is.
 """
 
 from random import Random
@@ -9,7 +11,15 @@ from typing import Any
 from tests.simulation.mishaps import mishaps
 from tests.simulation.script import SPAN, Json, Script
 
-STYLES = ("reader", "reader", "client", "own", "keeper", "pair", "blind")  # how the agent of a task writes
+STYLES = (
+    "reader",
+    "reader",
+    "client",
+    "own",
+    "keeper",
+    "pair",
+    "blind",
+)  # how the agent of a task writes
 SCALARS = ("title", "percentComplete", "dueDate", "description", "bucket")
 BUCKETS = ("To do", "Doing", "Done")
 LABELS = ("red", "green")
@@ -17,7 +27,17 @@ SLOTS = ("category1", "category2")
 PEOPLE = ("mira.novak@example.com", "jonas.berg@example.com")
 URGENCIES = (1, 3, 5, 9)  # what Planner's page offers; programs may write any of 0 to 10
 CLEARED = ("startDate", "dueDate", "description")
-DEEDS = ("edits", "edits", "edits", "completes", "reopens", "moves", "relabels", "reassigns", "ticks")
+DEEDS = (
+    "edits",
+    "edits",
+    "edits",
+    "completes",
+    "reopens",
+    "moves",
+    "relabels",
+    "reassigns",
+    "ticks",
+)
 HELPERS = ("scout", "mira.novak@example.com")
 
 
@@ -71,9 +91,11 @@ def _switches(random: Random) -> Json:
 
 
 class Maker:
-    """Makes ops; births are `t0`… for tasks that agents create and `h0`… for cards that people create.
+    """Makes ops; births are `t0`… for tasks that agents create and `h0`… for cards that people
+    create.
 
-    `more` decides about what came to scripts later, so that it changes nothing of what a seed did before.
+    `more` decides about what came to scripts later, so that it changes nothing of what a seed did
+    before.
     """
 
     def __init__(self, random: Random, more: Random) -> None:
@@ -90,13 +112,15 @@ class Maker:
         ops += self._mistakes()
         return ops + self._operators()
 
-    # -- people and agents -------------------------------------------------------------------------------------------
+    # -- people and agents -------------------------------------------------------------------------
     def _task(self, task: str) -> list[Json]:
         random = self._random
         style = random.choice(STYLES)
         born = round(random.uniform(2, 60), 2)
         fields = {"title": self._value(task, "title"), **self._some(task), **self._sets()}
-        ops: list[Json] = [{"at": born, "do": "create", "task": task, "fields": fields, "say": self._say()}]
+        ops: list[Json] = [
+            {"at": born, "do": "create", "task": task, "fields": fields, "say": self._say()}
+        ]
         ops[0] |= self._plan(task)
         ops += [self.agent_op(task, style, self._at(born)) for _ in range(random.randint(0, 5))]
         ops += [self.human_op(task, self._at(born)) for _ in range(random.randint(0, 4))]
@@ -111,8 +135,12 @@ class Maker:
         random = self._random
         born = round(random.uniform(2, 100), 2)
         fields = {"title": self._value(task, "title"), **self._by_hand(self._some(task))}
-        ops: list[Json] = [{"at": born, "do": "human creates", "task": task, "fields": fields, **self._plan(task)}]
-        ops += [self.agent_op(task, "reader", self._at(born + 40)) for _ in range(random.randint(0, 3))]
+        ops: list[Json] = [
+            {"at": born, "do": "human creates", "task": task, "fields": fields, **self._plan(task)}
+        ]
+        ops += [
+            self.agent_op(task, "reader", self._at(born + 40)) for _ in range(random.randint(0, 3))
+        ]
         ops += [self.human_op(task, self._at(born)) for _ in range(random.randint(0, 3))]
         if random.random() < 0.2:
             ops.append({"at": self._at(born + 40), "do": "human deletes", "task": task})
@@ -121,18 +149,31 @@ class Maker:
     def transfers(self, random: Random) -> list[Json]:
         """People move cards from one plan to the other."""
         births = [birth for birth in (*self.tasks, *self.cards) if random.random() < 0.12]
-        return [{"at": round(random.uniform(20, SPAN), 2), "do": "human transfers", "task": birth} for birth in births]
+        return [
+            {"at": round(random.uniform(20, SPAN), 2), "do": "human transfers", "task": birth}
+            for birth in births
+        ]
 
     def _mistakes(self) -> list[Json]:
         """What agents do by mistake to what the service has written into a document."""
         random, ops = self._random, []
         if random.random() < 0.12:
             fields = {"title": self._value("c0", "title")}
-            op: Json = {"at": self._at(90), "do": "copier", "task": "c0", "of": random.choice(self.tasks)}
+            op: Json = {
+                "at": self._at(90),
+                "do": "copier",
+                "task": "c0",
+                "of": random.choice(self.tasks),
+            }
             ops.append({**op, "fields": fields, "say": self._say()})
         if random.random() < 0.12:
             task = random.choice(self.tasks)
-            op = {"at": self._at(60), "do": "mixes up", "task": task, "other": random.random() < 0.5}
+            op = {
+                "at": self._at(60),
+                "do": "mixes up",
+                "task": task,
+                "other": random.random() < 0.5,
+            }
             ops.append({**op, "fields": self._some(task, 1), "say": self._say()})
         return ops
 
@@ -145,7 +186,10 @@ class Maker:
         if pair:
             style = random.choice(("reader", "own"))
         fields = self._some(task, 1)
-        if style not in ("reader", "client"):  # whoever has not looked cannot know that there is something to clear
+        if style not in (
+            "reader",
+            "client",
+        ):  # whoever has not looked cannot know that there is something to clear
             fields = {name: value for name, value in fields.items() if value is not None}
         op: Json = {"at": at, "do": style, "task": task, "fields": fields, "say": self._say()}
         if pair:
@@ -184,7 +228,10 @@ class Maker:
         return op
 
     def _members(self, labels: tuple[str, ...], people: tuple[str, ...]) -> list[str]:
-        members = [*(f"labels {name}" for name in labels), *(f"assignedTo {name}" for name in people)]
+        members = [
+            *(f"labels {name}" for name in labels),
+            *(f"assignedTo {name}" for name in people),
+        ]
         return self._random.sample(members, self._random.randint(0, 1))
 
     def _sets(self) -> Json:
@@ -200,11 +247,14 @@ class Maker:
         return {**{name: self._value(task, name) for name in names}, **self._further(least)}
 
     def _further(self, least: int) -> Json:
-        """A start, before every due date; a priority; or, in a task that is there, a field that is cleared."""
+        """A start, before every due date; a priority; or, in a task that is there, a field that is
+        cleared."""
         more, found = self._more, {}
         self._further_count += 1
         if more.random() < 0.15:
-            found["startDate"] = f"2025-{1 + self._further_count // 28 % 12:02d}-{1 + self._further_count % 28:02d}"
+            found["startDate"] = (
+                f"2025-{1 + self._further_count // 28 % 12:02d}-{1 + self._further_count % 28:02d}"
+            )
         if more.random() < 0.15:
             found["priority"] = more.randint(0, 10)
         if more.random() < 0.1 and least:
@@ -213,11 +263,17 @@ class Maker:
 
     def _by_hand(self, fields: Json) -> Json:
         """What a person can choose."""
-        return {**fields, "priority": self._more.choice(URGENCIES)} if "priority" in fields else fields
+        return (
+            {**fields, "priority": self._more.choice(URGENCIES)} if "priority" in fields else fields
+        )
 
     def _link(self, task: str) -> Json:
         self._further_count += 1
-        return {"link": f"https://example.com/{task}/{self._further_count}"} if self._more.random() < 0.15 else {}
+        return (
+            {"link": f"https://example.com/{task}/{self._further_count}"}
+            if self._more.random() < 0.15
+            else {}
+        )
 
     def _value(self, task: str, name: str) -> Any:
         self._count += 1
@@ -238,12 +294,18 @@ class Maker:
     def _at(self, least: float) -> float:
         return round(self._random.uniform(least, max(SPAN, least + 1)), 2)
 
-    # -- operators ---------------------------------------------------------------------------------------------------
+    # -- operators ---------------------------------------------------------------------------------
     def _operators(self) -> list[Json]:
         random = self._random
         ops: list[Json] = []
         if random.random() < 0.15:
-            ops.append({"at": self._at(60), "do": "wipe", "what": random.choice(("all", "private", "mapping"))})
+            ops.append(
+                {
+                    "at": self._at(60),
+                    "do": "wipe",
+                    "what": random.choice(("all", "private", "mapping")),
+                }
+            )
         if random.random() < 0.1:
             ops.append({"at": self._at(40), "do": "failover", "seconds": random.choice((1, 5, 15))})
         if random.random() < 0.15:
@@ -261,5 +323,10 @@ class Maker:
         if random.random() < 0.25:
             at, by = self._at(90), random.choice(("agents", "people"))
             ops.append({"at": at, "do": "delete many", "by": by, "say": random.choice((0, 1))})
-            ops.append({"at": round(at + random.uniform(40, 120), 2), "do": random.choice(("release", "restore"))})
+            ops.append(
+                {
+                    "at": round(at + random.uniform(40, 120), 2),
+                    "do": random.choice(("release", "restore")),
+                }
+            )
         return ops

@@ -1,6 +1,8 @@
-"""Makes the faults of a script: what goes wrong at which step, most of it at the way to Planner and around its writes.
+"""Makes the faults of a script: what goes wrong at which step, most of it at the way to Planner and
+around its writes.
 
-"A person edits now" and "an agent writes now" are faults too: they hit the moments that no random time would.
+"A person edits now" and "an agent writes now" are faults too: they hit the moments that no random
+time would.
 """
 
 from random import Random
@@ -16,7 +18,16 @@ WRITES = "PATCH|POST|DELETE"
 KINDS = (
     *("cut", "kill") * 3,
     *("human now", "agent now") * 4,
-    *("status", "throttle", "stall", "freeze", "empty list", "short list", "lagging list", "spoilt"),
+    *(
+        "status",
+        "throttle",
+        "stall",
+        "freeze",
+        "empty list",
+        "short list",
+        "lagging list",
+        "spoilt",
+    ),
 )
 
 
@@ -29,12 +40,31 @@ def mishaps(random: Random, maker: "Maker", *, lags: bool) -> list[Json]:
 def _fault(random: Random, maker: "Maker") -> Json:
     at = round(random.uniform(0, SPAN), 2)
     kind = random.choice(KINDS)
-    if random.random() < 0.25 and kind in ("cut", "kill", "stall", "freeze", "human now", "agent now"):
-        match = random.choice((".", "settle_task", "write_note", "claim_tasks", "mark_tasks", "settle_task"))
-        fault = {"at": at, "kind": kind, "side": "redis", "moment": random.choice(("before", "after")), "match": match}
+    if random.random() < 0.25 and kind in (
+        "cut",
+        "kill",
+        "stall",
+        "freeze",
+        "human now",
+        "agent now",
+    ):
+        match = random.choice(
+            (".", "settle_task", "write_note", "claim_tasks", "mark_tasks", "settle_task")
+        )
+        fault = {
+            "at": at,
+            "kind": kind,
+            "side": "redis",
+            "moment": random.choice(("before", "after")),
+            "match": match,
+        }
     else:
         match = random.choice(("POST", "PATCH", "DELETE", "GET", WRITES, ".", WRITES))
-        moments = ("before", "after", "after") if kind != "status" else ("before", "before", "after", "after", "after")
+        moments = (
+            ("before", "after", "after")
+            if kind != "status"
+            else ("before", "before", "after", "after", "after")
+        )
         moment = random.choice(moments)
         fault = {"at": at, "kind": kind, "side": "graph", "moment": moment, "match": match}
     return fault | _more(random, maker, fault)
@@ -45,7 +75,8 @@ def _more(random: Random, maker: "Maker", fault: Json) -> Json:
         case "status":
             after = (504, 503, 500, 403) if fault["match"] == "POST" else (504, 503, 500)
             status = random.choice(after if fault["moment"] == "after" else (504, 503, 500, 401))
-            # Planner has been seen to answer 403 to a create that it had carried out, and to nothing else.
+            # Planner has been seen to answer 403 to a create that it had carried out, and to
+            # nothing else.
             return {"status": status, **({"match": "POST /planner/tasks"} if status == 403 else {})}
         case "throttle":
             wish = random.choice((None, "1", "7", "40"))
@@ -61,7 +92,11 @@ def _more(random: Random, maker: "Maker", fault: Json) -> Json:
         case "short list" | "lagging list":
             return {"moment": "after", "match": LISTING, "times": random.randint(1, 3)}
         case "spoilt":
-            return {"moment": "after", "match": "GET|PATCH", "how": random.choice(("half", "html", "nothing"))}
+            return {
+                "moment": "after",
+                "match": "GET|PATCH",
+                "how": random.choice(("half", "html", "nothing")),
+            }
         case "human now" | "agent now":
             return {"op": _now(random, maker, fault)}
     return {}
@@ -71,5 +106,14 @@ def _now(random: Random, maker: "Maker", fault: Json) -> Json:
     at, human = fault["at"], fault["kind"] == "human now"
     task = random.choice((*maker.tasks, *maker.cards))
     if random.random() < 0.1:
-        return {"at": at, "do": "human deletes" if human else "agent deletes", "task": task, "say": 1}
-    return maker.human_op(task, at) if human else {**maker.agent_op(task, "reader", at, think=0), "say": 1}
+        return {
+            "at": at,
+            "do": "human deletes" if human else "agent deletes",
+            "task": task,
+            "say": 1,
+        }
+    return (
+        maker.human_op(task, at)
+        if human
+        else {**maker.agent_op(task, "reader", at, think=0), "say": 1}
+    )

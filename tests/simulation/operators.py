@@ -1,4 +1,5 @@
-"""Operators and the rest of the world: Redis that forgets, rights that are lost, plans that go, holds that end."""
+"""Operators and the rest of the world: Redis that forgets, rights that are lost, plans that go,
+holds that end."""
 
 import asyncio
 import json
@@ -18,7 +19,12 @@ class Operators:
     """`deploy` kills every process and starts new ones."""
 
     def __init__(
-        self, world: World, history: History, agents: Agents, people: People, deploy: Callable[[], None]
+        self,
+        world: World,
+        history: History,
+        agents: Agents,
+        people: People,
+        deploy: Callable[[], None],
     ) -> None:
         self._world = world
         self._history = history

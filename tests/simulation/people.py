@@ -30,21 +30,27 @@ class People:
     def delete_many(self, plan: int) -> None:
         """All cards of a plan, at once, but its anchor."""
         for card in list(self._world.cards().values()):
-            if card["planId"] == self._world.plan_ids[plan] and not card["title"].startswith("anchor"):
+            if card["planId"] == self._world.plan_ids[plan] and not card["title"].startswith(
+                "anchor"
+            ):
                 self.do({"do": "human deletes", "task": birth_of(card["title"])})
 
     def _create(self, op: Json) -> None:
         world, task, plan = self._world, op["task"], op.get("plan", 0)
         if world.plan_ids[plan] not in world.planner.world.state.plans:
             return  # somebody has deleted it
-        card = world.humans.create(world.plan_ids[plan], **self._body(world.plan_ids[plan], op["fields"]))
+        card = world.humans.create(
+            world.plan_ids[plan], **self._body(world.plan_ids[plan], op["fields"])
+        )
         self._history.born[task], self._history.plans[task] = "human", plan
         self._remember(op, {})
         world.trace(f"-- human creates {task} {op['fields']} as {card['id']}")
 
     def _change(self, op: Json) -> None:
         world, task, now = self._world, op["task"], self._world.loop.time()
-        card_id, card = next((pid, card) for pid, card in world.cards().items() if birth_of(card["title"]) == task)
+        card_id, card = next(
+            (pid, card) for pid, card in world.cards().items() if birth_of(card["title"]) == task
+        )
         if op["do"] == "human deletes":
             world.humans.delete(card_id)
             world.trace(f"-- human deletes {task}")
@@ -78,8 +84,8 @@ class People:
     def _transfer(self, task: str, card_id: str, card: Json) -> None:
         """To the bucket of the same name in the other plan.
 
-        Not a card of a create that has no answer yet, which is looked for in its own plan alone; nor one with a label
-        that has a name in its plan, and another or none there.
+        Not a card of a create that has no answer yet, which is looked for in its own plan alone;
+        nor one with a label that has a name in its plan, and another or none there.
         """
         world, plan_id = self._world, card["planId"]
         other = world.plan_ids[1 - world.plan_ids.index(plan_id)]
@@ -96,20 +102,30 @@ class People:
     def _members(self, card: Json, op: Json) -> list[tuple[str, bool]]:
         """Which labels and people really change."""
         there = {f"labels {slot}" for slot in card["appliedCategories"]}
-        there |= {f"assignedTo {name}" for name, user in self._world.user_ids.items() if user in card["assignments"]}
+        there |= {
+            f"assignedTo {name}"
+            for name, user in self._world.user_ids.items()
+            if user in card["assignments"]
+        }
         put = [(member, True) for member in op.get("put", ()) if member not in there]
         return put + [(member, False) for member in op.get("take", ()) if member in there]
 
     def _checklist(self, card: Json, op: Json) -> tuple[Json, list[tuple[str, bool]]]:
         if "add" in op:
             number = sum(map(ord, op["add"])) * 7919 + len(self._history.items)
-            return {f"00000000-0000-4000-8000-{number:012d}": {"title": op["add"], "isChecked": False}}, []
-        items = sorted((card["details"]["checklist"] or {}).items(), key=lambda item: item[1]["title"])
+            return {
+                f"00000000-0000-4000-8000-{number:012d}": {"title": op["add"], "isChecked": False}
+            }, []
+        items = sorted(
+            (card["details"]["checklist"] or {}).items(), key=lambda item: item[1]["title"]
+        )
         if op["do"] != "human ticks" or not items:
             return {}, []
         item_id, item = items[0]
         ticked = not item["isChecked"]
-        return {item_id: {"title": item["title"], "isChecked": ticked}}, [(f"tick {item['title']}", ticked)]
+        return {item_id: {"title": item["title"], "isChecked": ticked}}, [
+            (f"tick {item['title']}", ticked)
+        ]
 
     def _body(self, plan_id: str, fields: Json) -> Json:
         """A document's words in Graph's."""
@@ -121,7 +137,9 @@ class People:
                 case "description":
                     body[name] = value or ""
                 case "bucket":
-                    body["bucketId"] = next(pid for pid, text in self._world.buckets(plan_id).items() if text == value)
+                    body["bucketId"] = next(
+                        pid for pid, text in self._world.buckets(plan_id).items() if text == value
+                    )
                 case _:
                     body[name] = value
         return body
@@ -130,7 +148,9 @@ class People:
         now = self._world.loop.time()
         for name, value in op["fields"].items():
             if stood.get(name) != value:  # who writes what stands there has changed nothing
-                self._history.writes.append(Write(now, "human", op["task"], name, value, stood.get(name)))
+                self._history.writes.append(
+                    Write(now, "human", op["task"], name, value, stood.get(name))
+                )
         items = [op[name] for name in ("add", "link") if name in op]
         self._history.items.extend(Item(now, "human", op["task"], item) for item in items)
 
@@ -151,6 +171,8 @@ def shown(world: World, card: Json) -> Json:
         "bucket": world.buckets(card["planId"]).get(card["bucketId"]),
         "labels": sorted(label for label in labels if not label.startswith(AGENT_LABEL)),
         "assignedTo": sorted([*(people[user] for user in card["assignments"]), *helpers]),
-        "checklist": sorted((i["title"], i["isChecked"]) for i in (card["details"]["checklist"] or {}).values()),
+        "checklist": sorted(
+            (i["title"], i["isChecked"]) for i in (card["details"]["checklist"] or {}).values()
+        ),
         "references": sorted(unquote(key) for key in card["details"]["references"] or {}),
     }

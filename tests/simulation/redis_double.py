@@ -1,8 +1,9 @@
-"""Redis in this process, on the loop's virtual clock: fakeredis with TIME and INFO, which it has no clock for.
+"""Redis in this process, on the loop's virtual clock: fakeredis with TIME and INFO, which it has no
+clock for.
 
-`Gate` stands before and after every command of a client: it lets time pass, and is where faults happen. A server that
-was wiped or failed over has another run id. Its answers to our scripts are compared with a real server's in
-`test_redis_double.py`.
+`Gate` stands before and after every command of a client: it lets time pass, and is where faults
+happen. A server that was wiped or failed over has another run id. Its answers to our scripts are
+compared with a real server's in `test_redis_double.py`.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ POOL, TIMEOUT = 24, 5.0  # as store/server/connection.py
 
 
 class Gate(Protocol):
-    """Called around every command; may wait, raise OSError (the connection is cut), or end the caller."""
+    """Called around every command; may wait, raise OSError (the connection is cut), or end the
+    caller."""
 
     async def before(self, what: bytes) -> None:
         """Nothing was sent yet."""
@@ -34,7 +36,8 @@ class Gate(Protocol):
 
 
 class _InOrder:
-    """Subscribers in the order in which they came; fakeredis keeps them by address, which no seed repeats."""
+    """Subscribers in the order in which they came; fakeredis keeps them by address, which no seed
+    repeats."""
 
     def __init__(self) -> None:
         self._members: dict[Any, None] = {}
@@ -65,7 +68,8 @@ class _Channels(dict[bytes, Any]):
 
 
 class Server(FakeServer):
-    """One server; all that is said on its channels is kept in `said`, as (seconds, channel, text)."""
+    """One server; all that is said on its channels is kept in `said`, as (seconds, channel,
+    text)."""
 
     def __init__(self) -> None:
         super().__init__(version=(7, 4))
@@ -82,7 +86,8 @@ class Server(FakeServer):
         return deepcopy(self.dbs[0]._dict)
 
     def restart(self, stored: dict[bytes, Any] | None = None) -> None:
-        """As after a failover: all connections are cut, the run id is another; with a copy, its data alone are left."""
+        """As after a failover: all connections are cut, the run id is another; with a copy, its
+        data alone are left."""
         if stored is not None:
             self.dbs[0]._dict = stored
         self.run += 1
@@ -101,7 +106,12 @@ class _Socket(AsyncFakeSocket):
     @command((), (bytes,))
     def info(self, *sections: bytes) -> bytes:
         server: Any = self._server
-        lines = [f"run_id:{server.run_id}", "cluster_enabled:0", "maxmemory:0", "maxmemory_policy:noeviction"]
+        lines = [
+            f"run_id:{server.run_id}",
+            "cluster_enabled:0",
+            "maxmemory:0",
+            "maxmemory_policy:noeviction",
+        ]
         return "\r\n".join(lines).encode()
 
     @command((bytes, bytes))
@@ -118,7 +128,9 @@ class _Connection(FakeBaseAsyncConnection, redis.asyncio.Connection):
         super().__init__(**kwargs)
 
     async def _connect(self) -> None:
-        socket = _Socket(self._server, self.db, client_class=redis.asyncio.Redis, client_info=self._client_info)  # type: ignore[arg-type]
+        socket = _Socket(
+            self._server, self.db, client_class=redis.asyncio.Redis, client_info=self._client_info
+        )  # type: ignore[arg-type]
         self._sock, self._reader, self._writer = socket, FakeReader(socket), FakeWriter(socket)
 
     async def on_connect(self) -> None:
@@ -147,7 +159,8 @@ class _Connection(FakeBaseAsyncConnection, redis.asyncio.Connection):
 
 
 def client(server: Server, gate: Gate, retries: int = 0) -> Any:
-    """A client of redis-py whose every command passes the gate; like the product's it sends nothing again by itself."""
+    """A client of redis-py whose every command passes the gate; like the product's it sends nothing
+    again by itself."""
     pool = redis.asyncio.BlockingConnectionPool(
         connection_class=_Connection,
         max_connections=POOL,

@@ -1,6 +1,8 @@
-"""Which rows of the three tables that decide over lost work a run has reached: stale copies, merge, proof of deletes.
+"""Which rows of the three tables that decide over lost work a run has reached: stale copies, merge,
+proof of deletes.
 
-It looks at what goes into the two pure functions and at what comes out of the run, and changes nothing.
+It looks at what goes into the two pure functions and at what comes out of the run, and changes
+nothing.
 """
 
 from collections import Counter
@@ -65,9 +67,13 @@ def afterwards(world: World) -> Counter[str]:
     for line in world.lines:
         text = line.partition("log: plan ")[2]
         rows["8 left out"] += "the listing left out" in text
-        rows["8 unreadable"] += bool(text) and "the listing left out" not in text and "deletes are held" not in text
+        rows["8 unreadable"] += (
+            bool(text) and "the listing left out" not in text and "deletes are held" not in text
+        )
     rows["8 forbidden"] = sum(
-        row["status"] == 403 and row["method"] == "GET" and row["path"].startswith("/planner/tasks/")
+        row["status"] == 403
+        and row["method"] == "GET"
+        and row["path"].startswith("/planner/tasks/")
         for row in world.planner.journal.rows()
     )
     return rows
@@ -80,7 +86,9 @@ def _deciding(decide: Callable[[Seen], Step], rows: Counter[str]) -> Callable[[S
             step = decide(seen)
         except Refusal as refusal:
             if refusal.code == "stale_copy":
-                rows["8 stale copy" if refusal.reason.startswith("plannerId") else "8 stale object"] += 1
+                rows[
+                    "8 stale copy" if refusal.reason.startswith("plannerId") else "8 stale object"
+                ] += 1
             raise
         rows.update(_of_step(seen, step))
         return step
@@ -106,12 +114,20 @@ def _of_step(seen: Seen, step: Step) -> Iterator[str]:
         yield "8 gone"
     elif isinstance(step, DeleteCard):
         yield "8 said" if said else "8 unsaid"
-    elif isinstance(step, Finish) and said and seen.document is None and seen.belief and isinstance(seen.card, Card):
+    elif (
+        isinstance(step, Finish)
+        and said
+        and seen.document is None
+        and seen.belief
+        and isinstance(seen.card, Card)
+    ):
         yield "8 said, changed"
 
 
 def _merging(merge: Callable[..., Merged], rows: Counter[str]) -> Callable[..., Merged]:
-    def watched(belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], winner: Any) -> Merged:
+    def watched(
+        belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], winner: Any
+    ) -> Merged:
         for atom in sorted({*belief.base, *card, *meaning.atoms}):
             if " " not in atom:
                 rows.update(_of_atom(belief, meaning, rev, card, atom))
@@ -120,7 +136,9 @@ def _merging(merge: Callable[..., Merged], rows: Counter[str]) -> Callable[..., 
     return watched
 
 
-def _of_atom(belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], atom: str) -> Iterator[str]:
+def _of_atom(
+    belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], atom: str
+) -> Iterator[str]:
     was, now, mine = belief.base.get(atom), card.get(atom), meaning.atoms.get(atom)
     kind = "same"
     if meaning.speaks_of(atom) and not agree(mine, was):

@@ -1,4 +1,5 @@
-"""Many runs, on every processor: what they did, what did not hold, and each failure made small and readable."""
+"""Many runs, on every processor: what they did, what did not hold, and each failure made small and
+readable."""
 
 import multiprocessing
 import os
@@ -18,9 +19,14 @@ from tests.simulation.shrink import shrink
 from tests.simulation.story import Verdict, play
 
 REGRESS = Path(__file__).parent / "regress"
-OFTEN = 100  # how often each actor and each fault must have happened, in a run of MANY seeds or more
+OFTEN = (
+    100  # how often each actor and each fault must have happened, in a run of MANY seeds or more
+)
 MANY = 2000
-ENDED_HOLDS = ("release of a hold", "restore of a hold")  # of all releases and restores, those that found one
+ENDED_HOLDS = (
+    "release of a hold",
+    "restore of a hold",
+)  # of all releases and restores, those that found one
 TWICE = 50  # every so many seeds one is played twice, and both timelines must be the same
 AHEAD = 8  # runs handed to a process before it has ended the first
 SHRUNK = 3  # of many failures the first ones are made small
@@ -70,11 +76,17 @@ class Tally:
         deeds = [*AGENTS, *PEOPLE, *OPERATORS, *ENDED_HOLDS]
         deeds = [f"{name}: {self.deeds[name]}" for name in deeds if self.deeds[name] < OFTEN]
         faults = [f"{name}: {self.faults[name]}" for name in FAULTS if self.faults[name] < OFTEN]
-        return [*deeds, *faults, *(f"{row}: never ({text})" for row, text in ROWS.items() if not self.rows[row])]
+        return [
+            *deeds,
+            *faults,
+            *(f"{row}: never ({text})" for row, text in ROWS.items() if not self.rows[row]),
+        ]
 
     def show(self, title: str, took: float) -> None:
         """Print it."""
-        print(f"{title}, {took:.0f} s; {self.virtual / 3600:.0f} hours of virtual time, {self.requests} requests")
+        print(
+            f"{title}, {took:.0f} s; {self.virtual / 3600:.0f} hours of virtual time, {self.requests} requests"
+        )
         print(f"runs       {self.runs}, of them {self.twice} played twice with the same timeline")
         for name, kinds, counts in (
             ("agents", AGENTS, self.deeds),
@@ -123,7 +135,9 @@ def explain(seeds: Iterable[int]) -> Iterator[Verdict]:
         small = shrink(of_seed(seed))
         verdict = play(small)
         path = keep(small)
-        print(f"\nseed {seed}, made small and kept as {path.name}: {len(small.ops)} deeds, {len(small.faults)} faults")
+        print(
+            f"\nseed {seed}, made small and kept as {path.name}: {len(small.ops)} deeds, {len(small.faults)} faults"
+        )
         print("\n".join([*verdict.lines, "", *verdict.wrong]), flush=True)
         yield verdict
 

@@ -1,6 +1,7 @@
 """What happens in one run, as data: who does what at which second, and what goes wrong when.
 
-A script can be printed, kept as JSON, made smaller and run again. `maker.of_seed` makes one from a seed.
+A script can be printed, kept as JSON, made smaller and run again. `maker.of_seed` makes one from a
+seed.
 """
 
 import json
@@ -71,9 +72,11 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Script:
-    """`ops` have `at`, `do`, `task` and what the deed needs; `faults` have `at`, `kind`, `side`, `moment`, `match`.
+    """`ops` have `at`, `do`, `task` and what the deed needs; `faults` have `at`, `kind`, `side`,
+    `moment`, `match`.
 
-    A fault with a `number` meets the first process at its step of that number. `span` is when everything is healed (s).
+    A fault with a `number` meets the first process at its step of that number. `span` is when
+    everything is healed (s).
     """
 
     seed: int
@@ -103,7 +106,8 @@ class Script:
 
     @property
     def forgets(self) -> list[float]:
-        """The times from which something of the service's own may be forgotten. The public mapping is none of that."""
+        """The times from which something of the service's own may be forgotten. The public mapping
+        is none of that."""
         wipes = [op["at"] for op in self.ops if op["do"] == "wipe" and op["what"] != "mapping"]
         return sorted([*wipes, *self.times("failover")])
 
@@ -116,4 +120,6 @@ class Script:
     @property
     def lost_spans(self) -> list[tuple[float, float]]:
         """From when until when Redis has lost everything, at each failover."""
-        return [(op["at"], op["at"] + op["seconds"] + 1) for op in self.ops if op["do"] == "failover"]
+        return [
+            (op["at"], op["at"] + op["seconds"] + 1) for op in self.ops if op["do"] == "failover"
+        ]

@@ -1,4 +1,5 @@
-"""Makes a failing script small: leaves out ops and faults, in halves first, as long as the same law stays broken."""
+"""Makes a failing script small: leaves out ops and faults, in halves first, as long as the same law
+stays broken."""
 
 import re
 from dataclasses import replace
@@ -10,7 +11,8 @@ RUNS = 120
 
 
 def shrink(script: Script) -> Script:
-    """A smaller script that breaks one of the laws that this one breaks; the same one when nothing can go."""
+    """A smaller script that breaks one of the laws that this one breaks; the same one when nothing
+    can go."""
     laws = _laws(script)
     runs = 0
     for part in ("faults", "ops", "faults", "ops"):

@@ -41,7 +41,8 @@ class Verdict:
 
 
 class _Log(logging.Handler):
-    """What the service logs stands in the timeline; an error that nobody expected breaks the world."""
+    """What the service logs stands in the timeline; an error that nobody expected breaks the
+    world."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -95,9 +96,20 @@ class _Story:
         await asyncio.sleep(130.0)
         wrong = await self._settle()
         foreign = {key: (await world.redis.get(key) or b"").decode() for key in FOREIGN_KEYS}
-        own = (await world.hash("refusals"), await world.hash("trash", "entries"), await world.mapping())
-        scene = Scene(world, script, self._actors.history, Stored(await world.documents(), *own, foreign))
-        wrong += [*world.broken, *await judge_store(world, script), *judge(scene), *await self._stays_quiet()]
+        own = (
+            await world.hash("refusals"),
+            await world.hash("trash", "entries"),
+            await world.mapping(),
+        )
+        scene = Scene(
+            world, script, self._actors.history, Stored(await world.documents(), *own, foreign)
+        )
+        wrong += [
+            *world.broken,
+            *await judge_store(world, script),
+            *judge(scene),
+            *await self._stays_quiet(),
+        ]
         rows, seconds = self._rows + afterwards(world), world.loop.time()
         requests = len(world.planner.journal.rows())
         await world.close()
@@ -105,7 +117,16 @@ class _Story:
         deeds = self._actors.history.done
         digest = world.digest()
         return Verdict(
-            script, wrong, world.lines, digest, deeds, self._faults.met, rows, requests, seconds, world.steps
+            script,
+            wrong,
+            world.lines,
+            digest,
+            deeds,
+            self._faults.met,
+            rows,
+            requests,
+            seconds,
+            world.steps,
         )
 
     async def _at(self, op: Json) -> None:
@@ -118,7 +139,7 @@ class _Story:
             self._world.broken.append(wrong)
         return await self._faults.hook(step, process)
 
-    # -- processes come and go ---------------------------------------------------------------------------------------
+    # -- processes come and go ---------------------------------------------------------------------
     def _restart(self, process: Process, after: float) -> None:
         process.kill()
         self._world.loop.call_later(after, self._world.start, process.name.partition(".")[0])
@@ -128,13 +149,18 @@ class _Story:
             if not process.is_dead:
                 self._restart(process, DEPLOYED_AFTER)
 
-    # -- the end -----------------------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
     async def _settle(self) -> list[str]:
-        """Wait until both sides stay as they are and nothing is due; an operator ends what is held."""
+        """Wait until both sides stay as they are and nothing is due; an operator ends what is
+        held."""
         world, before, how = self._world, None, "release" if self._script.seed % 2 else "restore"
         while world.loop.time() < PATIENCE:
             await self._actors.operators.end_holds(how)
-            now = (self._revision(), await world.documents(), await judge_store(world, self._script))
+            now = (
+                self._revision(),
+                await world.documents(),
+                await judge_store(world, self._script),
+            )
             if now == before and not now[2]:
                 return []
             before = now

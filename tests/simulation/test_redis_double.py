@@ -1,4 +1,5 @@
-"""The double answers our scripts as a real server does: the same calls on both, answers and contents compared."""
+"""The double answers our scripts as a real server does: the same calls on both, answers and
+contents compared."""
 
 import json
 import re
@@ -21,7 +22,8 @@ KEYS = Keys("double")
 
 
 async def claim_and_settle(redis: Any) -> list[Any]:
-    """A task's life: marked, claimed, noted, settled over and beside its document, buried, forgotten."""
+    """A task's life: marked, claimed, noted, settled over and beside its document, buried,
+    forgotten."""
     scripts = Scripts(redis)
     pending, plans = Pending(scripts, KEYS, "w"), Plans(redis, scripts, KEYS, "w")
     repository = TaskRepository(redis, scripts, KEYS, 1000)
@@ -36,18 +38,39 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     await plans.set_epoch("p", None, Epoch((await plans.moment()).run_id, 1))
     said.append(await repository.write_note(first, "n1", '{"kind": "create"}', "p", "create"))
     said.append(sorted(await plans.creating("p")))
-    created = Order(plan_id="p", planner_id="C1", etags="e d", state="{}", notes_done=["n1"], creating_done=True)
+    created = Order(
+        plan_id="p", planner_id="C1", etags="e d", state="{}", notes_done=["n1"], creating_done=True
+    )
     created.created, created.release, created.posted = True, False, "{}"
     said.append(await repository.settle(first, created))
-    done = Order(plan_id="p", planner_id="C1", etags="e d", state='{"s":1}', state_moved='{"s":2}', write="set")
-    done.expected, done.new, done.messages = b'{"title":"A"}', b'{"title":"A","plannerId":"C1"}', [("sync", "{}")]
+    done = Order(
+        plan_id="p",
+        planner_id="C1",
+        etags="e d",
+        state='{"s":1}',
+        state_moved='{"s":2}',
+        write="set",
+    )
+    done.expected, done.new, done.messages = (
+        b'{"title":"A"}',
+        b'{"title":"A","plannerId":"C1"}',
+        [("sync", "{}")],
+    )
     said.append(await repository.settle(first, done))
     said.append(await repository.settle(first, done))
     stolen = Order(plan_id="p", planner_id="C1", etags="x y", state="{}", created=True, posted="{}")
     said.append(await repository.settle(second, stolen))
     await pending.mark(["a"], word="deleted")
     (again,) = (await pending.claim(1, ["a"])).claims
-    bury = Order(plan_id="p", planner_id="C1", bury=True, forget=True, grave="{}", trash=("a C1", "{}"), write="delete")
+    bury = Order(
+        plan_id="p",
+        planner_id="C1",
+        bury=True,
+        forget=True,
+        grave="{}",
+        trash=("a C1", "{}"),
+        write="delete",
+    )
     bury.expected, bury.only_same = b"other", True
     said.append(await repository.settle(again, bury))
     (again,) = (await pending.claim(1, ["a"])).claims
@@ -63,14 +86,22 @@ async def leases_and_pauses(redis: Any) -> list[Any]:
     pending = Pending(scripts, KEYS, "w")
     said = [await mine.take_lease("p"), await yours.take_lease("p"), await mine.take_lease("p")]
     await mine.give_back("p")
-    said += [await yours.take_lease("p"), await pending.claim(5, []), (await pending.claim(5)).claims]
+    said += [
+        await yours.take_lease("p"),
+        await pending.claim(5, []),
+        (await pending.claim(5)).claims,
+    ]
     await pending.mark(["a"])
     await pending.extend_pause(60_000)
     return [*said, (await pending.claim(5)).claims, await redis.hkeys(KEYS.private("leases"))]
 
 
-@pytest.mark.parametrize("calls", [claim_and_settle, leases_and_pauses], ids=lambda calls: calls.__name__)
-async def test_the_double_answers_as_a_real_server(redis_url: str, calls: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize(
+    "calls", [claim_and_settle, leases_and_pauses], ids=lambda calls: calls.__name__
+)
+async def test_the_double_answers_as_a_real_server(
+    redis_url: str, calls: Callable[[Any], Any]
+) -> None:
     real = connect(redis_url)
     double = redis_double.client(redis_double.Server(), OpenGate())
     try:
@@ -87,7 +118,10 @@ async def contents(redis: Any) -> dict[str, Any]:
     async for key in redis.scan_iter("double:*"):
         match (await redis.type(key)).decode():
             case "hash":
-                value: Any = {name.decode(): text.decode() for name, text in (await redis.hgetall(key)).items()}
+                value: Any = {
+                    name.decode(): text.decode()
+                    for name, text in (await redis.hgetall(key)).items()
+                }
             case "zset":
                 value = sorted(await redis.zrange(key, 0, -1))
             case _:

@@ -19,7 +19,14 @@ from tests.simulation.virtual_time import run
 
 STRIDE = 40
 TURNS_RED_WITHIN = 20
-TURNED_RED = {"epoch": 58, "If-Match": 5, "compare-and-set on download": 9, "sweep": 3, "_rev": 3, "three-way merge": 3}
+TURNED_RED = {
+    "epoch": 58,
+    "If-Match": 5,
+    "compare-and-set on download": 9,
+    "sweep": 3,
+    "_rev": 3,
+    "three-way merge": 3,
+}
 REGRESS = sorted((Path(__file__).parent / "regress").glob("*.json"))
 
 
@@ -74,7 +81,10 @@ def test_what_was_found_once_holds(path: Path) -> None:
 def test_what_planner_has_no_room_for_is_not_sent_at_every_pass() -> None:
     """No seed reaches a limit, and no judge knows of one."""
     tasks = [(40.0 + n, f"t{n}", {"title": f"t{n} title 1"}) for n in range(4)]
-    creates = [{"at": at, "do": "create", "task": task, "fields": fields, "say": 1} for at, task, fields in tasks]
+    creates = [
+        {"at": at, "do": "create", "task": task, "fields": fields, "say": 1}
+        for at, task, fields in tasks
+    ]
     lines = play(Script(90002, switches={"max_tasks": "3"}, ops=tuple(creates), span=400)).lines
     assert len([line for line in lines if "POST /planner/tasks " in line]) == len(creates)
 

@@ -1,6 +1,8 @@
-"""An event loop on which time passes only when nothing else can happen: then it jumps to the next timer.
+"""An event loop on which time passes only when nothing else can happen: then it jumps to the next
+timer.
 
-It never waits and never watches a socket. A loop with nothing to do and no timer raises, for it would wait for ever.
+It never waits and never watches a socket. A loop with nothing to do and no timer raises, for it
+would wait for ever.
 """
 
 import asyncio
@@ -31,7 +33,8 @@ class _Jump(selectors.SelectSelector):
 
 
 class _Numbered(asyncio.Task[Any]):
-    """A task whose place in a set is its number: groups cancel in the order of a set, and addresses are never alike."""
+    """A task whose place in a set is its number: groups cancel in the order of a set, and addresses
+    are never alike."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], number: int, **kwargs: Any) -> None:
         self._number = number
@@ -48,7 +51,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jump = _Jump()
         super().__init__(self._jump)
         numbers = itertools.count()
-        self.set_task_factory(lambda loop, coro, **kwargs: _Numbered(coro, next(numbers), loop=loop, **kwargs))
+        self.set_task_factory(
+            lambda loop, coro, **kwargs: _Numbered(coro, next(numbers), loop=loop, **kwargs)
+        )
 
     def time(self) -> float:
         return self._jump.now
@@ -59,7 +64,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, Value]) -> Value:
-    """Run `main` on a loop of its own. What it leaves behind is dropped, as a killed process drops it."""
+    """Run `main` on a loop of its own. What it leaves behind is dropped, as a killed process drops
+    it."""
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _, context: None)
     try:

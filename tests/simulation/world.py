@@ -1,4 +1,5 @@
-"""A whole world in one thread: Planner's state machine, Redis, instances of the service, and virtual time alone."""
+"""A whole world in one thread: Planner's state machine, Redis, instances of the service, and
+virtual time alone."""
 
 import asyncio
 import hashlib
@@ -25,7 +26,12 @@ OTHER_PLAN = "Second-Plan_of-simulations-0"
 FOREIGN_PLAN = "Nobody-elses_plan-is-here-00"
 TOKEN = "the-token-that-nobody-may-ever-see"
 AGENT_LABEL = "Agent: "
-URGENCIES = {"urgent": 1, "important": 3, "medium": 5, "low": 9}  # words of documents, as cards have them
+URGENCIES = {
+    "urgent": 1,
+    "important": 3,
+    "medium": 5,
+    "low": 9,
+}  # words of documents, as cards have them
 FOREIGN_KEYS = {"someone:else": "theirs", "annikas:tasks:x": "theirs too"}
 Json = dict[str, Any]
 
@@ -45,9 +51,12 @@ async def no_hook(step: Step, process: Process) -> None:
 
 
 class World:
-    """`env` are settings without their prefix, `switches` the emulator's; `hook` is asked at every step."""
+    """`env` are settings without their prefix, `switches` the emulator's; `hook` is asked at every
+    step."""
 
-    def __init__(self, seed: int, env: dict[str, str], switches: dict[str, str], hook: Hook = no_hook) -> None:
+    def __init__(
+        self, seed: int, env: dict[str, str], switches: dict[str, str], hook: Hook = no_hook
+    ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
@@ -65,7 +74,9 @@ class World:
             self.planner.world.add_plan(plan_id, "Plan")
         self.user_ids = {user.email: user.id for user in self.planner.world.state.users.values()}
         self.humans = Humans(self.planner)
-        for n, plan_id in enumerate(self.plan_ids):  # a plan of no cards could not be told from a lie
+        for n, plan_id in enumerate(
+            self.plan_ids
+        ):  # a plan of no cards could not be told from a lie
             self.humans.create(plan_id, f"anchor{n} of the plan")
         self.humans.create(FOREIGN_PLAN, "foreign card")
         self.births: dict[str, str] = {}  # of every card that there ever was
@@ -93,10 +104,12 @@ class World:
         """What two runs of the same seed must have in common."""
         return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()[:16]
 
-    # -- the service -------------------------------------------------------------------------------------------------
+    # -- the service -------------------------------------------------------------------------------
     def start(self, slot: str) -> Process:
         """A further incarnation of the service in this slot, running by itself."""
-        process = Process(f"{slot}.{len(self.started) + 1}", Random(self.random.random()), self._at, self.trace)
+        process = Process(
+            f"{slot}.{len(self.started) + 1}", Random(self.random.random()), self._at, self.trace
+        )
         service = self._build(process)
         running = self.loop.create_task(self._run(process, service))
         process.on_kill = running.cancel
@@ -106,17 +119,22 @@ class World:
         return process
 
     async def end_hold(self, plan_id: str, how: str) -> int | None:
-        """An operator releases or restores what is held, at a process of their own; None when nothing is."""
+        """An operator releases or restores what is held, at a process of their own; None when
+        nothing is."""
         service = self._build(Process("operator", Random(0), no_hook, self.trace))
         try:
-            return await (service.release(plan_id) if how == "release" else service.restore(plan_id))
+            return await (
+                service.release(plan_id) if how == "release" else service.restore(plan_id)
+            )
         finally:
             await service.aclose()
 
     def _build(self, process: Process) -> Service:
         ports = Ports(
             clock=self.loop.time,
-            connect=lambda _url, _credentials: redis_double.client(self.server, RedisGate(process, self._name)),
+            connect=lambda _url, _credentials: redis_double.client(
+                self.server, RedisGate(process, self._name)
+            ),
             transport=GraphGate(process, self.planner, self.note_births),
         )
         return build(self.settings, ports)
@@ -147,7 +165,7 @@ class World:
             return self._names.get(words[4].decode(), "script")
         return name
 
-    # -- looking -----------------------------------------------------------------------------------------------------
+    # -- looking -----------------------------------------------------------------------------------
     def state(self) -> Json:
         """Everything that Planner holds."""
         found: Any = self._control.answer("GET", "state", {}, None)[1]
@@ -162,12 +180,17 @@ class World:
         """Remember which card is which birth's, also of those that will be gone."""
         for plan in self.planner.world.state.plans.values():
             for card_id, card in plan.tasks.items():
-                self.births.setdefault(card_id, str(card.resource.fields["title"]).partition(" ")[0])
+                self.births.setdefault(
+                    card_id, str(card.resource.fields["title"]).partition(" ")[0]
+                )
 
     def buckets(self, plan_id: str) -> dict[str, str]:
         """Names of buckets by their ids."""
         plan = self.planner.world.state.plans[plan_id]
-        return {bucket_id: str(bucket.resource.fields["name"]) for bucket_id, bucket in plan.buckets.items()}
+        return {
+            bucket_id: str(bucket.resource.fields["name"])
+            for bucket_id, bucket in plan.buckets.items()
+        }
 
     def labels(self, plan_id: str) -> dict[str, str]:
         """Names of labels by their slots, as far as they have names."""
@@ -179,13 +202,19 @@ class World:
         return text.lower() in (value.lower(), self.user_ids.get(value, value).lower())
 
     def has_owner(self, card_id: str) -> bool:
-        """Has the service brought this card and a task together? Looks into the double and asks it nothing."""
+        """Has the service brought this card and a task together? Looks into the double and asks it
+        nothing."""
         owners = self.server.dbs[0]._dict.get(self.keys.private("owners").encode())
         return owners is not None and card_id.encode() in owners.value
 
     async def documents(self) -> dict[str, bytes]:
         """All documents, as bytes; what is no string is left out."""
-        ids = sorted([self.keys.task_id(key.decode()) async for key in self.redis.scan_iter("annika:tasks:*", 1000)])
+        ids = sorted(
+            [
+                self.keys.task_id(key.decode())
+                async for key in self.redis.scan_iter("annika:tasks:*", 1000)
+            ]
+        )
         kinds = [await self.redis.type(self.keys.document(task_id)) for task_id in ids]
         good = [task_id for task_id, kind in zip(ids, kinds, strict=True) if kind == b"string"]
         return {task_id: await self.redis.get(self.keys.document(task_id)) for task_id in good}
@@ -199,7 +228,9 @@ class World:
                     message = json.loads(text)
                 except ValueError:
                     continue
-                own = channel == self.keys.sync or (isinstance(message, dict) and message.get("source") == "planner")
+                own = channel == self.keys.sync or (
+                    isinstance(message, dict) and message.get("source") == "planner"
+                )
                 if own and (not actions or message.get("action") in actions):
                     found.append({**message, "at": at, "channel": channel})
         return found
@@ -218,4 +249,7 @@ class World:
 
 def _script_names() -> dict[str, str]:
     texts = {name: script_text(name) for name in script_names()}
-    return {hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): name for name, text in texts.items()}
+    return {
+        hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(): name
+        for name, text in texts.items()
+    }

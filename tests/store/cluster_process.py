@@ -12,7 +12,9 @@ from redis.crc import key_slot
 from tests.redis_process import RestartableRedis, free_port, redis_process
 
 SERVERS, SLOTS = 3, 16384
-BOUNDS = [n * SLOTS // SERVERS for n in range(SERVERS + 1)]  # server n has the slots from its own to the next
+BOUNDS = [
+    n * SLOTS // SERVERS for n in range(SERVERS + 1)
+]  # server n has the slots from its own to the next
 PATIENCE = 30.0
 
 
@@ -28,7 +30,8 @@ def cluster_process() -> Iterator[list[str]]:
 
 @contextmanager
 def restartable_cluster(folder: Path) -> Iterator[list[RestartableRedis]]:
-    """The same with servers that can be stopped and started again; each keeps its data in a folder of its own."""
+    """The same with servers that can be stopped and started again; each keeps its data in a folder
+    of its own."""
     buses = [free_port() for _ in range(SERVERS)]
     servers = []
     for bus in buses:
@@ -77,16 +80,21 @@ def join(urls: list[str], buses: list[int]) -> None:
 
 
 def move_slot(urls: list[str], giving_url: str, taking_url: str, namespace: str) -> None:
-    """Move the slot of this namespace from one server to another, a few keys at a time, as a cluster is rebalanced."""
+    """Move the slot of this namespace from one server to another, a few keys at a time, as a
+    cluster is rebalanced."""
     slot = slot_of(namespace)
     with ExitStack() as stack:
         clients = {url: stack.enter_context(Redis.from_url(url)) for url in urls}
         giving, taking = clients[giving_url], clients[taking_url]
-        giver, taker = [client.execute_command("CLUSTER", "MYID").decode() for client in (giving, taking)]
+        giver, taker = [
+            client.execute_command("CLUSTER", "MYID").decode() for client in (giving, taking)
+        ]
         taking.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", giver)
         giving.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", taker)
         while keys := giving.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 5):
-            giving.execute_command("MIGRATE", "127.0.0.1", port_of(taking_url), "", 0, 5000, "KEYS", *keys)
+            giving.execute_command(
+                "MIGRATE", "127.0.0.1", port_of(taking_url), "", 0, 5000, "KEYS", *keys
+            )
         for client in (taking, giving, *clients.values()):
             client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", taker)
 

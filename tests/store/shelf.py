@@ -19,7 +19,8 @@ LIMIT = 1000
 
 @dataclass
 class Shelf:
-    """`redis` is the client, `scripts` the store's own if none are given; the instance is called "one".
+    """`redis` is the client, `scripts` the store's own if none are given; the instance is called
+    "one".
 
     `pubsub` subscribes on one server: what is published on any of a cluster is heard on all.
     """
@@ -50,11 +51,16 @@ class Shelf:
     async def due(self) -> list[str]:
         """The ids that the next claim would take."""
         now = (await self.plans.moment()).now
-        return [i.decode() for i in await self.redis.zrangebyscore(self.keys.private("pending"), "-inf", now)]
+        return [
+            i.decode()
+            for i in await self.redis.zrangebyscore(self.keys.private("pending"), "-inf", now)
+        ]
 
     async def expire(self, task_id: str = "t1") -> None:
         """The lease on a task runs out: its score is what says so."""
-        await self.redis.zadd(self.keys.private("pending"), {task_id: (await self.plans.moment()).now - 1})
+        await self.redis.zadd(
+            self.keys.private("pending"), {task_id: (await self.plans.moment()).now - 1}
+        )
 
     async def set(self, task_id: str, text: bytes) -> None:
         await self.redis.set(self.keys.document(task_id), text)
@@ -69,24 +75,38 @@ class Shelf:
     async def map(self, task_id: str, planner_id: str) -> None:
         """Give a task its card."""
         claim = await self.marked(task_id)
-        order = {"planner_id": planner_id, "etags": "e d", "state": "{}", "expected": await self.get(task_id)}
+        order = {
+            "planner_id": planner_id,
+            "etags": "e d",
+            "state": "{}",
+            "expected": await self.get(task_id),
+        }
         assert await self.settle(claim, **order) == "settled"
 
     async def know_plan(self) -> None:
         before = await self.plans.epoch(PLAN)
-        assert await self.plans.set_epoch(PLAN, before, Epoch((await self.plans.moment()).run_id, 1))
+        assert await self.plans.set_epoch(
+            PLAN, before, Epoch((await self.plans.moment()).run_id, 1)
+        )
 
     async def epoch(self) -> str:
         """What an order names that rests on what a pass has read now."""
         return f"{(await self.plans.moment()).run_id} {await self.plans.epoch(PLAN)}"
 
     async def note(self, claim: Claim, kind: Any = "update", nonce: str | None = None) -> str:
-        return await self.repository.write_note(claim, nonce or uuid.uuid4().hex, '{"x":1}', PLAN, kind)
+        return await self.repository.write_note(
+            claim, nonce or uuid.uuid4().hex, '{"x":1}', PLAN, kind
+        )
 
-    async def save(self, expected: str, new: str, *, nonce: str = "n1", word: str = "", task_id: str = "t1") -> Any:
+    async def save(
+        self, expected: str, new: str, *, nonce: str = "n1", word: str = "", task_id: str = "t1"
+    ) -> Any:
         """What an agent's client sends; `expected` and `new` as in `save_document.lua`."""
         private = self.keys.private
-        keys = [self.keys.document(task_id), *(private(name) for name in ("pending", "marks", "claims", "said"))]
+        keys = [
+            self.keys.document(task_id),
+            *(private(name) for name in ("pending", "marks", "claims", "said")),
+        ]
         args: list[Any] = [task_id, nonce, expected, new, self.keys.updates, "{}", word]
         return await self.scripts["save_document"](keys, args)
 

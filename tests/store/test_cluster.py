@@ -1,4 +1,5 @@
-"""What only a cluster does: refuse a namespace without a tag, spread keys, move slots, lose one server of three.
+"""What only a cluster does: refuse a namespace without a tag, spread keys, move slots, lose one
+server of three.
 
 Everything else of the store runs on a cluster too: `@pytest.mark.cluster`, and `make cluster`.
 """
@@ -17,7 +18,14 @@ from planner_sync.errors import SettingsError
 from planner_sync.store.server.connection import connect, for_namespace, may_evict
 from planner_sync.store.telemetry import Vitals
 from tests.redis_process import free_port, redis_process
-from tests.store.cluster_process import SERVERS, cluster_config, hosting, join, move_slot, restartable_cluster
+from tests.store.cluster_process import (
+    SERVERS,
+    cluster_config,
+    hosting,
+    join,
+    move_slot,
+    restartable_cluster,
+)
 from tests.store.shelf import Shelf
 from tests.sync.world import World, world_of
 
@@ -35,14 +43,18 @@ async def test_a_namespace_without_a_hash_tag_is_a_wrong_setting(away_url: str) 
 
 
 async def test_the_first_commands_may_come_all_at_once(shelf: Shelf) -> None:
-    """They go to the right server, and wait where there are more than a server may have connections."""
+    """They go to the right server, and wait where there are more than a server may have
+    connections."""
     await asyncio.gather(*(shelf.set(f"t{n}", b"A") for n in range(300)))
     stored = await asyncio.gather(*(shelf.repository.read(f"t{n}") for n in range(300)))
     assert [document.text for document in stored] == [b"A"] * 300
 
 
-async def test_a_command_whose_connection_is_cut_ends_with_an_error_of_redis(shelf: Shelf, redis_url: str) -> None:
-    """Whatever else is raised would end the service; redis-py closes connections that others are about to use."""
+async def test_a_command_whose_connection_is_cut_ends_with_an_error_of_redis(
+    shelf: Shelf, redis_url: str
+) -> None:
+    """Whatever else is raised would end the service; redis-py closes connections that others are
+    about to use."""
     cut = asyncio.Event()
 
     async def ask() -> None:
@@ -60,7 +72,9 @@ async def test_a_command_whose_connection_is_cut_ends_with_an_error_of_redis(she
     await asyncio.gather(*asking)
 
 
-async def test_a_server_that_may_evict_is_found_wherever_it_is(shelf: Shelf, redis_urls: list[str]) -> None:
+async def test_a_server_that_may_evict_is_found_wherever_it_is(
+    shelf: Shelf, redis_urls: list[str]
+) -> None:
     assert not await may_evict(shelf.redis)
     for url in redis_urls:
         with Redis.from_url(url) as server:
@@ -115,7 +129,9 @@ async def test_servers_of_a_cluster_restart(tmp_path: Path, namespace: str, how_
             await world.start()
             for n in range(50):
                 await world.write(f"before{n}", "created", title=f"Before {n}")
-            await world.until(lambda: _is_quiet(world))  # the claims of what was under way would have to run out
+            await world.until(
+                lambda: _is_quiet(world)
+            )  # the claims of what was under way would have to run out
             gone = sorted(servers, key=lambda server: server.url != home)[:how_many]
             for server in gone:
                 server.stop(keep=True)

@@ -1,4 +1,5 @@
-"""Notes: written before a request, only under a claim, and for creates and deletes only where the plan is known."""
+"""Notes: written before a request, only under a claim, and for creates and deletes only where the
+plan is known."""
 
 import pytest
 
@@ -14,7 +15,10 @@ async def test_a_note_is_kept_until_a_settle_names_it(shelf: Shelf) -> None:
     assert await shelf.note(claim, nonce="n1") == "noted"
     assert await shelf.note(claim, nonce="n2") == "noted"
     stored = await shelf.repository.read("t1")
-    assert [(note.nonce, note.body) for note in stored.notes] == [("n1", '{"x":1}'), ("n2", '{"x":1}')]
+    assert [(note.nonce, note.body) for note in stored.notes] == [
+        ("n1", '{"x":1}'),
+        ("n2", '{"x":1}'),
+    ]
     await shelf.settle(claim, notes_done=["n1"])
     assert [note.nonce for note in (await shelf.repository.read("t1")).notes] == ["n2"]
 
@@ -42,7 +46,9 @@ async def test_after_the_settle_nobody_may_send(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("kind", ["create", "delete"])
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
-async def test_a_redis_that_does_not_know_the_plan_lets_nobody_create_or_delete(shelf: Shelf, kind: str) -> None:
+async def test_a_redis_that_does_not_know_the_plan_lets_nobody_create_or_delete(
+    shelf: Shelf, kind: str
+) -> None:
     claim = await shelf.marked()
     assert await shelf.note(claim, kind) == "recovering"
     await shelf.plans.set_epoch(PLAN, None, Epoch("another-run", 7))

@@ -68,7 +68,9 @@ async def test_renewing_makes_no_claim_shorter(shelf: Shelf) -> None:
     claim = await shelf.marked()
     await shelf.redis.zadd(shelf.keys.private("pending"), {"t1": claim.now + 10 * CLAIM_MS})
     assert await shelf.pending.renew(claim)
-    assert await shelf.redis.zscore(shelf.keys.private("pending"), "t1") == claim.now + 10 * CLAIM_MS
+    assert (
+        await shelf.redis.zscore(shelf.keys.private("pending"), "t1") == claim.now + 10 * CLAIM_MS
+    )
 
 
 async def test_a_claim_that_is_lost_or_has_ended_is_not_taken_back(shelf: Shelf) -> None:
@@ -181,7 +183,9 @@ async def test_a_claim_says_when_something_is_due_next(shelf: Shelf) -> None:
         pytest.param("restore", "missing", "restore", id="nothing takes a restore back"),
     ],
 )
-async def test_how_to_look_is_kept_until_the_task_settles(shelf: Shelf, first: str, second: str, look: str) -> None:
+async def test_how_to_look_is_kept_until_the_task_settles(
+    shelf: Shelf, first: str, second: str, look: str
+) -> None:
     await shelf.pending.mark(["t1"], look=first)  # type: ignore[arg-type]
     await shelf.pending.mark(["t1"], look=second)  # type: ignore[arg-type]
     claim = await shelf.claim()

@@ -80,7 +80,9 @@ async def test_the_first_reason_of_a_hold_stays(shelf: Shelf) -> None:
 async def test_deletes_are_counted_within_the_window_only(shelf: Shelf) -> None:
     for n in (1, 2):
         await shelf.map(f"t{n}", f"card-{n}")
-        await shelf.settle(await shelf.marked(f"t{n}"), planner_id=f"card-{n}", bury=True, forget=True)
+        await shelf.settle(
+            await shelf.marked(f"t{n}"), planner_id=f"card-{n}", bury=True, forget=True
+        )
     await shelf.redis.zadd(shelf.keys.private("deletes", PLAN), {"t1": 1})
     assert await shelf.plans.recent_deletes(PLAN, 60_000) == {"t2"}
 
@@ -104,5 +106,7 @@ async def test_young_cards_are_replaced_as_a_whole(shelf: Shelf) -> None:
 
 async def test_people_are_remembered_by_their_address(shelf: Shelf) -> None:
     await shelf.plans.set_person("ann@example.org", "u1")
-    assert await shelf.plans.people(["ann@example.org", "bob@example.org"]) == {"ann@example.org": "u1"}
+    assert await shelf.plans.people(["ann@example.org", "bob@example.org"]) == {
+        "ann@example.org": "u1"
+    }
     assert await shelf.plans.people([]) == {}

@@ -1,7 +1,9 @@
-"""Every script gives the same result when it is run twice: redis-py repeats a command whose answer was lost.
+"""Every script gives the same result when it is run twice: redis-py repeats a command whose answer
+was lost.
 
-Each case is played in two namespaces, with the script in question run once in the one and twice in the other. Then both
-must hold the same, must have published the same, and the second answer must be the first.
+Each case is played in two namespaces, with the script in question run once in the one and twice in
+the other. Then both must hold the same, must have published the same, and the second answer must be
+the first.
 """
 
 import re
@@ -34,7 +36,8 @@ def case(script: str) -> Callable[[Case], Case]:
 
 
 class Repeating:
-    """The scripts; once armed, `name` is run as often as asked, each time with the same arguments."""
+    """The scripts; once armed, `name` is run as often as asked, each time with the same
+    arguments."""
 
     def __init__(self, scripts: Scripts, name: str, times: int) -> None:
         self.scripts, self.name, self.times = scripts, name, times
@@ -137,7 +140,10 @@ async def a_settle_that_writes(shelf: Shelf) -> None:
     claim = await shelf.marked()
     shelf.scripts.arm()
     messages = {"messages": [("sync", "a")], "document_messages": [("updates", "b")]}
-    assert await shelf.settle(claim, **CARD, expected=b"A", write="set", new=b"B", **messages) == "settled"
+    assert (
+        await shelf.settle(claim, **CARD, expected=b"A", write="set", new=b"B", **messages)
+        == "settled"
+    )
 
 
 @case("settle_task")
@@ -179,7 +185,13 @@ async def a_burial(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
     claim = await shelf.marked()
     shelf.scripts.arm()
-    order = {"bury": True, "forget": True, "only_same": True, "grave": "{}", "trash": ("t1 card-1", "{}")}
+    order = {
+        "bury": True,
+        "forget": True,
+        "only_same": True,
+        "grave": "{}",
+        "trash": ("t1 card-1", "{}"),
+    }
     messages = {"messages": [("sync", "deleted")]}
     await shelf.settle(claim, **CARD, **order, expected=b"A", write="delete", **messages)
 
@@ -254,7 +266,9 @@ async def the_signs_of_life(shelf: Shelf) -> None:
 
 @pytest.mark.contract("§6 Redis restarts or fails over")
 @pytest.mark.parametrize(("script", "play"), CASES)
-async def test_a_script_that_is_run_twice_does_what_it_does_once(shelf: Shelf, script: str, play: Case) -> None:
+async def test_a_script_that_is_run_twice_does_what_it_does_once(
+    shelf: Shelf, script: str, play: Case
+) -> None:
     assert await played(shelf, script, play, 2) == await played(shelf, script, play, 1)
 
 
@@ -263,7 +277,8 @@ def test_every_script_has_a_case() -> None:
 
 
 async def played(shelf: Shelf, script: str, play: Case, times: int) -> tuple[str, list[str]]:
-    """What the namespace holds and what was published, once the case was played; times and nonces aside."""
+    """What the namespace holds and what was published, once the case was played; times and nonces
+    aside."""
     here = Shelf(shelf.redis, f"{shelf.namespace}-{times}", Repeating(shelf.scripts, script, times))
     async with shelf.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(here.keys.sync, here.keys.updates)
@@ -271,7 +286,10 @@ async def played(shelf: Shelf, script: str, play: Case, times: int) -> tuple[str
         messages = await _published(here, pubsub)
     assert len(here.scripts.answers) == times
     assert len({_still(answer) for answer in here.scripts.answers}) == 1
-    holds = sorted((key.decode().removeprefix(here.namespace), value) for key, value in (await here.dump()).items())
+    holds = sorted(
+        (key.decode().removeprefix(here.namespace), value)
+        for key, value in (await here.dump()).items()
+    )
     return _still(holds), messages
 
 

@@ -1,4 +1,5 @@
-"""The settle: what Graph told is kept whatever the document says, the document only over the bytes that were merged."""
+"""The settle: what Graph told is kept whatever the document says, the document only over the bytes
+that were merged."""
 
 import json
 from typing import Any
@@ -31,18 +32,25 @@ async def said_on(shelf: Shelf, claim: Any, **order: Any) -> list[tuple[str, byt
                 found.append((message["channel"].decode().rsplit(":", 1)[1], message["data"]))
 
 
-# -- the document ----------------------------------------------------------------------------------------------------
+# -- the document ----------------------------------------------------------------------------------
 async def test_the_document_is_written_over_the_bytes_that_were_merged(shelf: Shelf) -> None:
     await shelf.set("t1", A)
-    assert await shelf.settle(await shelf.marked(), state="{}", expected=A, write="set", new=B) == "settled"
+    assert (
+        await shelf.settle(await shelf.marked(), state="{}", expected=A, write="set", new=B)
+        == "settled"
+    )
     assert await shelf.get() == B
     stored = await shelf.repository.read("t1")
     assert (stored.text, stored.last) == (B, B)
 
 
 @pytest.mark.parametrize("write", ["set", "delete"])
-@pytest.mark.parametrize("there", [pytest.param(C, id="another one"), pytest.param(None, id="none")])
-async def test_a_document_that_was_not_merged_is_never_touched(shelf: Shelf, write: str, there: bytes | None) -> None:
+@pytest.mark.parametrize(
+    "there", [pytest.param(C, id="another one"), pytest.param(None, id="none")]
+)
+async def test_a_document_that_was_not_merged_is_never_touched(
+    shelf: Shelf, write: str, there: bytes | None
+) -> None:
     claim = await shelf.marked()
     if there:
         await shelf.set("t1", there)
@@ -77,10 +85,15 @@ async def test_messages_about_the_document_are_said_only_when_it_was_written(she
     assert sorted(settled) == [("sync", b"facts"), ("updates", b"document")]
 
 
-async def test_a_record_in_the_middle_of_a_look_leaves_claim_and_document_alone(shelf: Shelf) -> None:
+async def test_a_record_in_the_middle_of_a_look_leaves_claim_and_document_alone(
+    shelf: Shelf,
+) -> None:
     await shelf.set("t1", A)
     claim = await shelf.marked()
-    assert await shelf.settle(claim, **CARD, state="s", release=False, expected=B, write="set", new=C) == "settled"
+    assert (
+        await shelf.settle(claim, **CARD, state="s", release=False, expected=B, write="set", new=C)
+        == "settled"
+    )
     assert await shelf.get() == A
     assert await shelf.due() == []
     assert await shelf.settle(claim, expected=A) == "settled"
@@ -94,7 +107,9 @@ async def test_the_sweep_does_not_find_what_was_settled(shelf: Shelf) -> None:
     assert await shelf.private("hashes", "t1") is None
 
 
-async def test_a_document_that_is_too_large_is_known_by_its_beginning_and_length(shelf: Shelf) -> None:
+async def test_a_document_that_is_too_large_is_known_by_its_beginning_and_length(
+    shelf: Shelf,
+) -> None:
     large = b"x" * (LIMIT + 10)
     await shelf.set("t1", large)
     stored = await shelf.repository.read("t1")
@@ -113,13 +128,17 @@ async def test_a_key_of_another_type_is_left_alone(shelf: Shelf) -> None:
     assert await shelf.redis.llen(shelf.keys.document("t1")) == 1
 
 
-# -- the claim -------------------------------------------------------------------------------------------------------
-async def test_a_settle_that_was_overtaken_changes_nothing_and_marks_the_task_again(shelf: Shelf) -> None:
+# -- the claim -------------------------------------------------------------------------------------
+async def test_a_settle_that_was_overtaken_changes_nothing_and_marks_the_task_again(
+    shelf: Shelf,
+) -> None:
     await shelf.set("t1", A)
     old = await shelf.marked()
     await shelf.expire()
     new = await shelf.claim()
-    assert await shelf.settle(old, **CARD, state="old", expected=A, write="set", new=B) == "overtaken"
+    assert (
+        await shelf.settle(old, **CARD, state="old", expected=A, write="set", new=B) == "overtaken"
+    )
     assert await shelf.get() == A
     assert await shelf.mapper.all_task_ids() == frozenset()
     assert await shelf.settle(new, expected=A) == "moved"
@@ -141,14 +160,21 @@ async def test_an_order_for_the_same_document_only_is_given_up_as_a_whole(shelf:
     await shelf.map("t1", "card-1")
     claim = await shelf.marked()
     await shelf.set("t1", B)
-    order = {**CARD, "bury": True, "forget": True, "only_same": True, "expected": A, "write": "delete"}
+    order = {
+        **CARD,
+        "bury": True,
+        "forget": True,
+        "only_same": True,
+        "expected": A,
+        "write": "delete",
+    }
     assert await shelf.settle(claim, **order) == "moved"
     assert await shelf.get() == B
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
     assert (await shelf.claim()).look == "read"
 
 
-# -- the mapping -----------------------------------------------------------------------------------------------------
+# -- the mapping -----------------------------------------------------------------------------------
 async def test_the_mapping_is_written_both_ways(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
     assert await shelf.redis.get(shelf.keys.planner_id("t1")) == b"card-1"
@@ -185,10 +211,13 @@ async def test_a_card_that_moved_leaves_its_old_plan(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
     order = {"planner_id": "card-1", "etags": "e2 d", "old_plan_id": PLAN}
     await shelf.settle(await shelf.marked(), "plan-2", **order)
-    assert (await shelf.plans.cards(PLAN), await shelf.plans.cards("plan-2")) == ({}, {"card-1": "e2 d"})
+    assert (await shelf.plans.cards(PLAN), await shelf.plans.cards("plan-2")) == (
+        {},
+        {"card-1": "e2 d"},
+    )
 
 
-# -- orphans ---------------------------------------------------------------------------------------------------------
+# -- orphans ---------------------------------------------------------------------------------------
 POSTED = json.dumps({"taskId": "t1", "atoms": {}})
 CREATED = {**CARD, "created": True, "posted": POSTED, "state": "{}", "release": False}
 
@@ -237,7 +266,14 @@ async def test_a_burial_that_was_decided_before_a_restore_does_not_happen(shelf:
     await shelf.map("t1", "card-1")
     claim = await shelf.marked()
     await shelf.pending.mark(["t1"], look="restore")
-    order = {**CARD, "bury": True, "forget": True, "only_same": True, "expected": A, "write": "delete"}
+    order = {
+        **CARD,
+        "bury": True,
+        "forget": True,
+        "only_same": True,
+        "expected": A,
+        "write": "delete",
+    }
     assert await shelf.settle(claim, **order) == "moved"
     assert await shelf.get() == A
     assert (await shelf.claim()).look == "restore"
@@ -263,13 +299,18 @@ async def test_a_card_is_not_taken_on_what_another_server_said(shelf: Shelf) -> 
     """A replica that took over may have the plan's epoch, and not the last owners of its cards."""
     await shelf.know_plan()
     replaced = f"{40 * 'e'} {await shelf.plans.epoch(PLAN)}"
-    assert await shelf.settle(await shelf.marked(), **CARD, epoch=replaced, release=False) == "moved"
+    assert (
+        await shelf.settle(await shelf.marked(), **CARD, epoch=replaced, release=False) == "moved"
+    )
     assert await shelf.mapper.task_ids(["card-1"]) == {}
 
 
 async def test_a_card_is_taken_while_its_plan_is_known(shelf: Shelf) -> None:
     await shelf.know_plan()
-    assert await shelf.settle(await shelf.marked(), **CARD, epoch=await shelf.epoch(), release=False) == "settled"
+    assert (
+        await shelf.settle(await shelf.marked(), **CARD, epoch=await shelf.epoch(), release=False)
+        == "settled"
+    )
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
 
 
@@ -277,28 +318,43 @@ async def test_the_document_of_a_new_card_is_kept_before_it_is_settled(shelf: Sh
     """Who deletes it now, or has done so meanwhile, must find it again, with its private fields."""
     await shelf.set("t1", A)
     claim = await shelf.marked()
-    assert await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False) == "settled"
+    assert (
+        await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False)
+        == "settled"
+    )
     assert (await shelf.repository.read("t1")).last == A
 
 
 async def test_the_document_of_a_new_card_is_kept_although_it_is_gone_by_now(shelf: Shelf) -> None:
     claim = await shelf.marked()
-    assert await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False) == "settled"
+    assert (
+        await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False)
+        == "settled"
+    )
     assert (await shelf.repository.read("t1")).last == A
 
 
-# -- the end of a task -----------------------------------------------------------------------------------------------
+# -- the end of a task -----------------------------------------------------------------------------
 @pytest.mark.contract("§6 Human deletes the card")
 async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf: Shelf) -> None:
     await shelf.set("t1", A)
     await shelf.map("t1", "card-1")
-    order = {**CARD, "bury": True, "forget": True, "only_same": True, "expected": A, "write": "delete"}
+    order = {
+        **CARD,
+        "bury": True,
+        "forget": True,
+        "only_same": True,
+        "expected": A,
+        "write": "delete",
+    }
     grave = json.dumps({"at": 1})
     await shelf.settle(await shelf.marked(), **order, grave=grave, trash=("t1 card-1", "{}"))
     assert await shelf.get() is None
     assert await shelf.mapper.buried(["card-1", "card-2"]) == {"card-1"}
     assert (await shelf.repository.read("t1")).grave == grave
-    assert await shelf.redis.hgetall(shelf.keys.private("trash", "entries")) == {b"t1 card-1": b"{}"}
+    assert await shelf.redis.hgetall(shelf.keys.private("trash", "entries")) == {
+        b"t1 card-1": b"{}"
+    }
     assert await shelf.plans.recent_deletes(PLAN, 60_000) == {"t1"}
     gone = [shelf.keys.task("t1"), shelf.keys.planner_id("t1"), shelf.keys.redis_id("card-1")]
     assert await shelf.redis.exists(*gone) == 0
@@ -308,26 +364,39 @@ async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf:
 async def test_what_is_buried_for_30_days_is_dropped(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
     grave = json.dumps({"at": 1})
-    await shelf.settle(await shelf.marked(), **CARD, bury=True, forget=True, grave=grave, trash=("t", "{}"))
+    await shelf.settle(
+        await shelf.marked(), **CARD, bury=True, forget=True, grave=grave, trash=("t", "{}")
+    )
     await shelf.redis.zadd(shelf.keys.private("tombstones"), {"card-1": 1})
     await shelf.redis.zadd(shelf.keys.private("trash"), {"t": 1})
     await shelf.plans.prune()
     assert await shelf.mapper.buried(["card-1"]) == frozenset()
     assert (await shelf.repository.read("t1")).grave is None
-    assert await shelf.redis.exists(shelf.keys.private("trash"), shelf.keys.private("trash", "entries")) == 0
+    assert (
+        await shelf.redis.exists(
+            shelf.keys.private("trash"), shelf.keys.private("trash", "entries")
+        )
+        == 0
+    )
 
 
 async def test_a_fresh_burial_is_not_dropped(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
     now = (await shelf.plans.moment()).now
-    order = {**CARD, "bury": True, "forget": True, "grave": json.dumps({"at": now}), "trash": ("t", "{}")}
+    order = {
+        **CARD,
+        "bury": True,
+        "forget": True,
+        "grave": json.dumps({"at": now}),
+        "trash": ("t", "{}"),
+    }
     await shelf.settle(await shelf.marked(), **order)
     await shelf.plans.prune()
     assert await shelf.mapper.buried(["card-1"]) == {"card-1"}
     assert await shelf.redis.hlen(shelf.keys.private("trash", "entries")) == 1
 
 
-# -- refusals --------------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("refusal", "kept"),
     [
@@ -344,7 +413,9 @@ async def test_a_refusal(shelf: Shelf, refusal: str | None, kept: dict[str, str]
 
 async def test_a_card_that_is_let_go_can_be_taken_again(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
-    await shelf.settle(await shelf.marked(), **CARD, bury=True, forget=True, keep_card=True, uncounted=True)
+    await shelf.settle(
+        await shelf.marked(), **CARD, bury=True, forget=True, keep_card=True, uncounted=True
+    )
     assert await shelf.mapper.task_ids(["card-1"]) == {}
     assert await shelf.mapper.buried(["card-1"]) == frozenset()
     await shelf.map("t2", "card-1")

@@ -1,4 +1,5 @@
-"""The sweep: finds what changed without a message, and takes nothing that it did not see for missing."""
+"""The sweep: finds what changed without a message, and takes nothing that it did not see for
+missing."""
 
 import time
 
@@ -17,7 +18,12 @@ def sweep(shelf: Shelf) -> Sweep:
 async def look_at(shelf: Shelf, task_id: str) -> None:
     """Settle the document as it is."""
     stored = await shelf.repository.read(task_id)
-    order = {"expected": stored.text, "size": stored.size, "wrong_type": stored.wrong_type, "write": "leave"}
+    order = {
+        "expected": stored.text,
+        "size": stored.size,
+        "wrong_type": stored.wrong_type,
+        "write": "leave",
+    }
     assert await shelf.settle(await shelf.marked(task_id), **order) == "settled"
 
 

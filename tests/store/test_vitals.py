@@ -38,7 +38,12 @@ def vitals(redis: Redis) -> Vitals:
 async def test_an_empty_redis_has_no_signs_of_life(vitals):
     seen = await vitals.snapshot()
 
-    assert (seen.polled_at, seen.graph_ok_at, seen.graph_failed_at, seen.oldest_due) == (None, None, None, None)
+    assert (seen.polled_at, seen.graph_ok_at, seen.graph_failed_at, seen.oldest_due) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert (seen.listeners, seen.plans, seen.refusals, seen.backlog) == ({}, {}, {}, 0)
 
 
@@ -50,7 +55,13 @@ async def test_every_beat_carries_the_time_of_the_server(vitals, redis):
     await vitals.graph_failed("unreachable")
     seen = await vitals.snapshot()
 
-    moments = [seen.listeners["one"], seen.polled_at, seen.graph_ok_at, seen.graph_failed_at, seen.now]
+    moments = [
+        seen.listeners["one"],
+        seen.polled_at,
+        seen.graph_ok_at,
+        seen.graph_failed_at,
+        seen.now,
+    ]
     assert before <= moments[0]
     assert moments == sorted(moments)
     assert seen.graph_code == "unreachable"
@@ -63,10 +74,21 @@ async def test_a_complete_pass_ends_the_error_and_an_error_keeps_the_last_pass(v
     await vitals.pass_done(PLAN, took_ms=10, cards=4)
     done = (await vitals.snapshot()).plans[PLAN]
 
-    assert (failed.took_ms, failed.cards, failed.left_out, failed.error) == (12, 3, 1, "403: no right to the plan")
+    assert (failed.took_ms, failed.cards, failed.left_out, failed.error) == (
+        12,
+        3,
+        1,
+        "403: no right to the plan",
+    )
     assert failed.error_at is not None
     assert failed.pass_at is not None
-    assert (done.took_ms, done.cards, done.left_out, done.error, done.error_at) == (10, 4, 0, None, None)
+    assert (done.took_ms, done.cards, done.left_out, done.error, done.error_at) == (
+        10,
+        4,
+        0,
+        None,
+        None,
+    )
 
 
 async def test_a_plan_that_never_had_a_pass_shows_its_error(vitals):
@@ -78,7 +100,10 @@ async def test_a_plan_that_never_had_a_pass_shows_its_error(vitals):
 async def test_listeners_that_are_silent_for_an_hour_are_forgotten(vitals, redis):
     now = await _now(redis)
     beats = KEYS.private("beats")
-    await redis.hset(beats, mapping={"listener old": f"{now - FORGET_LISTENER_MS - 1} ", "listener young": f"{now} "})
+    await redis.hset(
+        beats,
+        mapping={"listener old": f"{now - FORGET_LISTENER_MS - 1} ", "listener young": f"{now} "},
+    )
     await vitals.beat_listener("new")
 
     assert set((await vitals.snapshot()).listeners) == {"young", "new"}
@@ -92,7 +117,11 @@ async def test_counts_add_up_and_only_the_newest_lags_are_kept(vitals, redis):
     seen = await vitals.snapshot()
 
     assert seen.counters == {"claims": 3}
-    assert (len(seen.lags["upload"]), seen.lags["upload"][0], seen.lags["download"]) == (LAGS_KEPT, 7, [])
+    assert (len(seen.lags["upload"]), seen.lags["upload"][0], seen.lags["download"]) == (
+        LAGS_KEPT,
+        7,
+        [],
+    )
 
 
 async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_them(vitals, redis):
@@ -102,7 +131,11 @@ async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_th
     seen = await vitals.snapshot()
 
     assert (seen.backlog, seen.oldest_due) == (2, 1700000000000)
-    assert (seen.refused, seen.refusals, seen.holds) == (1, {"t3": {"code": "limit"}}, {PLAN: {"missing": 11}})
+    assert (seen.refused, seen.refusals, seen.holds) == (
+        1,
+        {"t3": {"code": "limit"}},
+        {PLAN: {"missing": 11}},
+    )
 
 
 async def test_without_details_neither_refusals_nor_lags_are_read(vitals, redis):
@@ -118,7 +151,9 @@ async def test_a_snapshot_is_one_command(vitals, redis):
     before = (await redis.info("stats"))["total_reads_processed"]
     await vitals.snapshot()
 
-    assert (await redis.info("stats"))["total_reads_processed"] == before + 2  # the second is the INFO itself
+    assert (await redis.info("stats"))[
+        "total_reads_processed"
+    ] == before + 2  # the second is the INFO itself
 
 
 async def test_a_server_that_accepts_and_never_answers_is_none_within_the_time():

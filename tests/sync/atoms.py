@@ -1,4 +1,5 @@
-"""Random cards, documents and bases for the laws of the merge: small maps of atoms, a few edits apart."""
+"""Random cards, documents and bases for the laws of the merge: small maps of atoms, a few edits
+apart."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +14,9 @@ Atoms = dict[str, Value]
 ITEMS = ("checklist 1", "checklist 2", "references https://a.example/")
 MEMBERS = ("labels category1", "labels category2", "assignedTo ann", "assignedTo bob")
 DAYS = [f"2026-03-0{n}T10:00:00Z" for n in range(1, 5)]
-FIELDS = frozenset({"title", "description", "percentComplete", "priority", "startDate", "dueDate", "bucketId"}) | {
-    *("labels", "assignedTo", "checklist", "references")
-}
+FIELDS = frozenset(
+    {"title", "description", "percentComplete", "priority", "startDate", "dueDate", "bucketId"}
+) | {*("labels", "assignedTo", "checklist", "references")}
 PLAIN: Mapping[str, st.SearchStrategy[Any]] = {
     "title": st.sampled_from(["A", "B", "C"]),
     "percentComplete": st.sampled_from([0, 50, 100]),
@@ -81,9 +82,15 @@ def believing(base: Mapping[str, Value]) -> Belief:
     return Belief("card", "plan", "etag", base=dict(base), rev=1)
 
 
-def saying(atoms: Mapping[str, Any], fields: frozenset[str] = FIELDS, silent: frozenset[str] = frozenset()) -> Meaning:
+def saying(
+    atoms: Mapping[str, Any], fields: frozenset[str] = FIELDS, silent: frozenset[str] = frozenset()
+) -> Meaning:
     """A document that says all of `fields`, and of those nothing but `atoms`."""
-    spoken = {atom: value for atom, value in atoms.items() if atom.split(" ")[0] in fields and atom not in silent}
+    spoken = {
+        atom: value
+        for atom, value in atoms.items()
+        if atom.split(" ")[0] in fields and atom not in silent
+    }
     return Meaning(fields, spoken, silent)
 
 

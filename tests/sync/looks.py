@@ -16,7 +16,9 @@ from planner_sync.model.task import Value
 NOW = 1_700_000_000_000
 POLICY = Policy(frozenset({"plan", "plan-2"}), "plan", "planner")
 NAMES = Names(
-    (("todo", "Todo"), ("doing", "Doing")), {f"category{n}": "Red" if n == 1 else None for n in range(1, 26)}, ""
+    (("todo", "Todo"), ("doing", "Doing")),
+    {f"category{n}": "Red" if n == 1 else None for n in range(1, 26)},
+    "",
 )
 ATOMS: dict[str, Value] = {"title": "T", "percentComplete": 0, "priority": 5, "bucketId": "todo"}
 BELIEF = Belief("card", "plan", "e1", "d1", base=ATOMS, rev=5, shown=("title",))
@@ -24,7 +26,9 @@ CLAIM = Claim("t1", "1", "", 1, "", "", NOW, NOW)
 IMPORT_ID = "planner-" + "c" * 28
 
 
-def seen(members: dict[str, Any] | None = None, *, claim: Any = None, stored: Any = None, **more: Any) -> Seen:
+def seen(
+    members: dict[str, Any] | None = None, *, claim: Any = None, stored: Any = None, **more: Any
+) -> Seen:
     """What a look has seen of a document with these members (None: there is none)."""
     text = None if members is None else json.dumps(members).encode()
     document = None if text is None else dialects.parse(text)
@@ -41,17 +45,31 @@ def known(members: dict[str, Any] | None = None, **more: Any) -> Seen:
 
 
 def card(details: bool = True, **more: Any) -> Card:
-    given: dict[str, Any] = {"id": "card", "plan_id": "plan", "atoms": ATOMS, "created_by_app": "app", **more}
+    given: dict[str, Any] = {
+        "id": "card",
+        "plan_id": "plan",
+        "atoms": ATOMS,
+        "created_by_app": "app",
+        **more,
+    }
     rest = {"order": (), "created_by_user": None, "created_at": "", "has_description": False}
     counts = {"checklist_count": 0, "reference_count": 0}
-    return Card(**{"etag": "e2", "details_etag": "d2" if details else None, **rest, **counts, **given})
+    return Card(
+        **{"etag": "e2", "details_etag": "d2" if details else None, **rest, **counts, **given}
+    )
 
 
 def note(kind: Any = "create", at: int = NOW, nonce: str = "n1", **atoms: Value | None) -> OpenNote:
     return OpenNote(nonce, at, kind, "plan", atoms or {"title": "T"})
 
 
-def found(*candidates: Card, began: int = NOW, sure: bool = True, last: bool = True, own: Card | None = None) -> Found:
+def found(
+    *candidates: Card,
+    began: int = NOW,
+    sure: bool = True,
+    last: bool = True,
+    own: Card | None = None,
+) -> Found:
     return Found(candidates, began, sure, last, own)
 
 

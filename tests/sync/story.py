@@ -1,7 +1,9 @@
-"""One task in memory: a card, a document and looks at them by the real decision. Only reading and writing are played.
+"""One task in memory: a card, a document and looks at them by the real decision. Only reading and
+writing are played.
 
-A request can fail, be carried out without an answer, or end with the process; an agent can write while a look is on
-its way. Planner is played as it is: a PATCH with an old etag is accepted when nobody has changed what it changes.
+A request can fail, be carried out without an answer, or end with the process; an agent can write
+while a look is on its way. Planner is played as it is: a PATCH with an old etag is accepted when
+nobody has changed what it changes.
 """
 
 import json
@@ -14,7 +16,14 @@ from planner_sync.decide.mapped import card_atoms, decide
 from planner_sync.decide.merge import Winner
 from planner_sync.decide.observation import OpenNote, Policy, Seen
 from planner_sync.decide.preconditions import uploaded
-from planner_sync.decide.steps import Finish, PatchDetails, PatchTask, ReadCard, ReadDetails, ReadNames
+from planner_sync.decide.steps import (
+    Finish,
+    PatchDetails,
+    PatchTask,
+    ReadCard,
+    ReadDetails,
+    ReadNames,
+)
 from planner_sync.model import dialects
 from planner_sync.model.card import DETAILS_FIELDS, Card, Names
 from planner_sync.model.lease import Claim
@@ -25,7 +34,15 @@ from tests.sync.atoms import Atoms, put
 
 PLAN, PLANNER_ID, TASK_ID = "plan", "card-1", "t1"
 NAMES = Names((("todo", "Todo"),), {f"category{n}": None for n in range(1, 26)}, "")
-Fate = Literal["answered", "refused", "lost before", "lost after", "killed before", "killed after", "killed settling"]
+Fate = Literal[
+    "answered",
+    "refused",
+    "lost before",
+    "lost after",
+    "killed before",
+    "killed after",
+    "killed settling",
+]
 ROUNDS = 5
 
 
@@ -34,7 +51,8 @@ class Killed(Exception):
 
 
 class Story:
-    """`card` is what Planner holds, `document` what Redis holds; `sent` and `said` are all requests and messages."""
+    """`card` is what Planner holds, `document` what Redis holds; `sent` and `said` are all requests
+    and messages."""
 
     def __init__(self, card: Atoms, winner: Winner = "planner") -> None:
         self.card = {"percentComplete": 0, "priority": 5, "bucketId": "todo", **card}
@@ -58,8 +76,11 @@ class Story:
             put(self.card, atom, value)
             self.touched[_group(atom)] = self.versions[_resource(atom)]
 
-    def look(self, *, listed: bool, fate: Fate = "answered", race: Callable[[], None] = lambda: None) -> None:
-        """One look at the task: woken by a pass that has just `listed` the card, or by the document alone."""
+    def look(
+        self, *, listed: bool, fate: Fate = "answered", race: Callable[[], None] = lambda: None
+    ) -> None:
+        """One look at the task: woken by a pass that has just `listed` the card, or by the document
+        alone."""
         self.now += 1000
         seen, rounds = self._observe(), 0
         if listed:
@@ -80,13 +101,18 @@ class Story:
                     case ReadDetails():
                         seen = replace(seen, card=self._full_card())
                     case PatchTask() | PatchDetails():
-                        answer, fate = self._patch(seen, step, fate), "answered" if fate == "refused" else fate
+                        answer, fate = (
+                            self._patch(seen, step, fate),
+                            "answered" if fate == "refused" else fate,
+                        )
                         if answer is None:
                             return
                         if isinstance(answer, Seen):
                             seen = answer
                         elif (rounds := rounds + 1) <= ROUNDS:
-                            seen = replace(seen, card=None, fresh=False, claim=replace(seen.claim, look="read"))
+                            seen = replace(
+                                seen, card=None, fresh=False, claim=replace(seen.claim, look="read")
+                            )
                     case _:
                         raise AssertionError(f"no step for a card that is there: {step}")
             raise AssertionError("no end")
@@ -102,7 +128,7 @@ class Story:
         """An agent SETs the document."""
         self.document = json.dumps(members).encode()
 
-    # -- observe -----------------------------------------------------------------------------------------------------
+    # -- observe -----------------------------------------------------------------------------------
     def _observe(self) -> Seen:
         belief = Belief.load(self.state) if self.state else None
         return Seen(
@@ -117,23 +143,41 @@ class Story:
         )
 
     def _full_card(self) -> Card:
-        items = [atom.split(" ")[1] for atom in self.card if atom.count(" ") == 1 and _resource(atom) == "details"]
+        items = [
+            atom.split(" ")[1]
+            for atom in self.card
+            if atom.count(" ") == 1 and _resource(atom) == "details"
+        ]
         etags = (f"task {self.versions['task']}", f"details {self.versions['details']}")
-        return Card(PLANNER_ID, PLAN, *etags, dict(self.card), tuple(items), "human", None, "", False, 0, 0)
+        return Card(
+            PLANNER_ID, PLAN, *etags, dict(self.card), tuple(items), "human", None, "", False, 0, 0
+        )
 
-    # -- act ---------------------------------------------------------------------------------------------------------
-    def _patch(self, seen: Seen, step: PatchTask | PatchDetails, fate: Fate) -> Seen | Literal["changed"] | None:
-        """The seen after the request; "changed" when its etag is too old; None when the look ends with it."""
+    # -- act ---------------------------------------------------------------------------------------
+    def _patch(
+        self, seen: Seen, step: PatchTask | PatchDetails, fate: Fate
+    ) -> Seen | Literal["changed"] | None:
+        """The seen after the request; "changed" when its etag is too old; None when the look ends
+        with it."""
         belief, resource = seen.belief, "task" if isinstance(step, PatchTask) else "details"
         assert belief is not None
         nonce = f"n{len(self.sent)}-{self.now}"
-        body = {"kind": "update", "plan": PLAN, "atoms": dict(step.changes), "unsaid": list(step.unsaid)}
+        body = {
+            "kind": "update",
+            "plan": PLAN,
+            "atoms": dict(step.changes),
+            "unsaid": list(step.unsaid),
+        }
         self.notes[nonce] = Note(nonce, self.now, json.dumps(body))
         if fate == "killed before":
             raise Killed
         if fate in ("refused", "lost before"):
             done = (nonce,) if fate == "refused" else ()
-            self._settle(outcome.later(replace(seen, done_notes=(*seen.done_notes, *done)), 2000, "unreachable", ""))
+            self._settle(
+                outcome.later(
+                    replace(seen, done_notes=(*seen.done_notes, *done)), 2000, "unreachable", ""
+                )
+            )
             return None
         etag = _etag(seen, belief, resource)
         if any(self.touched.get(_group(atom), 0) > etag for atom in step.changes):
@@ -148,22 +192,35 @@ class Story:
             return None
         return self._record(seen, belief, step, nonce)
 
-    def _record(self, seen: Seen, belief: Belief, step: PatchTask | PatchDetails, nonce: str) -> Seen:
+    def _record(
+        self, seen: Seen, belief: Belief, step: PatchTask | PatchDetails, nonce: str
+    ) -> Seen:
         owed = tuple(message for _, message in step.unsaid)
-        news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
-        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
+        news = {
+            atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value
+        }
+        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(
+            step.changes
+        )
         full, known = self._full_card(), card_atoms(seen, belief)
         resource = "task" if isinstance(step, PatchTask) else "details"
         other = {atom: value for atom, value in known.items() if _resource(atom) != resource}
-        atoms = {**{atom: value for atom, value in self.card.items() if _resource(atom) == resource}, **other}
+        atoms = {
+            **{atom: value for atom, value in self.card.items() if _resource(atom) == resource},
+            **other,
+        }
         old = seen.card if isinstance(seen.card, Card) else None
         if resource == "task":
             card = replace(full, atoms=atoms, details_etag=old.details_etag if old else None)
             if not card.details_etag:
-                card = replace(card, atoms={atom: v for atom, v in atoms.items() if _resource(atom) == "task"})
+                card = replace(
+                    card, atoms={atom: v for atom, v in atoms.items() if _resource(atom) == "task"}
+                )
         else:
             card = replace(full, atoms=atoms, etag=old.etag if old else belief.etag)
-        belief = replace(belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag)
+        belief = replace(
+            belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag
+        )
         self.state = belief.dump()
         self.notes.pop(nonce)
         return replace(seen, belief=belief, card=card)

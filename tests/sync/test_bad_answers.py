@@ -1,5 +1,5 @@
-"""What Planner answers when something is wrong with it, with the way to it, or with our rights: nothing is lost, made
-twice or deleted, and what can be said is said once."""
+"""What Planner answers when something is wrong with it, with the way to it, or with our rights:
+nothing is lost, made twice or deleted, and what can be said is said once."""
 
 from typing import Any
 
@@ -15,12 +15,13 @@ WRITES = ("POST", "PATCH", "DELETE")
 
 
 def writes(world: World) -> list[dict[str, Any]]:
-    """The calls since the requests were last forgotten that change Planner; a batch counts by its items."""
+    """The calls since the requests were last forgotten that change Planner; a batch counts by its
+    items."""
     calls = world.emulator.requests()
     return [call for call in calls if call["method"] in WRITES and "$batch" not in call["path"]]
 
 
-# -- listings ----------------------------------------------------------------------------------------------------------
+# -- listings --------------------------------------------------------------------------------------
 LIES: list[Any] = [
     pytest.param({"kind": "html", "status": 200}, True, id="a page of a captive portal"),
     pytest.param({"kind": "html", "status": 502}, True, id="502 with a page"),
@@ -31,7 +32,9 @@ LIES: list[Any] = [
     pytest.param({"kind": "body", "body": []}, True, id="no object"),
     pytest.param({"kind": "body", "body": {"value": None}}, True, id="no list"),
     pytest.param({"kind": "body", "body": {}}, True, id="an empty object"),
-    pytest.param({"kind": "next_link", "url": "http://169.254.169.254/x"}, True, id="goes on at another host"),
+    pytest.param(
+        {"kind": "next_link", "url": "http://169.254.169.254/x"}, True, id="goes on at another host"
+    ),
     pytest.param({"kind": "status", "status": 410, "after": 1}, True, id="410 in the middle"),
     pytest.param({"kind": "status", "status": 400, "after": 1}, True, id="400 in the middle"),
     pytest.param({"kind": "status", "status": 404, "after": 1}, True, id="404 in the middle"),
@@ -67,7 +70,9 @@ async def test_a_listing_that_is_not_whole_deletes_nothing(
     assert not (await service.vitals.snapshot()).plans[world.emulator.plan_id].error
 
 
-async def test_a_plan_that_was_deleted_takes_no_document_along(world: World, service: Service) -> None:
+async def test_a_plan_that_was_deleted_takes_no_document_along(
+    world: World, service: Service
+) -> None:
     await world.uploaded(service)
     world.human.delete_plan(plan_id=world.emulator.plan_id)
     for _ in range(3):
@@ -77,14 +82,16 @@ async def test_a_plan_that_was_deleted_takes_no_document_along(world: World, ser
     assert "unauthorized" in (await service.vitals.snapshot()).plans[world.emulator.plan_id].error
 
 
-# -- writes ------------------------------------------------------------------------------------------------------------
+# -- writes ----------------------------------------------------------------------------------------
 LOST: list[Any] = [
     pytest.param({"kind": "drop_after"}, id="cut off after it was done"),
     pytest.param({"kind": "cut"}, id="cut off in the answer"),
     pytest.param({"kind": "truncate"}, id="half of the answer"),
     pytest.param({"kind": "status", "status": 504, "apply": True}, id="504, and done"),
     pytest.param({"kind": "html", "status": 502, "apply": True}, id="502, and done"),
-    pytest.param({"kind": "html", "status": 200, "apply": True}, id="a page of a captive portal, and done"),
+    pytest.param(
+        {"kind": "html", "status": 200, "apply": True}, id="a page of a captive portal, and done"
+    ),
     pytest.param({"kind": "status", "status": 403, "apply": True}, id="403, and done"),
 ]
 
@@ -105,7 +112,9 @@ async def test_a_card_that_was_made_without_a_good_answer_is_found(
     assert (message["created"], message["plannerId"]) == (True, card["id"])
 
 
-@pytest.mark.parametrize("fault", [*LOST, pytest.param({"kind": "drop_before"}, id="cut off before it was done")])
+@pytest.mark.parametrize(
+    "fault", [*LOST, pytest.param({"kind": "drop_before"}, id="cut off before it was done")]
+)
 async def test_a_change_without_a_good_answer_arrives_once(
     world: World, service: Service, fault: dict[str, Any]
 ) -> None:
@@ -127,7 +136,9 @@ async def test_a_change_without_a_good_answer_arrives_once(
     [
         *LOST,
         pytest.param({"kind": "drop_before"}, id="cut off before it was done"),
-        pytest.param({"kind": "status", "status": 404, "apply": True}, id="404, since somebody was faster"),
+        pytest.param(
+            {"kind": "status", "status": 404, "apply": True}, id="404, since somebody was faster"
+        ),
     ],
 )
 async def test_a_delete_without_a_good_answer_is_done_once(
@@ -148,7 +159,9 @@ async def test_a_delete_without_a_good_answer_is_done_once(
 async def test_a_throttled_read_drops_no_update(world: World, service: Service) -> None:
     planner_id = await world.uploaded(service)
     await (await service._opened()).pending.mark(["t"], look="read")
-    world.emulator.faults.add("throttle", method="GET", path=f"/planner/tasks/{planner_id}", retry_after="1", times=2)
+    world.emulator.faults.add(
+        "throttle", method="GET", path=f"/planner/tasks/{planner_id}", retry_after="1", times=2
+    )
     await world.change("t", percentComplete=80)
     await world.start()
     await world.until(lambda: world.cards()[planner_id]["percentComplete"] == 80)
@@ -170,7 +183,9 @@ async def test_a_card_that_changes_all_the_time_is_tried_a_few_times_and_later_a
     assert world.cards()[planner_id]["title"] == "Changed"
 
 
-async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(world: World, service: Service) -> None:
+async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(
+    world: World, service: Service
+) -> None:
     """Its etag hides that change from every pass."""
     planner_id = await world.uploaded(service)
     world.human.edit(planner_id, fields={"percentComplete": 50})
@@ -189,18 +204,25 @@ async def test_a_read_back_from_before_our_own_change_is_no_humans_change(make_w
     planner_id = await world.uploaded(service, percentComplete=10)
     before = {name: value for name, value in world.cards()[planner_id].items() if name != "details"}
     await world.change("t", percentComplete=50)
-    world.emulator.faults.add("body", method="GET", path=f"/planner/tasks/{planner_id}$", body=before)
+    world.emulator.faults.add(
+        "body", method="GET", path=f"/planner/tasks/{planner_id}$", body=before
+    )
     await world.settle(service)
     await world.forget_claims()
     await world.settle(service)
-    assert world.cards()[planner_id]["percentComplete"] == (await world.document("t"))["percentComplete"] == 50
+    assert (
+        world.cards()[planner_id]["percentComplete"]
+        == (await world.document("t"))["percentComplete"]
+        == 50
+    )
     assert world.said("updated") == []
 
 
 async def test_a_card_that_we_may_not_read_keeps_no_create_from_finding_its_card(
     world: World, service: Service
 ) -> None:
-    """People have moved it into a plan without us; whether our listing lacks it says nothing of the listing."""
+    """People have moved it into a plan without us; whether our listing lacks it says nothing of the
+    listing."""
     elsewhere = world.human.create_plan(title="Without us")["id"]
     world.transfer(await world.uploaded(service), elsewhere, None)
     world.human.unreadable(plan_id=elsewhere)
@@ -228,7 +250,11 @@ async def test_a_read_from_before_our_own_change_is_no_humans_change(
     planner_id = await world.uploaded(service, **{field: values[0]})
     path = f"/planner/tasks/{planner_id}" + ("/details" if field == "description" else "")
     card = world.cards()[planner_id]
-    before = card["details"] if field == "description" else {k: v for k, v in card.items() if k != "details"}
+    before = (
+        card["details"]
+        if field == "description"
+        else {k: v for k, v in card.items() if k != "details"}
+    )
     await world.change("t", **{field: values[1]})
     await world.settle(service)
     await world.change("t", **{field: values[2]})
@@ -248,13 +274,17 @@ async def test_a_404_right_after_the_create_is_no_delete(world: World, service: 
     await world.settle(service)
     planner_id = (await world.document("t"))["plannerId"]
     await (await service._opened()).pending.mark(["t"], look="read")
-    world.emulator.faults.add("status", status=404, method="GET", path=f"/planner/tasks/{planner_id}")
+    world.emulator.faults.add(
+        "status", status=404, method="GET", path=f"/planner/tasks/{planner_id}"
+    )
     await world.settle(service)
     assert await world.find("t") is not None
     assert world.said("deleted") == []
 
 
-async def test_what_planner_refuses_is_sent_and_said_once_and_holds_up_nobody(world: World, service: Service) -> None:
+async def test_what_planner_refuses_is_sent_and_said_once_and_holds_up_nobody(
+    world: World, service: Service
+) -> None:
     """As with a task that a project holds a copy of: only some of its fields may be written."""
     planner_id = await world.uploaded(service)
     world.emulator.forget_requests()
@@ -265,7 +295,11 @@ async def test_what_planner_refuses_is_sent_and_said_once_and_holds_up_nobody(wo
         await world.settle(service)
     assert [call["method"] for call in writes(world) if planner_id in call["path"]] == ["PATCH"]
     (message,) = world.said("failed")
-    assert (message["redisId"], message["code"], message["retrying"]) == ("t", "refused_by_planner", False)
+    assert (message["redisId"], message["code"], message["retrying"]) == (
+        "t",
+        "refused_by_planner",
+        False,
+    )
     assert (await world.document("t"))["title"] == "Not to be had"
     assert (await world.document("other"))["plannerId"]
     world.emulator.faults.clear()
@@ -274,7 +308,7 @@ async def test_what_planner_refuses_is_sent_and_said_once_and_holds_up_nobody(wo
     assert world.cards()[planner_id]["title"] == "To be had"
 
 
-# -- rights ------------------------------------------------------------------------------------------------------------
+# -- rights ----------------------------------------------------------------------------------------
 async def test_a_token_that_is_no_good_is_said_once_costs_no_attempt_and_ends_by_itself(
     world: World, service: Service
 ) -> None:
@@ -297,7 +331,9 @@ async def test_a_token_that_is_no_good_is_said_once_costs_no_attempt_and_ends_by
     assert (await service.vitals.snapshot()).refusals == {}
 
 
-async def test_what_belongs_into_a_plan_without_rights_waits_and_goes_nowhere_else(make_world: Any) -> None:
+async def test_what_belongs_into_a_plan_without_rights_waits_and_goes_nowhere_else(
+    make_world: Any,
+) -> None:
     ours, lost = "A" * 28, "B" * 28
     world = await make_world(plans=[ours, lost])
     service = world.service()
@@ -308,7 +344,10 @@ async def test_what_belongs_into_a_plan_without_rights_waits_and_goes_nowhere_el
     await world.set("other", title="Other", planId=ours)
     await world.settle(service)
     assert [card["title"] for card in world.emulator.cards(ours).values()] == ["Other"]
-    said = {message["redisId"]: (message["code"], message["retrying"]) for message in world.said("failed")}
+    said = {
+        message["redisId"]: (message["code"], message["retrying"])
+        for message in world.said("failed")
+    }
     assert said == {"t": ("unauthorized", True), "new": ("unauthorized", True)}
     world.human.readable(plan_id=lost)
     await world.forget_claims()
@@ -317,7 +356,9 @@ async def test_what_belongs_into_a_plan_without_rights_waits_and_goes_nowhere_el
     assert len(world.emulator.cards(ours)) == 1
 
 
-async def test_a_lost_create_in_a_plan_that_was_taken_off_the_list_is_said_and_waits_for_it(make_world: Any) -> None:
+async def test_a_lost_create_in_a_plan_that_was_taken_off_the_list_is_said_and_waits_for_it(
+    make_world: Any,
+) -> None:
     ours, removed = "A" * 28, "B" * 28
     world = await make_world(plans=[ours, removed])
     service = world.service()

@@ -57,7 +57,9 @@ async def bury(shelf: Shelf, n: int, **order: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("side", ["agents", "planner"])
-async def test_both_limits_count(shelf: Shelf, side: Any, ratio: float, count: int, lost: int, stops: bool) -> None:
+async def test_both_limits_count(
+    shelf: Shelf, side: Any, ratio: float, count: int, lost: int, stops: bool
+) -> None:
     if side == "agents":
         await lose_documents(shelf, lost)
     gone = tasks(0, lost) if side == "planner" else ()
@@ -92,7 +94,9 @@ async def test_cards_that_are_found_gone_one_by_one_count_together(shelf: Shelf)
     assert stopped == [False, False, False, True, True]
 
 
-async def test_a_delete_that_is_missing_first_and_carried_out_then_counts_once(shelf: Shelf) -> None:
+async def test_a_delete_that_is_missing_first_and_carried_out_then_counts_once(
+    shelf: Shelf,
+) -> None:
     await lose_documents(shelf, 3)
     await shelf.plans.note_deletes(PLAN, tasks(0, 3))
     assert not await brake(shelf).stops(PLAN, "agents")

@@ -1,4 +1,5 @@
-"""The decision about a task that has a card, row by row of the table in `decide.py`: what was seen, the next step."""
+"""The decision about a task that has a card, row by row of the table in `decide.py`: what was seen,
+the next step."""
 
 import json
 from dataclasses import replace
@@ -36,7 +37,7 @@ from tests.sync.looks import (
 )
 
 
-# -- an open note of a card that is there ----------------------------------------------------------------------------
+# -- an open note of a card that is there ----------------------------------------------------------
 def test_an_open_note_is_judged_by_a_fresh_card_only() -> None:
     listed = known({}, notes=(note("update"),), card=card())
     assert decide(listed) == ReadCard("card")
@@ -60,7 +61,12 @@ def test_whatever_of_any_note_is_on_the_card_counts() -> None:
 
 @pytest.mark.contract("§6 The process is killed at any instant")
 def test_what_an_unanswered_change_has_set_is_told_although_the_document_is_gone() -> None:
-    gone = known(None, notes=(note("update", title="New"),), card=card(atoms={**ATOMS, "title": "New"}), fresh=True)
+    gone = known(
+        None,
+        notes=(note("update", title="New"),),
+        card=card(atoms={**ATOMS, "title": "New"}),
+        fresh=True,
+    )
     assert decide(replace(gone, names=None)) == ReadNames()
     (message,) = [json.loads(text) for _, text in order_of(decide(gone)).messages]
     assert (message["action"], message["fields"]) == ("uploaded", ["title"])
@@ -80,12 +86,14 @@ def test_a_document_that_came_after_our_own_delete_gets_a_new_card() -> None:
 
 def test_of_a_document_that_came_after_our_own_delete_the_last_one_is_in_the_trash() -> None:
     before = b'{"title": "Before"}'
-    order = order_of(decide(known({}, notes=(note("delete"),), stored={"last": before}, card=GONE, fresh=True)))
+    order = order_of(
+        decide(known({}, notes=(note("delete"),), stored={"last": before}, card=GONE, fresh=True))
+    )
     assert order.trash
     assert json.loads(order.trash[1])["document"] == before.decode()
 
 
-# -- document and card -----------------------------------------------------------------------------------------------
+# -- document and card -----------------------------------------------------------------------------
 def test_nothing_new_ends_the_look_and_writes_nothing() -> None:
     order = order_of(decide(known({})))
     assert (order.write, order.messages, order.document_messages) == ("keep", [], [])
@@ -106,7 +114,9 @@ def test_the_task_is_patched_before_its_details() -> None:
 def test_details_that_were_never_read_are_read_before_they_are_changed() -> None:
     unread = replace(BELIEF, details_etag="")
     assert decide(known({"description": "x"}, belief=unread)) == ReadCard("card")
-    assert decide(known({"description": "x"}, belief=unread, card=card(details=False))) == ReadDetails("card")
+    assert decide(
+        known({"description": "x"}, belief=unread, card=card(details=False))
+    ) == ReadDetails("card")
 
 
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
@@ -114,7 +124,11 @@ def test_what_a_human_changed_is_written_and_told() -> None:
     order = order_of(decide(known({}, card=card(atoms={**ATOMS, "title": "Human's"}))))
     assert (order.write, json.loads(order.new)["title"], order.messages) == ("set", "Human's", [])
     (message,) = [json.loads(text) for _, text in order.document_messages]
-    assert (message["action"], message["changed"], message["source"]) == ("updated", ["title"], "planner")
+    assert (message["action"], message["changed"], message["source"]) == (
+        "updated",
+        ["title"],
+        "planner",
+    )
 
 
 def test_a_label_that_became_the_name_of_an_agent_is_shown_as_the_agent() -> None:
@@ -132,7 +146,11 @@ def test_a_conflict_that_is_still_to_be_said_is_said_although_the_card_is_gone()
 
 
 def test_an_item_of_a_card_that_was_not_read_is_shown_all_the_same() -> None:
-    item: dict[str, Value] = {"checklist 1": True, "checklist 1 title": "one", "checklist 1 isChecked": False}
+    item: dict[str, Value] = {
+        "checklist 1": True,
+        "checklist 1 title": "one",
+        "checklist 1 isChecked": False,
+    }
     belief = replace(BELIEF.agree(item).see_human(item, 9), shown=("title", "checklist"))
     order = order_of(decide(known({"checklist": []}, belief=belief)))
     assert json.loads(order.new)["checklist"] == [{"id": "1", "title": "one", "isChecked": False}]
@@ -161,7 +179,7 @@ def test_a_card_that_moved_out_of_our_plans_gets_nothing_more() -> None:
     assert refused.value.code == "unknown_plan"
 
 
-# -- the card is gone ------------------------------------------------------------------------------------------------
+# -- the card is gone ------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("members", "actions"),
     [
@@ -170,10 +188,16 @@ def test_a_card_that_moved_out_of_our_plans_gets_nothing_more() -> None:
     ],
 )
 @pytest.mark.contract("§6 Human deletes the card")
-def test_a_humans_delete_takes_the_document_to_the_trash(members: dict[str, Any], actions: list[str]) -> None:
+def test_a_humans_delete_takes_the_document_to_the_trash(
+    members: dict[str, Any], actions: list[str]
+) -> None:
     step = decide(known(members, card=GONE, fresh=True))
     assert isinstance(step, BuryCard)
-    assert (step.order.write, step.order.only_same, step.order.trash is not None) == ("delete", True, True)
+    assert (step.order.write, step.order.only_same, step.order.trash is not None) == (
+        "delete",
+        True,
+        True,
+    )
     assert [json.loads(text)["action"] for _, text in step.order.messages] == actions
 
 
@@ -184,7 +208,7 @@ def test_where_agents_win_a_document_that_was_edited_gets_a_new_card() -> None:
     assert (order.bury, order.write, order.due_ms) == (True, "set", 0)
 
 
-# -- name and id of a bucket -----------------------------------------------------------------------------------------
+# -- name and id of a bucket -----------------------------------------------------------------------
 def test_a_new_name_beside_an_id_of_the_past_is_what_the_agent_meant() -> None:
     """Its copy was read before our answer to another agent brought the id into line."""
     names = replace(NAMES, buckets=(*NAMES.buckets, ("done", "Done")))
@@ -196,7 +220,7 @@ def test_a_new_name_beside_an_id_of_the_past_is_what_the_agent_meant() -> None:
     assert step.changes == {"bucketId": "done"}
 
 
-# -- the document is missing -----------------------------------------------------------------------------------------
+# -- the document is missing -----------------------------------------------------------------------
 def test_neither_document_nor_card_is_forgotten() -> None:
     assert order_of(decide(seen(None))).forget
 
@@ -205,7 +229,12 @@ def test_neither_document_nor_card_is_forgotten() -> None:
 def test_a_card_of_nobody_gets_its_document() -> None:
     order = order_of(decide(seen(None, card=card(), names=NAMES, claim={"task_id": IMPORT_ID})))
     text = json.loads(order.new)
-    assert (order.write, text["id"], text["title"], text["plannerId"]) == ("set", IMPORT_ID, "T", "card")
+    assert (order.write, text["id"], text["title"], text["plannerId"]) == (
+        "set",
+        IMPORT_ID,
+        "T",
+        "card",
+    )
 
 
 def test_an_import_rests_on_the_epoch_of_its_pass() -> None:
@@ -228,7 +257,9 @@ def test_a_document_that_is_missing_without_a_word_is_waited_for() -> None:
 SAID, MISSING = {"said": "deleted"}, {"look": "missing"}
 
 
-@pytest.mark.parametrize("claim", [pytest.param(SAID, id="said"), pytest.param(MISSING, id="missing twice")])
+@pytest.mark.parametrize(
+    "claim", [pytest.param(SAID, id="said"), pytest.param(MISSING, id="missing twice")]
+)
 @pytest.mark.contract("§6 Agent deletes: `DEL` the key and publish `deleted`")
 @pytest.mark.contract("§6 Key vanishes without a `deleted` message")
 def test_a_delete_is_sent_only_for_a_fresh_card_that_nobody_changed(claim: dict[str, str]) -> None:
@@ -239,17 +270,25 @@ def test_a_delete_is_sent_only_for_a_fresh_card_that_nobody_changed(claim: dict[
 
 @pytest.mark.contract("§6 Agent deletes: `DEL` the key and publish `deleted`")
 def test_a_document_comes_back_whose_agent_could_not_be_told_what_a_human_had_changed() -> None:
-    """The document was deleted between the reading of the card and the settle that was to show it."""
+    """The document was deleted between the reading of the card and the settle that was to show
+    it."""
     told_nobody = replace(BELIEF, untold=("dueDate",))
-    step = decide(known(None, claim={"said": "deleted"}, belief=told_nobody, card=card(), fresh=True))
+    step = decide(
+        known(None, claim={"said": "deleted"}, belief=told_nobody, card=card(), fresh=True)
+    )
     order = order_of(step)
-    assert (order.write, [json.loads(text)["changed"] for _, text in order.document_messages]) == ("set", [["dueDate"]])
+    assert (order.write, [json.loads(text)["changed"] for _, text in order.document_messages]) == (
+        "set",
+        [["dueDate"]],
+    )
 
 
 def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> None:
     last = json.dumps({"title": "T", "mine": 1, "plannerId": "card", "_rev": 5}).encode()
     there = card(atoms={**ATOMS, "title": "Human's"})
-    gone = known(None, claim=SAID, card=there, fresh=True, last=dialects.parse(last), stored={"last": last})
+    gone = known(
+        None, claim=SAID, card=there, fresh=True, last=dialects.parse(last), stored={"last": last}
+    )
     order = order_of(decide(gone))
     text = json.loads(order.new)
     assert (order.write, text["title"], text["mine"]) == ("set", "Human's", 1)
@@ -263,7 +302,8 @@ def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> N
 
 
 @pytest.mark.parametrize(
-    ("claim", "by"), [pytest.param(SAID, "agent", id="said"), pytest.param(MISSING, "planner", id="nothing said")]
+    ("claim", "by"),
+    [pytest.param(SAID, "agent", id="said"), pytest.param(MISSING, "planner", id="nothing said")],
 )
 def test_a_task_that_is_gone_on_both_sides_is_buried(claim: dict[str, str], by: str) -> None:
     order = order_of(decide(known(None, claim=claim, card=GONE, fresh=True)))
@@ -274,12 +314,19 @@ def test_a_task_that_is_gone_on_both_sides_is_buried(claim: dict[str, str], by: 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 def test_while_redis_recovers_a_missing_document_comes_back() -> None:
     last = json.dumps({"title": "T", "mine": 1, "plannerId": "card", "_rev": 5}).encode()
-    lost = known(None, card=card(), fresh=True, recovering=True, last=dialects.parse(last), stored={"last": last})
+    lost = known(
+        None,
+        card=card(),
+        fresh=True,
+        recovering=True,
+        last=dialects.parse(last),
+        stored={"last": last},
+    )
     order = order_of(decide(lost))
     assert (order.write, json.loads(order.new)["mine"], order.messages) == ("set", 1, [])
 
 
-# -- refused ---------------------------------------------------------------------------------------------------------
+# -- refused ---------------------------------------------------------------------------------------
 @pytest.mark.contract("§4 rule: the key is the id")
 def test_a_key_that_is_no_string_is_refused_like_a_bad_document() -> None:
     refusal = Refusal("not_json", "the key of the document holds something that is no string")
@@ -295,12 +342,14 @@ def test_another_id_inside_stays_and_means_nothing() -> None:
     assert json.loads(order.document_messages[0][1])["taskId"] == "t1"
 
 
-# -- a plan that is not ours any more --------------------------------------------------------------------------------
+# -- a plan that is not ours any more --------------------------------------------------------------
 ELSEWHERE = replace(BELIEF, plan_id="plan-9")
 
 
 @pytest.mark.parametrize("notes", [(), (note("update"),)], ids=["plain", "with an open note"])
-def test_a_document_whose_card_is_in_no_plan_of_ours_is_refused_and_nothing_is_read(notes: Any) -> None:
+def test_a_document_whose_card_is_in_no_plan_of_ours_is_refused_and_nothing_is_read(
+    notes: Any,
+) -> None:
     with pytest.raises(Refusal, match="the card is in plan plan-9") as refused:
         decide(known({"title": "New"}, belief=ELSEWHERE, names=None, notes=notes))
     assert refused.value.code == "unknown_plan"

@@ -15,7 +15,11 @@ from planner_sync.model.task import DAY_AT, Value
 from tests.sync.looks import ATOMS, BELIEF, NAMES, card, known, order_of
 
 SIGNED = {"redisId": "t1", "plannerId": "card", "timestamp": "2023-11-14T22:13:20.000Z"}
-ITEM: dict[str, Value] = {"checklist 1": True, "checklist 1 title": "one", "checklist 1 isChecked": False}
+ITEM: dict[str, Value] = {
+    "checklist 1": True,
+    "checklist 1 title": "one",
+    "checklist 1 isChecked": False,
+}
 EDITED = {"id": "1", "title": "uno"}
 DAYS = ("2026-03-01", "2026-04-01")
 
@@ -34,7 +38,9 @@ def test_uploaded(created: bool) -> None:
 
 
 @pytest.mark.contract("§5 deleted")
-@pytest.mark.parametrize(("members", "by"), [pytest.param({}, "planner"), pytest.param(None, "agent")])
+@pytest.mark.parametrize(
+    ("members", "by"), [pytest.param({}, "planner"), pytest.param(None, "agent")]
+)
 def test_deleted(members: dict[str, Any] | None, by: str) -> None:
     order = order_of(decide(known(members, card=GONE, fresh=True, claim={"said": "deleted"})))
     assert read(order.messages) == [("sync", {"action": "deleted", **SIGNED, "by": by})]
@@ -43,7 +49,12 @@ def test_deleted(members: dict[str, Any] | None, by: str) -> None:
 @pytest.mark.contract("§5 updates, from the service")
 def test_a_humans_delete_is_an_update_too() -> None:
     order = order_of(decide(known({}, card=GONE, fresh=True)))
-    body = {"action": "deleted", "taskId": "t1", "source": "planner", "timestamp": SIGNED["timestamp"]}
+    body = {
+        "action": "deleted",
+        "taskId": "t1",
+        "source": "planner",
+        "timestamp": SIGNED["timestamp"],
+    }
     assert read(order.document_messages) == [("updates", body)]
 
 
@@ -66,7 +77,11 @@ def test_a_humans_change_comes_with_the_document_and_the_fields() -> None:
 def test_a_humans_new_card_comes_with_the_document_and_the_fields() -> None:
     order = order_of(decide(known(None, belief=None, card=card())))
     ((channel, body),) = read(order.document_messages)
-    assert (channel, body["action"], sorted(body["changed"])) == ("updates", "created", ["bucketId", "title"])
+    assert (channel, body["action"], sorted(body["changed"])) == (
+        "updates",
+        "created",
+        ["bucketId", "title"],
+    )
     assert body["task"] == json.loads(order.new)
 
 
@@ -74,33 +89,80 @@ def test_a_humans_new_card_comes_with_the_document_and_the_fields() -> None:
 @pytest.mark.parametrize(
     ("base", "members", "atoms", "field", "kept", "lost"),
     [
-        pytest.param({}, {"title": "Mine"}, {"title": "Theirs"}, "title", "Theirs", "Mine", id="a text"),
-        pytest.param({}, {"bucket": "Doing"}, {"bucketId": "b3"}, "bucket", "Done", "Doing", id="a bucket by name"),
-        pytest.param({}, {"dueDate": DAYS[0]}, {"dueDate": DAYS[1] + DAY_AT}, "dueDate", DAYS[1], DAYS[0], id="a day"),
         pytest.param(
-            ITEM, {"checklist": [EDITED]}, {}, "checklist", None, {**EDITED, "isChecked": False}, id="an item"
+            {}, {"title": "Mine"}, {"title": "Theirs"}, "title", "Theirs", "Mine", id="a text"
+        ),
+        pytest.param(
+            {},
+            {"bucket": "Doing"},
+            {"bucketId": "b3"},
+            "bucket",
+            "Done",
+            "Doing",
+            id="a bucket by name",
+        ),
+        pytest.param(
+            {},
+            {"dueDate": DAYS[0]},
+            {"dueDate": DAYS[1] + DAY_AT},
+            "dueDate",
+            DAYS[1],
+            DAYS[0],
+            id="a day",
+        ),
+        pytest.param(
+            ITEM,
+            {"checklist": [EDITED]},
+            {},
+            "checklist",
+            None,
+            {**EDITED, "isChecked": False},
+            id="an item",
         ),
     ],
 )
 def test_conflict(
-    base: dict[str, Value], members: dict[str, Any], atoms: dict[str, Value], field: str, kept: Any, lost: Any
+    base: dict[str, Value],
+    members: dict[str, Any],
+    atoms: dict[str, Value],
+    field: str,
+    kept: Any,
+    lost: Any,
 ) -> None:
     names = replace(NAMES, buckets=(*NAMES.buckets, ("b3", "Done")))
     belief = replace(BELIEF.agree(base), meant={"item 1": "1"})
-    look = known(members, belief=belief, names=names, names_fresh=True, card=card(atoms={**ATOMS, **atoms}))
-    body = {"action": "conflict", **SIGNED, "field": field, "kept": kept, "lost": lost, "winner": "planner"}
+    look = known(
+        members, belief=belief, names=names, names_fresh=True, card=card(atoms={**ATOMS, **atoms})
+    )
+    body = {
+        "action": "conflict",
+        **SIGNED,
+        "field": field,
+        "kept": kept,
+        "lost": lost,
+        "winner": "planner",
+    }
     assert read(order_of(decide(look)).messages) == [("sync", body)]
 
 
 @pytest.mark.contract("§5 conflict")
 def test_a_conflict_over_a_delete() -> None:
     order = order_of(decide(known({"title": "Edited"}, card=GONE, fresh=True)))
-    body = {"action": "conflict", **SIGNED, "field": "deleted", "kept": True, "lost": False, "winner": "planner"}
+    body = {
+        "action": "conflict",
+        **SIGNED,
+        "field": "deleted",
+        "kept": True,
+        "lost": False,
+        "winner": "planner",
+    }
     assert ("sync", body) in read(order.messages)
 
 
 @pytest.mark.contract("§5 failed")
-@pytest.mark.parametrize(("code", "retrying"), [("bad_field", False), ("limit", True), ("unknown_bucket", True)])
+@pytest.mark.parametrize(
+    ("code", "retrying"), [("bad_field", False), ("limit", True), ("unknown_bucket", True)]
+)
 def test_failed(code: Any, retrying: bool) -> None:
     order = outcome.refused(known({}), Refusal(code, "why", "title"))
     body = {"action": "failed", **SIGNED, "reason": "why", "code": code, "retrying": retrying}
@@ -120,7 +182,9 @@ def test_the_same_refusal_of_the_same_document_is_said_once() -> None:
 @pytest.mark.parametrize("code", ["limit", "refused_by_planner"])
 def test_what_planner_refuses_again_is_no_news_for_another_request_id(code: Any) -> None:
     first = outcome.refused(known({}), Refusal(code, "403 (request-id 1)"))
-    again = outcome.refused(known({}, stored={"refusal": first.refusal}), Refusal(code, "403 (request-id 2)"))
+    again = outcome.refused(
+        known({}, stored={"refusal": first.refusal}), Refusal(code, "403 (request-id 2)")
+    )
     assert again.messages == []
 
 
@@ -129,7 +193,9 @@ def test_a_trouble_that_passes_is_said_once_and_only_when_it_lasts() -> None:
     record: str | None = None
     said = []
     for _ in range(5):
-        order = outcome.later(known({}, stored={"refusal": record}), 10, "unreachable", "why", say_after=3)
+        order = outcome.later(
+            known({}, stored={"refusal": record}), 10, "unreachable", "why", say_after=3
+        )
         record = order.refusal
         said.append(len(order.messages))
     assert said == [0, 0, 1, 0, 0]

@@ -39,7 +39,7 @@ from tests.sync.looks import (
 )
 
 
-# -- a create whose answer was lost ----------------------------------------------------------------------------------
+# -- a create whose answer was lost ----------------------------------------------------------------
 @pytest.mark.contract("§6 The process is killed at any instant")
 def test_an_open_create_waits_for_a_listing() -> None:
     order = order_of(decide(seen({"title": "T"}, notes=(note(),))))
@@ -51,11 +51,25 @@ def test_an_open_create_waits_for_a_listing() -> None:
     [
         pytest.param(found(card()), "card", id="the equal one"),
         pytest.param(
-            found(own=card(atoms={"title": "Edited"})), "card", id="the one at its place in time, edited or not"
+            found(own=card(atoms={"title": "Edited"})),
+            "card",
+            id="the one at its place in time, edited or not",
         ),
-        pytest.param(found(card(), own=card(id="b")), "card", id="rather the equal one than the one at its place"),
-        pytest.param(found(card(atoms={"title": "X"})), None, id="none that differs and may be another note's"),
-        pytest.param(found(own=card(atoms={"title": "X"}), sure=False), None, id="none that may be somebody else's"),
+        pytest.param(
+            found(card(), own=card(id="b")),
+            "card",
+            id="rather the equal one than the one at its place",
+        ),
+        pytest.param(
+            found(card(atoms={"title": "X"})),
+            None,
+            id="none that differs and may be another note's",
+        ),
+        pytest.param(
+            found(own=card(atoms={"title": "X"}), sure=False),
+            None,
+            id="none that may be somebody else's",
+        ),
         pytest.param(
             found(card(id="b", created_at="2"), card(id="a", created_at="1")),
             "a",
@@ -70,34 +84,55 @@ def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: st
         assert order_of(step).due_ms > 0
     else:
         assert isinstance(step, TakeCard)
-        assert (step.belief.planner_id, step.belief.base["title"], step.belief.created) == (taken, "T", True)
+        assert (step.belief.planner_id, step.belief.base["title"], step.belief.created) == (
+            taken,
+            "T",
+            True,
+        )
         assert step.belief.uploaded == ("title",)
 
 
 def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -> None:
     before = BELIEF.see_human(["title"], 9)
-    grave = json.dumps({"planner_id": "first", "title": "T", "at": NOW, "by": "agent", "belief": before.dump()})
-    step = decide(seen({"title": "T"}, notes=(note(),), found=found(card()), names=NAMES, stored={"grave": grave}))
+    grave = json.dumps(
+        {"planner_id": "first", "title": "T", "at": NOW, "by": "agent", "belief": before.dump()}
+    )
+    step = decide(
+        seen(
+            {"title": "T"},
+            notes=(note(),),
+            found=found(card()),
+            names=NAMES,
+            stored={"grave": grave},
+        )
+    )
     assert isinstance(step, TakeCard)
     assert (step.belief.trail("title").human, step.belief.rev) == (9, before.rev)
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
-def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_what_was_believed_of_the_first_one() -> None:
-    """Its document has buried the first one, and may lack what was said in the seconds that were lost."""
+def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_what_was_believed_of_the_first_one() -> (
+    None
+):
+    """Its document has buried the first one, and may lack what was said in the seconds that were
+    lost."""
     twin = card(id="second", atoms={**ATOMS, "dueDate": "2026-03-08T10:00:00Z"})
     buried = order_of(decide(known({"percentComplete": 30}, card=GONE, fresh=True, twin=twin)))
     assert (buried.bury, buried.uncounted, buried.write, buried.due_ms) == (True, True, "leave", 0)
     document = {"title": "T", "percentComplete": 30, "plannerId": "card", "_rev": 5}
     owner = Owner("card", None, buried=True, by_agent=True)
-    step = decide(seen(document, names=NAMES, owner=owner, twin=twin, stored={"grave": buried.grave}))
+    step = decide(
+        seen(document, names=NAMES, owner=owner, twin=twin, stored={"grave": buried.grave})
+    )
     assert isinstance(step, TakeCard)
     assert step.belief == replace(BELIEF, planner_id="second", etag="", details_etag="")
 
 
 def test_a_document_that_names_no_card_is_asked_for_by_the_public_mapping_first() -> None:
     """After a loss its card may be in a plan that is not known yet."""
-    assert decide(seen({"title": "T"}, names=NAMES, stored={"public_planner_id": "card"})) == AskOwner("card")
+    assert decide(
+        seen({"title": "T"}, names=NAMES, stored={"public_planner_id": "card"})
+    ) == AskOwner("card")
 
 
 def test_a_public_mapping_that_is_no_id_of_a_card_says_nothing() -> None:
@@ -106,7 +141,8 @@ def test_a_public_mapping_that_is_no_id_of_a_card_says_nothing() -> None:
 
 
 def test_what_a_person_did_to_the_card_of_a_lost_create_is_read_before_anything_is_sent() -> None:
-    """Its etag of now and its values of then are never believed together: a change sent with them would undo it."""
+    """Its etag of now and its values of then are never believed together: a change sent with them
+    would undo it."""
     step = decide(seen({"title": "T"}, notes=(note(),), found=found(card()), names=NAMES))
     assert isinstance(step, TakeCard)
     taken = seen({"title": "T", "percentComplete": 51}, belief=step.belief, names=NAMES)
@@ -114,7 +150,9 @@ def test_what_a_person_did_to_the_card_of_a_lost_create_is_read_before_anything_
 
 
 def test_a_create_whose_card_no_late_listing_shows_is_held_for_not_made() -> None:
-    step = decide(seen({"title": "T"}, notes=(note(),), found=found(began=NOW + GRACE_MS), names=NAMES))
+    step = decide(
+        seen({"title": "T"}, notes=(note(),), found=found(began=NOW + GRACE_MS), names=NAMES)
+    )
     assert step == DropNote("n1", "plan")
 
 
@@ -124,29 +162,40 @@ def test_then_it_is_posted_again() -> None:
 
 def test_then_nothing_is_posted_that_planner_has_refused() -> None:
     text = json.dumps({"title": "T"}).encode()
-    refusal = json.dumps({"code": "refused_by_planner", "hash": document_hash(text), "retrying": False})
-    order = order_of(decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal})))
+    refusal = json.dumps(
+        {"code": "refused_by_planner", "hash": document_hash(text), "retrying": False}
+    )
+    order = order_of(
+        decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal}))
+    )
     assert (order.due_ms, order.write) == (-1, "leave")
 
 
 def test_what_planner_had_no_room_for_is_posted_again_an_hour_later() -> None:
     at, text = NOW - HOUR_MS // 4, json.dumps({"title": "T"}).encode()
     refusal = json.dumps({"code": "limit", "hash": document_hash(text), "retrying": True, "at": at})
-    order = order_of(decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal})))
+    order = order_of(
+        decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal}))
+    )
     assert (order.due_ms, order.write) == (HOUR_MS - HOUR_MS // 4, "leave")
 
 
 def test_nothing_is_posted_again_before_the_last_question() -> None:
     first = found(began=NOW + GRACE_MS, last=False)
-    assert order_of(decide(seen({"title": "T"}, notes=(note(),), found=first, names=NAMES))).due_ms == GRACE_MS
+    assert (
+        order_of(decide(seen({"title": "T"}, notes=(note(),), found=first, names=NAMES))).due_ms
+        == GRACE_MS
+    )
 
 
 def test_a_create_note_whose_document_is_gone_is_forgotten_with_it() -> None:
-    assert decide(seen(None, notes=(note(),), found=found(began=NOW + GRACE_MS))) == DropNote("n1", "plan")
+    assert decide(seen(None, notes=(note(),), found=found(began=NOW + GRACE_MS))) == DropNote(
+        "n1", "plan"
+    )
     assert order_of(decide(seen(None, dropped=True))).forget
 
 
-# -- a new document --------------------------------------------------------------------------------------------------
+# -- a new document --------------------------------------------------------------------------------
 def test_a_new_document_needs_the_names_of_its_plan() -> None:
     assert decide(seen({"title": "T"})) == ReadNames()
 
@@ -165,17 +214,41 @@ def test_details_are_left_for_a_second_request() -> None:
 @pytest.mark.parametrize(
     ("members", "names", "step"),
     [
-        pytest.param({"bucket": "New"}, {}, ReadNames(fresh=True), id="a bucket that is not known: read again"),
-        pytest.param({"bucket": "New"}, {"names_fresh": True}, MakeName("bucket", "New"), id="then made"),
-        pytest.param({"labels": ["Blue"]}, {}, ReadNames(fresh=True), id="a label that is not known: read again"),
-        pytest.param({"labels": ["Blue"]}, {"names_fresh": True}, MakeName("label", "Blue"), id="a label: then made"),
         pytest.param(
-            {"assignedTo": ["bot"]}, {"names_fresh": True}, MakeName("label", "Agent: bot"), id="an agent is a label"
+            {"bucket": "New"},
+            {},
+            ReadNames(fresh=True),
+            id="a bucket that is not known: read again",
         ),
-        pytest.param({"assignedTo": ["a@b.c"]}, {}, FindPeople(("a@b.c",)), id="a person is looked up"),
+        pytest.param(
+            {"bucket": "New"}, {"names_fresh": True}, MakeName("bucket", "New"), id="then made"
+        ),
+        pytest.param(
+            {"labels": ["Blue"]},
+            {},
+            ReadNames(fresh=True),
+            id="a label that is not known: read again",
+        ),
+        pytest.param(
+            {"labels": ["Blue"]},
+            {"names_fresh": True},
+            MakeName("label", "Blue"),
+            id="a label: then made",
+        ),
+        pytest.param(
+            {"assignedTo": ["bot"]},
+            {"names_fresh": True},
+            MakeName("label", "Agent: bot"),
+            id="an agent is a label",
+        ),
+        pytest.param(
+            {"assignedTo": ["a@b.c"]}, {}, FindPeople(("a@b.c",)), id="a person is looked up"
+        ),
     ],
 )
-def test_names_are_settled_before_anything_is_sent(members: dict[str, Any], names: dict[str, Any], step: Step) -> None:
+def test_names_are_settled_before_anything_is_sent(
+    members: dict[str, Any], names: dict[str, Any], step: Step
+) -> None:
     assert decide(seen({"title": "T", **members}, names=NAMES, **names)) == step
 
 
@@ -183,20 +256,30 @@ def test_names_are_settled_before_anything_is_sent(members: dict[str, Any], name
     ("members", "more", "code"),
     [
         pytest.param({"planId": "other"}, {}, "unknown_plan", id="a plan that is not ours"),
-        pytest.param({"bucketId": "none"}, {"names_fresh": True}, "unknown_bucket", id="a bucket id that is not there"),
         pytest.param(
-            {"startDate": "2026-03-02", "dueDate": "2026-03-01"}, {}, "bad_field", id="a start after the due date"
+            {"bucketId": "none"},
+            {"names_fresh": True},
+            "unknown_bucket",
+            id="a bucket id that is not there",
+        ),
+        pytest.param(
+            {"startDate": "2026-03-02", "dueDate": "2026-03-01"},
+            {},
+            "bad_field",
+            id="a start after the due date",
         ),
     ],
 )
 @pytest.mark.contract("§4 rule: refused as a whole")
-def test_a_document_that_cannot_be_done_is_refused(members: dict[str, Any], more: dict[str, Any], code: Code) -> None:
+def test_a_document_that_cannot_be_done_is_refused(
+    members: dict[str, Any], more: dict[str, Any], code: Code
+) -> None:
     with pytest.raises(Refusal) as refused:
         decide(seen({"title": "T", **members}, names=NAMES, **more))
     assert refused.value.code == code
 
 
-# -- a document that names a card ------------------------------------------------------------------------------------
+# -- a document that names a card ------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("task_id", "members"),
     [
@@ -219,11 +302,15 @@ def test_a_named_card_that_nobody_has_is_read_and_adopted() -> None:
 
 
 def test_a_card_is_adopted_with_its_details_only() -> None:
-    assert decide(seen({"title": "T"}, names=NAMES, card=card(details=False))) == ReadDetails("card")
+    assert decide(seen({"title": "T"}, names=NAMES, card=card(details=False))) == ReadDetails(
+        "card"
+    )
 
 
 def test_a_named_card_of_another_document_makes_this_one_a_new_task() -> None:
-    step = decide(seen({"title": "T", "plannerId": "card"}, names=NAMES, owner=Owner("card", "t2", False)))
+    step = decide(
+        seen({"title": "T", "plannerId": "card"}, names=NAMES, owner=Owner("card", "t2", False))
+    )
     assert isinstance(step, CreateCard)
 
 
@@ -236,13 +323,19 @@ BY_AGENT = {"names": NAMES, "owner": Owner("card", None, True, by_agent=True)}
 @pytest.mark.parametrize(
     ("members", "more"),
     [
-        pytest.param({"plannerId": "card"}, {**BURIED, "stored": {"grave": GRAVE}}, id="with its plannerId"),
+        pytest.param(
+            {"plannerId": "card"}, {**BURIED, "stored": {"grave": GRAVE}}, id="with its plannerId"
+        ),
         pytest.param({"plannerId": "card"}, BURIED, id="with its plannerId, under another id"),
-        pytest.param({}, {"names": NAMES, "stored": {"grave": GRAVE}}, id="without, under its id and title"),
+        pytest.param(
+            {}, {"names": NAMES, "stored": {"grave": GRAVE}}, id="without, under its id and title"
+        ),
     ],
 )
 @pytest.mark.contract("§6 Human deletes the card")
-def test_a_stale_copy_of_a_card_that_a_human_deleted_is_refused(members: dict[str, Any], more: dict[str, Any]) -> None:
+def test_a_stale_copy_of_a_card_that_a_human_deleted_is_refused(
+    members: dict[str, Any], more: dict[str, Any]
+) -> None:
     with pytest.raises(Refusal) as refused:
         decide(seen({"title": "T", **members}, **more))
     assert refused.value.code == "stale_copy"
@@ -252,14 +345,22 @@ def test_a_stale_copy_of_a_card_that_a_human_deleted_is_refused(members: dict[st
     ("members", "more"),
     [
         pytest.param({"title": "Other"}, {"stored": {"grave": GRAVE}}, id="another title"),
-        pytest.param({}, {"stored": {"grave": GRAVE}, "claim": {"said": "created"}}, id="a created message came"),
+        pytest.param(
+            {},
+            {"stored": {"grave": GRAVE}, "claim": {"said": "created"}},
+            id="a created message came",
+        ),
         pytest.param({}, {"stored": {"grave": AGENTS_GRAVE}}, id="an agent had deleted it"),
         pytest.param(
-            {"plannerId": "card"}, {**BY_AGENT, "stored": {"grave": AGENTS_GRAVE}}, id="the same, with plannerId"
+            {"plannerId": "card"},
+            {**BY_AGENT, "stored": {"grave": AGENTS_GRAVE}},
+            id="the same, with plannerId",
         ),
         pytest.param({"plannerId": "card"}, BY_AGENT, id="the same, under another id"),
     ],
 )
-def test_a_new_task_under_an_old_id_is_created(members: dict[str, Any], more: dict[str, Any]) -> None:
+def test_a_new_task_under_an_old_id_is_created(
+    members: dict[str, Any], more: dict[str, Any]
+) -> None:
     step = decide(seen({"title": "T", **members}, **{"names": NAMES, **more}))
     assert isinstance(step, CreateCard)

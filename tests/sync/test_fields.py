@@ -1,5 +1,5 @@
-"""Every row of the document's table, in both directions: what an agent writes is on the card, what a human sets is in
-the document, and clearing clears, each way."""
+"""Every row of the document's table, in both directions: what an agent writes is on the card, what
+a human sets is in the document, and clearing clears, each way."""
 
 import json
 from typing import Any
@@ -23,7 +23,9 @@ async def uploaded(world: World, service: Service, **fields: Any) -> dict[str, A
     return world.cards()[planner_id]
 
 
-async def edited(world: World, service: Service, fields: dict[str, Any], **document: Any) -> dict[str, Any]:
+async def edited(
+    world: World, service: Service, fields: dict[str, Any], **document: Any
+) -> dict[str, Any]:
     """The document `t` after a human's edit of its card."""
     card = await uploaded(world, service, **document)
     world.human.edit(card["id"], fields=fields)
@@ -34,13 +36,30 @@ async def edited(world: World, service: Service, fields: dict[str, Any], **docum
 @pytest.mark.parametrize(
     ("field", "value", "planner"),
     [
-        pytest.param("dueDate", "2026-03-01", {"dueDateTime": "2026-03-01T10:00:00Z"}, id="a day goes as 10:00Z"),
-        pytest.param("dueDate", "2026-03-01T17:30:00+01:00", {"dueDateTime": "2026-03-01T16:30:00Z"}, id="an instant"),
-        pytest.param("startDate", "2026-03-01", {"startDateTime": "2026-03-01T10:00:00Z"}, id="a start"),
+        pytest.param(
+            "dueDate",
+            "2026-03-01",
+            {"dueDateTime": "2026-03-01T10:00:00Z"},
+            id="a day goes as 10:00Z",
+        ),
+        pytest.param(
+            "dueDate",
+            "2026-03-01T17:30:00+01:00",
+            {"dueDateTime": "2026-03-01T16:30:00Z"},
+            id="an instant",
+        ),
+        pytest.param(
+            "startDate", "2026-03-01", {"startDateTime": "2026-03-01T10:00:00Z"}, id="a start"
+        ),
         pytest.param("percentComplete", 37, {"percentComplete": 37}, id="percent"),
         pytest.param("priority", "urgent", {"priority": 1}, id="a priority in words"),
         pytest.param("priority", 7, {"priority": 7}, id="a priority as a number"),
-        pytest.param("labels", ["category4"], {"appliedCategories": {"category4": True}}, id="a label by its slot"),
+        pytest.param(
+            "labels",
+            ["category4"],
+            {"appliedCategories": {"category4": True}},
+            id="a label by its slot",
+        ),
     ],
 )
 async def test_what_an_agent_writes_is_on_the_card(
@@ -58,10 +77,17 @@ async def test_a_description_goes_into_the_details(world: World, service: Servic
 
 
 @pytest.mark.contract("§4 checklist")
-async def test_a_checklist_goes_into_the_details_and_its_items_get_ids(world: World, service: Service) -> None:
-    card = await uploaded(world, service, checklist=[{"title": "One"}, {"title": "Two", "isChecked": True}])
+async def test_a_checklist_goes_into_the_details_and_its_items_get_ids(
+    world: World, service: Service
+) -> None:
+    card = await uploaded(
+        world, service, checklist=[{"title": "One"}, {"title": "Two", "isChecked": True}]
+    )
     items = card["details"]["checklist"]
-    assert sorted((item["title"], item["isChecked"]) for item in items.values()) == [("One", False), ("Two", True)]
+    assert sorted((item["title"], item["isChecked"]) for item in items.values()) == [
+        ("One", False),
+        ("Two", True),
+    ]
     document = await world.document("t")
     assert {item["id"] for item in document["checklist"]} == set(items)
 
@@ -77,7 +103,9 @@ async def test_references_go_into_the_details(world: World, service: Service) ->
 
 
 @pytest.mark.contract("§4 assignedTo")
-async def test_people_are_assigned_by_mail_and_agents_by_label(world: World, service: Service) -> None:
+async def test_people_are_assigned_by_mail_and_agents_by_label(
+    world: World, service: Service
+) -> None:
     card = await uploaded(world, service, assignedTo=[MIRA, "writer"])
     assert list(card["assignments"]) == [world.emulator.user_ids()[MIRA]]
     (slot,) = card["appliedCategories"]
@@ -101,7 +129,9 @@ async def test_an_unknown_bucket_name_makes_the_bucket(world: World, service: Se
 
 
 @pytest.mark.contract("§4 rule: without bucket and bucketId")
-async def test_without_a_bucket_a_card_goes_to_the_first_one(world: World, service: Service) -> None:
+async def test_without_a_bucket_a_card_goes_to_the_first_one(
+    world: World, service: Service
+) -> None:
     card = await uploaded(world, service)
     assert card["bucketId"] == world.emulator.bucket_ids()["To do"]
     assert "bucket" not in await world.document("t")
@@ -111,7 +141,9 @@ async def test_without_a_bucket_a_card_goes_to_the_first_one(world: World, servi
     ("fields", "document", "expected"),
     [
         pytest.param({"title": "New"}, {}, {"title": "New"}, id="title"),
-        pytest.param({"dueDateTime": "2026-04-02T10:00:00Z"}, {}, {"dueDate": "2026-04-02"}, id="a due date"),
+        pytest.param(
+            {"dueDateTime": "2026-04-02T10:00:00Z"}, {}, {"dueDate": "2026-04-02"}, id="a due date"
+        ),
         pytest.param(
             {"dueDateTime": "2026-04-02T22:00:00Z"},
             {"dueDate": "2026-04-01"},
@@ -124,13 +156,27 @@ async def test_without_a_bucket_a_card_goes_to_the_first_one(world: World, servi
             {"dueDate": "2026-04-02T22:00:00Z"},
             id="stays an instant",
         ),
-        pytest.param({"dueDateTime": None}, {"dueDate": "2026-04-01"}, {"dueDate": None}, id="a date is cleared"),
+        pytest.param(
+            {"dueDateTime": None},
+            {"dueDate": "2026-04-01"},
+            {"dueDate": None},
+            id="a date is cleared",
+        ),
         pytest.param({"percentComplete": 100}, {}, {"percentComplete": 100}, id="completed"),
         pytest.param({"priority": 1}, {}, {"priority": "urgent"}, id="a priority as a word"),
-        pytest.param({"priority": 3}, {"priority": 9}, {"priority": 3}, id="a priority as an integer"),
+        pytest.param(
+            {"priority": 3}, {"priority": 9}, {"priority": 3}, id="a priority as an integer"
+        ),
         pytest.param({"description": "text"}, {}, {"description": "text"}, id="a description"),
-        pytest.param({"description": ""}, {"description": "text"}, {"description": ""}, id="a description is cleared"),
-        pytest.param({"appliedCategories": {"category3": True}}, {}, {"labels": ["category3"]}, id="a label"),
+        pytest.param(
+            {"description": ""},
+            {"description": "text"},
+            {"description": ""},
+            id="a description is cleared",
+        ),
+        pytest.param(
+            {"appliedCategories": {"category3": True}}, {}, {"labels": ["category3"]}, id="a label"
+        ),
         pytest.param(
             {"appliedCategories": {"category3": False}},
             {"labels": ["category3"]},
@@ -140,7 +186,11 @@ async def test_without_a_bucket_a_card_goes_to_the_first_one(world: World, servi
     ],
 )
 async def test_what_a_human_sets_is_in_the_document(
-    world: World, service: Service, fields: dict[str, Any], document: dict[str, Any], expected: dict[str, Any]
+    world: World,
+    service: Service,
+    fields: dict[str, Any],
+    document: dict[str, Any],
+    expected: dict[str, Any],
 ) -> None:
     after = await edited(world, service, fields, **document)
     assert {name: after.get(name) for name in expected} == expected
@@ -151,7 +201,9 @@ async def test_what_a_human_sets_is_in_the_document(
 
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
 async def test_a_human_moves_a_card(world: World, service: Service) -> None:
-    after = await edited(world, service, {"bucketId": world.emulator.bucket_ids()["Doing"]}, bucket="To do")
+    after = await edited(
+        world, service, {"bucketId": world.emulator.bucket_ids()["Doing"]}, bucket="To do"
+    )
     assert after["bucket"] == "Doing"
     assert "bucketId" not in after
 
@@ -192,7 +244,11 @@ async def test_labels_empty_clear_no_agent(world: World, service: Service) -> No
     ],
 )
 async def test_null_and_empty_clear(
-    world: World, service: Service, fields: dict[str, Any], cleared: dict[str, Any], planner: tuple[str, Any]
+    world: World,
+    service: Service,
+    fields: dict[str, Any],
+    cleared: dict[str, Any],
+    planner: tuple[str, Any],
 ) -> None:
     card = await uploaded(world, service, **fields)
     await world.change("t", **cleared)
@@ -202,7 +258,9 @@ async def test_null_and_empty_clear(
 
 
 @pytest.mark.contract("§4 rule: absent is no opinion")
-async def test_a_field_that_is_left_out_clears_nothing_and_is_put_back(world: World, service: Service) -> None:
+async def test_a_field_that_is_left_out_clears_nothing_and_is_put_back(
+    world: World, service: Service
+) -> None:
     card = await uploaded(world, service, dueDate="2026-03-01", description="text", private=1)
     document = await world.document("t")
     kept = {name: document[name] for name in ("title", "_rev", "plannerId")}
@@ -231,7 +289,9 @@ async def test_snake_case_stays_snake_case(world: World, service: Service) -> No
     assert card["percentComplete"] == 25
     assert card["priority"] == 3
     assert card["details"]["description"] == "text"
-    world.human.edit(card["id"], fields={"percentComplete": 50, "priority": 1, "description": "more"})
+    world.human.edit(
+        card["id"], fields={"percentComplete": 50, "priority": 1, "description": "more"}
+    )
     await world.settle(service)
     after = await world.document("t")
     assert after["percent_complete"] == 0.5
@@ -242,7 +302,9 @@ async def test_snake_case_stays_snake_case(world: World, service: Service) -> No
     assert "percentComplete" not in after
 
 
-async def test_a_renamed_bucket_changes_the_name_and_moves_no_card(world: World, service: Service) -> None:
+async def test_a_renamed_bucket_changes_the_name_and_moves_no_card(
+    world: World, service: Service
+) -> None:
     card = await uploaded(world, service, bucket="Doing")
     world.human.rename_bucket(bucket_id=world.emulator.bucket_ids()["Doing"], name="In work")
     for _ in range(11):

@@ -26,7 +26,9 @@ async def held(make_world: Any, side: str) -> tuple[World, Service]:
         await world.redis.delete(*(world.keys.document(f"t{n}") for n in range(DELETED)))
         for n in range(DELETED):
             await world.publish("deleted", f"t{n}")
-    await world.until(lambda: [m["code"] for m in world.said("failed")] == ["held"] * DELETED, "the hold")
+    await world.until(
+        lambda: [m["code"] for m in world.said("failed")] == ["held"] * DELETED, "the hold"
+    )
     return world, service
 
 
@@ -39,7 +41,9 @@ def holds(world: World) -> Holds:
 async def all_is_back(world: World) -> bool:
     cards = world.cards()
     found = [await world.find(f"t{n}") for n in range(TASKS)]
-    return len(cards) == TASKS and all(document and document.get("plannerId") in cards for document in found)
+    return len(cards) == TASKS and all(
+        document and document.get("plannerId") in cards for document in found
+    )
 
 
 async def documents(world: World) -> int:
@@ -84,7 +88,9 @@ async def test_a_restore_that_is_killed_in_the_middle_is_finished_by_the_next_pr
     world, _ = await held(make_world, side)
     await world.stop()
     await holds(world).restore(world.emulator.plan_id)
-    await Shelf(world.redis, world.keys.namespace).pending.claim(DELETED)  # by a process that ends with it
+    await Shelf(world.redis, world.keys.namespace).pending.claim(
+        DELETED
+    )  # by a process that ends with it
     await world.forget_claims()
     await world.start()
     await world.until(lambda: all_is_back(world), "documents and cards")
@@ -106,12 +112,17 @@ async def test_a_restore_waits_for_a_plan_that_cannot_be_read(make_world: Any) -
     await world.until(lambda: all_is_back(world), "documents and cards")
 
 
-async def test_a_restore_brings_back_a_card_of_whose_task_something_else_was_said_since(make_world: Any) -> None:
+async def test_a_restore_brings_back_a_card_of_whose_task_something_else_was_said_since(
+    make_world: Any,
+) -> None:
     world, service = await held(make_world, "planner")
     world.human.unreadable(plan_id=world.emulator.plan_id)
     await world.change("t0", percentComplete=50)
     await world.publish("updated", "t0")
-    await world.until(lambda: [m for m in world.said("failed", "t0") if m["code"] == "unauthorized"], "the trouble")
+    await world.until(
+        lambda: [m for m in world.said("failed", "t0") if m["code"] == "unauthorized"],
+        "the trouble",
+    )
     assert await service.restore(world.emulator.plan_id) == DELETED
     world.human.readable(plan_id=world.emulator.plan_id)
     await Shelf(world.redis, world.keys.namespace).pending.mark([f"t{n}" for n in range(DELETED)])
@@ -126,8 +137,12 @@ async def test_a_restore_brings_back_what_no_look_has_found_missing_yet(make_wor
     assert await holds(world).restore(world.emulator.plan_id) == DELETED + 1
 
 
-async def test_a_restored_card_comes_back_in_its_bucket_when_that_is_gone_too(make_world: Any) -> None:
-    world = await make_world(MAX_DELETE_COUNT="0", MAX_DELETE_RATIO="0", bucket_delete="delete_tasks")
+async def test_a_restored_card_comes_back_in_its_bucket_when_that_is_gone_too(
+    make_world: Any,
+) -> None:
+    world = await make_world(
+        MAX_DELETE_COUNT="0", MAX_DELETE_RATIO="0", bucket_delete="delete_tasks"
+    )
     service = await world.start()
     bucket = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Ideas")["id"]
     card = world.human.create(title="Task 0", bucketId=bucket)

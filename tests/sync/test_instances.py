@@ -36,7 +36,9 @@ async def test_a_plan_is_passed_over_by_one_instance_in_an_interval(world: World
     told = []
     for rounds in (one, two, two, one):
         await rounds.poll(rest_ms=60_000)
-        told.append(len([call for call in world.emulator.requests() if call["path"].startswith(listings)]))
+        told.append(
+            len([call for call in world.emulator.requests() if call["path"].startswith(listings)])
+        )
     assert told == [1, 1, 1, 2]
 
 
@@ -52,7 +54,9 @@ async def test_when_the_passing_instance_is_gone_another_passes(make_world: Any)
 
 
 @pytest.mark.contract("§6 Two or more instances run")
-@pytest.mark.parametrize("touched", [False, True], ids=["as it was made", "with what people have set"])
+@pytest.mark.parametrize(
+    "touched", [False, True], ids=["as it was made", "with what people have set"]
+)
 async def test_the_second_card_of_a_thawed_instance_goes_unless_people_have_touched_it(
     world: World, service: Service, touched: bool
 ) -> None:
@@ -61,8 +65,14 @@ async def test_the_second_card_of_a_thawed_instance_goes_unless_people_have_touc
     body = {**atoms, "planId": world.emulator.plan_id}
     async with httpx.AsyncClient(headers=world.emulator.headers) as client:
         second = (await client.post(f"{world.emulator.url}/planner/tasks", json=body)).json()["id"]
-    posted = {"taskId": "t", "at": (await (await service._opened()).rounds.plans.moment()).now, "atoms": atoms}
-    await world.redis.hset(world.keys.private("orphans", world.emulator.plan_id), second, json.dumps(posted))
+    posted = {
+        "taskId": "t",
+        "at": (await (await service._opened()).rounds.plans.moment()).now,
+        "atoms": atoms,
+    }
+    await world.redis.hset(
+        world.keys.private("orphans", world.emulator.plan_id), second, json.dumps(posted)
+    )
     if touched:
         world.human.edit(second, fields={"dueDateTime": "2026-03-01T10:00:00Z"})
     for _ in range(4):

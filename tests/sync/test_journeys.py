@@ -1,4 +1,5 @@
-"""The two journeys of data: from an agent's document to the card, and from a human's card to the document."""
+"""The two journeys of data: from an agent's document to the card, and from a human's card to the
+document."""
 
 import pytest
 

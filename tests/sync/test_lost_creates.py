@@ -1,11 +1,19 @@
-"""Creates whose answer was lost: told apart by their place in time, when nothing else tells them apart any more."""
+"""Creates whose answer was lost: told apart by their place in time, when nothing else tells them
+apart any more."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from planner_sync.decide.lost_creates import LISTING_LAG_MS, NEAR_MS, SENDING_MS, by_place, found_for, true_as_of
+from planner_sync.decide.lost_creates import (
+    LISTING_LAG_MS,
+    NEAR_MS,
+    SENDING_MS,
+    by_place,
+    found_for,
+    true_as_of,
+)
 from planner_sync.model.card import Card
 from tests.sync.looks import NOW, card
 
@@ -16,17 +24,31 @@ def made(name: str, after_ms: int, **more: object) -> Card:
 
 
 def places(notes: dict[str, int], *cards: Card) -> dict[str, str]:
-    return {task: found.id for task, found in by_place({t: NOW + at for t, at in notes.items()}, cards).items()}
+    return {
+        task: found.id
+        for task, found in by_place({t: NOW + at for t, at in notes.items()}, cards).items()
+    }
 
 
 @pytest.mark.parametrize(
     ("notes", "cards", "pairs"),
     [
         pytest.param({"a": 0}, [("A", 30)], {"a": "A"}, id="one and one"),
-        pytest.param({"a": 0, "b": 6}, [("B", 37), ("A", 31)], {"a": "A", "b": "B"}, id="two in their order"),
-        pytest.param({"a": 0, "c": 113_000}, [("A", 100)], {"a": "A"}, id="of two notes the nearer one"),
-        pytest.param({"a": 0, "c": 113_000}, [("C", 113_050)], {"c": "C"}, id="of two notes the nearer one, the later"),
-        pytest.param({"b": 60_000}, [("A", 100), ("B", 60_100)], {"b": "B"}, id="of two cards the nearer one"),
+        pytest.param(
+            {"a": 0, "b": 6}, [("B", 37), ("A", 31)], {"a": "A", "b": "B"}, id="two in their order"
+        ),
+        pytest.param(
+            {"a": 0, "c": 113_000}, [("A", 100)], {"a": "A"}, id="of two notes the nearer one"
+        ),
+        pytest.param(
+            {"a": 0, "c": 113_000},
+            [("C", 113_050)],
+            {"c": "C"},
+            id="of two notes the nearer one, the later",
+        ),
+        pytest.param(
+            {"b": 60_000}, [("A", 100), ("B", 60_100)], {"b": "B"}, id="of two cards the nearer one"
+        ),
         pytest.param({"a": 0}, [("A", NEAR_MS + SENDING_MS + 1)], {}, id="none that is too late"),
         pytest.param({"a": 0}, [("A", -NEAR_MS - 1)], {}, id="none that was there before"),
         pytest.param({"a": 0}, [("A", -NEAR_MS)], {"a": "A"}, id="two clocks may differ"),
@@ -50,14 +72,18 @@ def test_many_notes_and_cards_are_matched_at_once() -> None:
     ("lacking", "as_of"),
     [
         pytest.param([], 0, id="nothing"),
-        pytest.param([made("A", -5_000), made("B", -9_000)], -9_000, id="new cards: as old as the oldest"),
+        pytest.param(
+            [made("A", -5_000), made("B", -9_000)], -9_000, id="new cards: as old as the oldest"
+        ),
         pytest.param([made("A", 2_000)], 0, id="one that was made since"),
         pytest.param([made("A", -5_000), made("B", -LISTING_LAG_MS - 1)], None, id="an old card"),
         pytest.param([made("A", -5_000), None], None, id="one that gave no answer"),
         pytest.param(["forbidden"], None, id="one that may not be read"),
     ],
 )
-def test_a_listing_is_as_old_as_the_oldest_new_card_that_it_lacks(lacking: list[Any], as_of: int | None) -> None:
+def test_a_listing_is_as_old_as_the_oldest_new_card_that_it_lacks(
+    lacking: list[Any], as_of: int | None
+) -> None:
     assert true_as_of(NOW, lacking) == (None if as_of is None else NOW + as_of)
 
 

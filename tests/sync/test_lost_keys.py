@@ -1,5 +1,5 @@
-"""Redis loses or spoils a part of what it held, or takes our rights away: no card is deleted, none is made twice, and
-people's and agents' changes go on crossing."""
+"""Redis loses or spoils a part of what it held, or takes our rights away: no card is deleted, none
+is made twice, and people's and agents' changes go on crossing."""
 
 import asyncio
 import json
@@ -23,7 +23,12 @@ TASKS = 3
 async def filled(world: World, service: Service) -> dict[str, str]:
     """Some tasks with their cards; their planner ids."""
     for n in range(TASKS):
-        await world.set(f"t{n}", title=f"Task {n}", percentComplete=1, assignedTo=["mira.novak@example.com", "bot"])
+        await world.set(
+            f"t{n}",
+            title=f"Task {n}",
+            percentComplete=1,
+            assignedTo=["mira.novak@example.com", "bot"],
+        )
     await world.settle(service)
     await world.settle(service)
     return {f"t{n}": (await world.document(f"t{n}"))["plannerId"] for n in range(TASKS)}
@@ -31,8 +36,27 @@ async def filled(world: World, service: Service) -> dict[str, str]:
 
 # Every kind of key that a settled task leaves behind; the belief of one task is last.
 CLASSES = [
-    *("application", "batches", "cards:{plan}", "claims", "counters", "epochs", "hashes", "lags:upload"),
-    *("makers:{plan}", "marks", "names:{plan}", "owners", "people", "token", "beats", "leases", "task:t2"),
+    *(
+        "application",
+        "batches",
+        "cards:{plan}",
+        "claims",
+        "counters",
+        "epochs",
+        "hashes",
+        "lags:upload",
+    ),
+    *(
+        "makers:{plan}",
+        "marks",
+        "names:{plan}",
+        "owners",
+        "people",
+        "token",
+        "beats",
+        "leases",
+        "task:t2",
+    ),
 ]
 
 
@@ -50,15 +74,24 @@ async def test_one_kind_of_key_is_lost(world: World, name: str) -> None:
     assert (await world.document("t0"))["percentComplete"] == 60
     cards = world.cards()
     assert (cards.keys(), cards[ids["t1"]]["percentComplete"]) == (set(ids.values()), 70)
-    assert len([key async for key in world.redis.scan_iter(match=world.keys.document("*"))]) == TASKS
-    assert [world.said(action) for action in ("deleted", "conflict", "failed", "created")] == [[], [], [], []]
+    assert (
+        len([key async for key in world.redis.scan_iter(match=world.keys.document("*"))]) == TASKS
+    )
+    assert [world.said(action) for action in ("deleted", "conflict", "failed", "created")] == [
+        [],
+        [],
+        [],
+        [],
+    ]
 
 
 @pytest.mark.parametrize("direction", ["planner_id", "redis_id"])
 async def test_one_direction_of_the_public_mapping_is_lost(world: World, direction: str) -> None:
     service = world.service()
     ids = await filled(world, service)
-    key = world.keys.planner_id("t0") if direction == "planner_id" else world.keys.redis_id(ids["t0"])
+    key = (
+        world.keys.planner_id("t0") if direction == "planner_id" else world.keys.redis_id(ids["t0"])
+    )
     await world.redis.delete(key)
     world.human.edit(ids["t0"], fields={"percentComplete": 60})
     for _ in range(2):
@@ -69,21 +102,30 @@ async def test_one_direction_of_the_public_mapping_is_lost(world: World, directi
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 @pytest.mark.parametrize("names", ["*", "planner:*", "t1"])
-async def test_a_lost_public_mapping_is_there_again_although_nobody_touches_a_task(world: World, names: str) -> None:
+async def test_a_lost_public_mapping_is_there_again_although_nobody_touches_a_task(
+    world: World, names: str
+) -> None:
     service = world.service()
     ids = await filled(world, service)
-    await world.redis.delete(*[key async for key in world.redis.scan_iter(match=world.keys.planner_id(names))])
+    await world.redis.delete(
+        *[key async for key in world.redis.scan_iter(match=world.keys.planner_id(names))]
+    )
     world.messages.clear()
     for _ in range(2):
         await world.settle(service)
-    assert [(await world.redis.get(world.keys.planner_id(task_id))).decode() for task_id in ids] == list(ids.values())
-    assert [(await world.redis.get(world.keys.redis_id(pid))).decode() for pid in ids.values()] == list(ids)
+    assert [
+        (await world.redis.get(world.keys.planner_id(task_id))).decode() for task_id in ids
+    ] == list(ids.values())
+    assert [
+        (await world.redis.get(world.keys.redis_id(pid))).decode() for pid in ids.values()
+    ] == list(ids)
     assert world.messages == []
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 async def test_an_object_from_before_the_loss_undoes_no_human_unsaid(world: World) -> None:
-    """Which of its values are old is forgotten, and it carries no revision: it may be older than the card."""
+    """Which of its values are old is forgotten, and it carries no revision: it may be older than
+    the card."""
     service = world.service()
     planner_id = await world.uploaded(service, title="Task")
     world.human.edit(planner_id, fields={"title": "human"})
@@ -93,8 +135,13 @@ async def test_an_object_from_before_the_loss_undoes_no_human_unsaid(world: Worl
     await world.set("t", title="Task")
     for _ in range(2):
         await world.settle(service)
-    assert (world.cards()[planner_id]["title"], (await world.document("t"))["title"]) == ("human", "human")
-    assert [(message["field"], message["lost"]) for message in world.said("conflict")] == [("title", "Task")]
+    assert (world.cards()[planner_id]["title"], (await world.document("t"))["title"]) == (
+        "human",
+        "human",
+    )
+    assert [(message["field"], message["lost"]) for message in world.said("conflict")] == [
+        ("title", "Task")
+    ]
 
 
 @pytest.mark.parametrize("edits", [{}, {"description": "new"}], ids=["nobody", "an agent"])
@@ -102,13 +149,17 @@ async def test_an_object_from_before_the_loss_undoes_no_human_unsaid(world: Worl
 async def test_a_card_that_was_made_anew_in_lost_seconds_is_not_made_once_more(
     make_world: Any, edits: dict[str, Any]
 ) -> None:
-    """Its document comes back with the card that people had deleted, and takes what the lost seconds have put on it."""
+    """Its document comes back with the card that people had deleted, and takes what the lost
+    seconds have put on it."""
     world = await make_world(CONFLICT_WINNER="agents")
     service = world.service()
     first = world.human.create(title="Task", percentComplete=20)["id"]
     task_id = f"planner-{first}"
     await world.settle(service)
-    before = {key: await world.redis.dump(key) for key in await world.redis.keys(f"{world.keys.namespace}:*")}
+    before = {
+        key: await world.redis.dump(key)
+        for key in await world.redis.keys(f"{world.keys.namespace}:*")
+    }
     world.human.delete(first)
     await world.change(task_id, percentComplete=30)
     await world.settle(service)
@@ -130,7 +181,8 @@ async def test_a_card_that_was_made_anew_in_lost_seconds_is_not_made_once_more(
 
 @pytest.mark.contract("§6 More than `MAX_DELETE_RATIO` … vanish at once")
 async def test_all_documents_are_lost_and_their_state_is_not(make_world: Any) -> None:
-    """Without a word of a delete, and more than the brake lets through: held until an operator decides."""
+    """Without a word of a delete, and more than the brake lets through: held until an operator
+    decides."""
     world = await make_world(MAX_DELETE_COUNT="2")
     service = world.service()
     ids = await filled(world, service)
@@ -148,19 +200,29 @@ async def test_all_documents_are_lost_and_their_state_is_not(make_world: Any) ->
 
 
 SPOILT: list[Any] = [
-    pytest.param(lambda world, pid: world.redis.set(world.keys.redis_id(pid), b"\xff"), id="no text"),
-    pytest.param(lambda world, pid: world.redis.hset(world.keys.redis_id(pid), "a", "b"), id="no string"),
+    pytest.param(
+        lambda world, pid: world.redis.set(world.keys.redis_id(pid), b"\xff"), id="no text"
+    ),
+    pytest.param(
+        lambda world, pid: world.redis.hset(world.keys.redis_id(pid), "a", "b"), id="no string"
+    ),
     pytest.param(lambda world, pid: _map(world, pid, "not an id"), id="an id that is not allowed"),
-    pytest.param(lambda world, pid: _map_back_to_a_hash(world, pid), id="no string on the way back"),
+    pytest.param(
+        lambda world, pid: _map_back_to_a_hash(world, pid), id="no string on the way back"
+    ),
 ]
 
 
 @pytest.mark.parametrize("spoil", SPOILT)
-async def test_a_spoilt_public_mapping_keeps_nothing_from_being_adopted(world: World, spoil: Any) -> None:
+async def test_a_spoilt_public_mapping_keeps_nothing_from_being_adopted(
+    world: World, spoil: Any
+) -> None:
     service = world.service()
     ids = await filled(world, service)
     await world.stop()
-    await world.redis.delete(*[key async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:*")])
+    await world.redis.delete(
+        *[key async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:*")]
+    )
     await spoil(world, ids["t0"])
     after = world.service()
     await world.set("new", title="New")
@@ -168,7 +230,9 @@ async def test_a_spoilt_public_mapping_keeps_nothing_from_being_adopted(world: W
         await world.settle(after)
         await world.forget_claims()
     assert (await world.document("new"))["plannerId"] in world.cards()
-    assert [(await world.document(f"planner-{pid}"))["plannerId"] for pid in ids.values()] == list(ids.values())
+    assert [(await world.document(f"planner-{pid}"))["plannerId"] for pid in ids.values()] == list(
+        ids.values()
+    )
     assert len(world.cards()) == TASKS + 1
 
 
@@ -187,14 +251,23 @@ async def test_a_document_that_is_adopted_goes_along_with_a_card_that_people_mov
     assert "bucketId" in await world.document(task_id)
     await world.stop()
     there = world.transfer(card["id"], other, bucket)
-    await world.redis.delete(*[key async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:sync:*")])
+    await world.redis.delete(
+        *[key async for key in world.redis.scan_iter(match=f"{world.keys.namespace}:sync:*")]
+    )
     after = world.service()
     for _ in range(2):
         await world.settle(after)
         await world.forget_claims()
     document = await world.document(task_id)
-    assert (document["planId"], document["bucketId"], document["bucket"]) == (other, there or "", bucket or "")
-    assert (world.emulator.cards(other)[card["id"]]["bucketId"], world.said("conflict")) == (there, [])
+    assert (document["planId"], document["bucketId"], document["bucket"]) == (
+        other,
+        there or "",
+        bucket or "",
+    )
+    assert (world.emulator.cards(other)[card["id"]]["bucketId"], world.said("conflict")) == (
+        there,
+        [],
+    )
     assert (await after.vitals.snapshot()).refusals == {}
 
 
@@ -214,7 +287,7 @@ async def test_a_key_of_ours_that_is_of_another_type_stops_one_task_only(world: 
     assert (message["redisId"], message["code"], message["retrying"]) == ("t0", "internal", True)
 
 
-# -- rights ------------------------------------------------------------------------------------------------------------
+# -- rights ----------------------------------------------------------------------------------------
 @pytest.fixture
 async def guarded(namespace: str) -> AsyncIterator[tuple[World, Redis]]:
     """A world whose service signs in at Redis as `sync`; and the operator's own connection."""
@@ -234,8 +307,14 @@ _RIGHTS = ("ACL", "SETUSER", "sync", "on", "resetpass", "~*", "&*", "+@all")
     ("take", "give"),
     [
         pytest.param((*_RIGHTS, ">second"), (*_RIGHTS, ">first"), id="another password"),
-        pytest.param(("ACL", "SETUSER", "sync", "-evalsha", "-eval"), (*_RIGHTS[:3], "+@all"), id="no scripts"),
-        pytest.param(("ACL", "SETUSER", "sync", "off"), ("ACL", "SETUSER", "sync", "on"), id="switched off"),
+        pytest.param(
+            ("ACL", "SETUSER", "sync", "-evalsha", "-eval"),
+            (*_RIGHTS[:3], "+@all"),
+            id="no scripts",
+        ),
+        pytest.param(
+            ("ACL", "SETUSER", "sync", "off"), ("ACL", "SETUSER", "sync", "on"), id="switched off"
+        ),
     ],
 )
 async def test_without_rights_at_redis_it_waits_and_goes_on_when_they_are_back(
@@ -256,7 +335,10 @@ async def test_without_rights_at_redis_it_waits_and_goes_on_when_they_are_back(
 
     async def well() -> bool:
         snapshot = await service.vitals.snapshot()
-        return snapshot is not None and health(snapshot, Settings.from_env(world.env))[1]["status"] == "healthy"
+        return (
+            snapshot is not None
+            and health(snapshot, Settings.from_env(world.env))[1]["status"] == "healthy"
+        )
 
     await world.until(well, "health")
     assert sorted(card["title"] for card in world.cards().values()) == ["Before", "Meanwhile"]
@@ -308,7 +390,9 @@ async def test_a_redis_that_takes_no_writes_is_waited_for(
 async def _fails(world: World) -> bool:
     """Do commands of the service's own user fail? `world.redis` signs in as the service does."""
     try:
-        await asyncio.wait_for(world.redis.eval("return redis.call('SET', KEYS[1], 1)", 1, "probe"), 5)
+        await asyncio.wait_for(
+            world.redis.eval("return redis.call('SET', KEYS[1], 1)", 1, "probe"), 5
+        )
     except (RedisError, TimeoutError):
         return True
     return False

@@ -1,10 +1,20 @@
-"""The tables of the merge, row by row: what becomes of one field, of a stale copy, of items and of dates."""
+"""The tables of the merge, row by row: what becomes of one field, of a stale copy, of items and of
+dates."""
 
 from typing import Any
 
 import pytest
 
-from planner_sync.decide.merge import Conflict, Meaning, Merged, Winner, adopt, agree, concrete, merge
+from planner_sync.decide.merge import (
+    Conflict,
+    Meaning,
+    Merged,
+    Winner,
+    adopt,
+    agree,
+    concrete,
+    merge,
+)
 from planner_sync.model.state import Belief
 from planner_sync.model.task import Day, Word
 from tests.sync.atoms import believing, saying
@@ -15,23 +25,39 @@ RENAMED = {**ITEM, "checklist 1 title": "uno"}
 LINK = {"references u": True, "references u alias": "link"}
 
 
-def merged(base: dict[str, Any], mine: dict[str, Any], card: dict[str, Any], winner: Winner = "planner") -> Merged:
+def merged(
+    base: dict[str, Any], mine: dict[str, Any], card: dict[str, Any], winner: Winner = "planner"
+) -> Merged:
     return merge(believing(base), saying(mine), 1, card, winner)
 
 
-# -- each atom on its own --------------------------------------------------------------------------------------------
+# -- each atom on its own --------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("mine", "card", "want", "send", "human", "meant"),
     [
         pytest.param("base", "base", "base", {}, [], [], id="not changed, same: nothing"),
-        pytest.param("mine", "base", "mine", {"title": "mine"}, [], ["title"], id="changed, same: sent"),
-        pytest.param("base", "card", "card", {}, ["title"], [], id="not changed, changed: written to the document"),
+        pytest.param(
+            "mine", "base", "mine", {"title": "mine"}, [], ["title"], id="changed, same: sent"
+        ),
+        pytest.param(
+            "base",
+            "card",
+            "card",
+            {},
+            ["title"],
+            [],
+            id="not changed, changed: written to the document",
+        ),
         pytest.param("both", "both", "both", {}, ["title"], ["title"], id="changed alike: agreed"),
-        pytest.param("mine", "card", "card", {}, ["title"], ["title"], id="changed apart: the winner's"),
+        pytest.param(
+            "mine", "card", "card", {}, ["title"], ["title"], id="changed apart: the winner's"
+        ),
     ],
 )
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
-def test_one_atom(mine: str, card: str, want: str, send: dict[str, str], human: list[str], meant: list[str]) -> None:
+def test_one_atom(
+    mine: str, card: str, want: str, send: dict[str, str], human: list[str], meant: list[str]
+) -> None:
     result = merged({"title": "base"}, {"title": mine}, {"title": card})
     assert (result.want, result.send) == ({"title": want}, send)
     assert (sorted(result.human), sorted(result.meant)) == (human, meant)
@@ -59,11 +85,17 @@ def test_a_cleared_field_is_cleared_on_the_card() -> None:
 
 @pytest.mark.contract("§4 rule: a synced field that a write left out")
 def test_a_field_that_is_left_out_is_neither_cleared_nor_told() -> None:
-    result = merge(believing({"description": "x"}), Meaning(frozenset(), {}), 1, {"description": "x"}, "planner")
+    result = merge(
+        believing({"description": "x"}),
+        Meaning(frozenset(), {}),
+        1,
+        {"description": "x"},
+        "planner",
+    )
     assert (result.want, result.send, result.conflicts) == ({"description": "x"}, {}, ())
 
 
-# -- what a document of an old revision says (design §3) -------------------------------------------------------------
+# -- what a document of an old revision says (design §3) -------------------------------------------
 NOW = Belief("card", "plan", "etag", base={"title": "A"}, rev=1)
 HUMAN = NOW.agree({"title": "H"}).see_human(["title"], 10)
 TOLD = HUMAN.tell("title", 5, "M")
@@ -75,29 +107,41 @@ TOLD = HUMAN.tell("title", 5, "M")
         pytest.param(HUMAN, 10, "M", "M", 0, id="its writer had seen the human's change: changed"),
         pytest.param(HUMAN, 10, "A", "A", 0, id="its writer had seen it and goes back: changed"),
         pytest.param(HUMAN, 5, "A", "H", 0, id="carried along from before: put back"),
-        pytest.param(HUMAN, 0, "A", "H", 0, id="an object of its own, without a revision: put back"),
+        pytest.param(
+            HUMAN, 0, "A", "H", 0, id="an object of its own, without a revision: put back"
+        ),
         pytest.param(HUMAN, 5, "M", "H", 1, id="new and unseeing: changed on both sides"),
         pytest.param(TOLD, 5, "M", "H", 0, id="the value that was lost, again: put back"),
         pytest.param(TOLD, 5, "N", "N", 0, id="new, and was told before: it insists"),
-        pytest.param(TOLD, 4, "N", "H", 1, id="new, and another revision was told: changed on both sides"),
+        pytest.param(
+            TOLD, 4, "N", "H", 1, id="new, and another revision was told: changed on both sides"
+        ),
     ],
 )
 @pytest.mark.contract("§6 An agent writes back a copy that it read")
-def test_a_value_in_a_document_of_a_revision(belief: Belief, rev: int, mine: str, want: str, conflicts: int) -> None:
-    result = merge(belief, saying({"title": mine}, frozenset({"title"})), rev, {"title": "H"}, "planner")
+def test_a_value_in_a_document_of_a_revision(
+    belief: Belief, rev: int, mine: str, want: str, conflicts: int
+) -> None:
+    result = merge(
+        belief, saying({"title": mine}, frozenset({"title"})), rev, {"title": "H"}, "planner"
+    )
     assert (result.want, len(result.conflicts)) == ({"title": want}, conflicts)
 
 
 def test_a_new_human_change_forgets_who_was_told() -> None:
     again = TOLD.agree({"title": "H2"}).see_human(["title"], 20)
-    result = merge(again, saying({"title": "N"}, frozenset({"title"})), 5, {"title": "H2"}, "planner")
+    result = merge(
+        again, saying({"title": "N"}, frozenset({"title"})), 5, {"title": "H2"}, "planner"
+    )
     assert (result.want, len(result.conflicts)) == ({"title": "H2"}, 1)
 
 
 @pytest.mark.parametrize(
     ("belief", "mine"),
     [
-        pytest.param({"dueDate": "2026-03-01T08:00:00Z"}, Day("2026-03-01"), id="a day is any instant of it"),
+        pytest.param(
+            {"dueDate": "2026-03-01T08:00:00Z"}, Day("2026-03-01"), id="a day is any instant of it"
+        ),
         pytest.param({"priority": 4}, Word("important"), id="a word is any of its integers"),
     ],
 )
@@ -109,7 +153,7 @@ def test_an_old_value_is_recognised_in_either_form(belief: dict[str, Any], mine:
     assert (result.want, result.conflicts) == ({atom: new}, ())
 
 
-# -- items -----------------------------------------------------------------------------------------------------------
+# -- items -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("base", "mine", "card", "want", "conflicts"),
     [
@@ -119,7 +163,12 @@ def test_an_old_value_is_recognised_in_either_form(belief: dict[str, Any], mine:
         pytest.param(ITEM, ITEM, {}, {}, [], id="removed there"),
         pytest.param(ITEM, {}, {}, {}, [], id="removed by both"),
         pytest.param(
-            ITEM, TICKED, RENAMED, {**TICKED, **RENAMED, **TICKED, "checklist 1 title": "uno"}, [], id="apart"
+            ITEM,
+            TICKED,
+            RENAMED,
+            {**TICKED, **RENAMED, **TICKED, "checklist 1 title": "uno"},
+            [],
+            id="apart",
         ),
         pytest.param(ITEM, {}, TICKED, TICKED, ["checklist 1"], id="removed here, changed there"),
         pytest.param(ITEM, TICKED, {}, {}, ["checklist 1"], id="changed here, removed there"),
@@ -129,7 +178,11 @@ def test_an_old_value_is_recognised_in_either_form(belief: dict[str, Any], mine:
 )
 @pytest.mark.contract("§6 Sets and lists")
 def test_an_item(
-    base: dict[str, Any], mine: dict[str, Any], card: dict[str, Any], want: dict[str, Any], conflicts: list[str]
+    base: dict[str, Any],
+    mine: dict[str, Any],
+    card: dict[str, Any],
+    want: dict[str, Any],
+    conflicts: list[str],
 ) -> None:
     result = merged(base, mine, card)
     assert (result.want, [conflict.atom for conflict in result.conflicts]) == (want, conflicts)
@@ -149,15 +202,21 @@ def test_where_agents_win_their_item_stays_as_they_left_it(
     assert result.want == want
     (conflict,) = result.conflicts
     assert (conflict.kept, conflict.lost) == ((True, None) if want else (None, True))
-    assert conflict.attributes == {atom: value for atom, value in TICKED.items() if atom != "checklist 1"}
+    assert conflict.attributes == {
+        atom: value for atom, value in TICKED.items() if atom != "checklist 1"
+    }
 
 
 def test_whoever_has_not_seen_an_edit_cannot_take_the_item_off_unasked() -> None:
-    """The human's edit of an item counts for the item, so its removal by an older document is a conflict."""
+    """The human's edit of an item counts for the item, so its removal by an older document is a
+    conflict."""
     first = merged(ITEM, ITEM, TICKED)
     belief = believing(ITEM).agree(dict.fromkeys(first.human, True)).see_human(first.human, 10)
     result = merge(belief, saying({}), 5, TICKED, "planner")
-    assert (result.want, [conflict.atom for conflict in result.conflicts]) == (TICKED, ["checklist 1"])
+    assert (result.want, [conflict.atom for conflict in result.conflicts]) == (
+        TICKED,
+        ["checklist 1"],
+    )
 
 
 def test_an_edit_of_an_item_that_a_human_took_off_unseen_is_told() -> None:
@@ -180,7 +239,7 @@ def test_a_new_item_without_a_tick_is_not_ticked() -> None:
     assert merge(believing({}), silent, 1, {}, "planner").send == ITEM
 
 
-# -- dates -----------------------------------------------------------------------------------------------------------
+# -- dates -----------------------------------------------------------------------------------------
 BEFORE = {"startDate": "2026-03-01T10:00:00Z", "dueDate": "2026-03-20T10:00:00Z"}
 LATE_START = {**BEFORE, "startDate": "2026-03-10T10:00:00Z"}
 EARLY_DUE = {**BEFORE, "dueDate": "2026-03-05T10:00:00Z"}
@@ -206,7 +265,9 @@ def test_the_same_document_again_is_not_told_twice_of_its_dates() -> None:
     belief = believing(BEFORE)
     first = merge(belief, saying(LATE_START), 0, EARLY_DUE, "planner")
     (conflict,) = first.conflicts
-    belief = belief.tell("startDate", 0, conflict.lost).agree({atom: EARLY_DUE[atom] for atom in first.human})
+    belief = belief.tell("startDate", 0, conflict.lost).agree(
+        {atom: EARLY_DUE[atom] for atom in first.human}
+    )
     again = merge(belief.see_human(first.human, 10), saying(LATE_START), 0, EARLY_DUE, "planner")
     assert (again.want, again.send, again.conflicts) == (EARLY_DUE, {}, ())
 
@@ -214,24 +275,33 @@ def test_the_same_document_again_is_not_told_twice_of_its_dates() -> None:
 def test_a_start_after_a_due_date_that_a_human_set_unseen_is_a_conflict() -> None:
     belief = believing(BEFORE).agree({"dueDate": EARLY_DUE["dueDate"]}).see_human(["dueDate"], 10)
     result = merge(belief, saying(LATE_START), 5, EARLY_DUE, "planner")
-    assert (result.want, [conflict.atom for conflict in result.conflicts]) == (EARLY_DUE, ["startDate"])
+    assert (result.want, [conflict.atom for conflict in result.conflicts]) == (
+        EARLY_DUE,
+        ["startDate"],
+    )
 
 
 def test_where_agents_win_it_takes_its_own_due_date_along() -> None:
     belief = believing(BEFORE).agree({"dueDate": EARLY_DUE["dueDate"]}).see_human(["dueDate"], 10)
     result = merge(belief, saying(LATE_START), 5, EARLY_DUE, "agents")
     assert result.want == LATE_START
-    assert [(conflict.atom, conflict.lost) for conflict in result.conflicts] == [("dueDate", EARLY_DUE["dueDate"])]
+    assert [(conflict.atom, conflict.lost) for conflict in result.conflicts] == [
+        ("dueDate", EARLY_DUE["dueDate"])
+    ]
 
 
-# -- forms -----------------------------------------------------------------------------------------------------------
+# -- forms -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("meant", "value", "equal"),
     [
-        pytest.param(Day("2026-03-01"), "2026-03-01T23:59:59Z", True, id="a day and an instant of it"),
+        pytest.param(
+            Day("2026-03-01"), "2026-03-01T23:59:59Z", True, id="a day and an instant of it"
+        ),
         pytest.param(Day("2026-03-01"), "2026-03-02T00:00:00Z", False, id="a day and the next"),
         pytest.param(Day("2026-03-01"), None, False, id="a day and none"),
-        pytest.param("2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z", False, id="two instants of a day"),
+        pytest.param(
+            "2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z", False, id="two instants of a day"
+        ),
         pytest.param(Word("important"), 2, True, id="a word and an integer of it"),
         pytest.param(Word("important"), 5, False, id="a word and another's"),
         pytest.param(3, 2, False, id="two integers of a word"),
@@ -248,16 +318,34 @@ def test_what_is_sent_for_a_day_and_a_word() -> None:
     assert concrete(Word("urgent")) == 1
 
 
-# -- adoption --------------------------------------------------------------------------------------------------------
+# -- adoption --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("mine", "card", "winner", "want", "conflicts"),
     [
-        pytest.param({}, {"title": "C"}, "planner", {"title": "C"}, 0, id="absent fields are filled"),
-        pytest.param({"title": "D"}, {}, "planner", {"title": "D"}, 0, id="what only the document has is sent"),
-        pytest.param({"title": "D"}, {"title": "C"}, "planner", {"title": "C"}, 1, id="different: planner"),
-        pytest.param({"title": "D"}, {"title": "C"}, "agents", {"title": "D"}, 1, id="different: agents"),
         pytest.param(
-            {"labels a": True}, {"labels b": True}, "planner", {"labels a": True, "labels b": True}, 0, id="sets"
+            {}, {"title": "C"}, "planner", {"title": "C"}, 0, id="absent fields are filled"
+        ),
+        pytest.param(
+            {"title": "D"},
+            {},
+            "planner",
+            {"title": "D"},
+            0,
+            id="what only the document has is sent",
+        ),
+        pytest.param(
+            {"title": "D"}, {"title": "C"}, "planner", {"title": "C"}, 1, id="different: planner"
+        ),
+        pytest.param(
+            {"title": "D"}, {"title": "C"}, "agents", {"title": "D"}, 1, id="different: agents"
+        ),
+        pytest.param(
+            {"labels a": True},
+            {"labels b": True},
+            "planner",
+            {"labels a": True, "labels b": True},
+            0,
+            id="sets",
         ),
         pytest.param(ITEM, LINK, "agents", {**ITEM, **LINK}, 0, id="lists"),
     ],
@@ -273,7 +361,9 @@ def test_without_a_base(
 
 @pytest.mark.parametrize("winner", ["planner", "agents"])
 @pytest.mark.parametrize("card", [{"bucketId": "there"}, {}], ids=["another value", "none"])
-def test_without_a_base_a_void_atom_of_the_document_is_not_meant(card: dict[str, Any], winner: Winner) -> None:
+def test_without_a_base_a_void_atom_of_the_document_is_not_meant(
+    card: dict[str, Any], winner: Winner
+) -> None:
     mine = {"bucketId": "here"}
     belief, found = adopt(believing(card), saying(mine), 7, winner, ("bucketId",))
     result = merge(belief, saying(mine), 7, card, winner)
@@ -285,7 +375,9 @@ def test_what_a_document_was_silent_of_is_news_to_copies_from_before_the_adoptio
     """A human may have set it after the last settle, which Redis has lost."""
     card: dict[str, Any] = {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 0}
     belief, _ = adopt(believing(card), saying({}, frozenset({"title"})), 7, "planner")
-    result = merge(belief, saying({"dueDate": Day("2026-05-05"), "percentComplete": 30}), 7, card, "planner")
+    result = merge(
+        belief, saying({"dueDate": Day("2026-05-05"), "percentComplete": 30}), 7, card, "planner"
+    )
     assert result.want == {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 30}
     assert [conflict.atom for conflict in result.conflicts] == ["dueDate"]
 
@@ -293,7 +385,9 @@ def test_what_a_document_was_silent_of_is_news_to_copies_from_before_the_adoptio
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 @pytest.mark.parametrize("rev", [0, 6])
 @pytest.mark.parametrize("card", [{"title": "B"}, {}])
-def test_a_copy_from_before_the_adoption_may_be_older_than_a_humans_change(rev: int, card: dict[str, Any]) -> None:
+def test_a_copy_from_before_the_adoption_may_be_older_than_a_humans_change(
+    rev: int, card: dict[str, Any]
+) -> None:
     belief, _ = adopt(believing(card), saying(card), 7, "planner")
     result = merge(belief, saying({"title": "A"}), rev, card, "planner")
     assert (result.want, [conflict.lost for conflict in result.conflicts]) == (card, ["A"])

@@ -21,7 +21,8 @@ def merged(base: Atoms, document: Atoms, card: Atoms, winner: Winner = "planner"
 
 
 def learnt(belief: Belief, result: Merged, rev: int) -> Belief:
-    """The belief once everything was sent and settled: `rev` is what the document is stamped with."""
+    """The belief once everything was sent and settled: `rev` is what the document is stamped
+    with."""
     for conflict in result.conflicts:
         if conflict.winner == "planner":
             attributes = conflict.attributes if conflict.lost else {}
@@ -41,18 +42,25 @@ def test_a_change_of_one_side_passes(three: tuple[Atoms, Atoms, Atoms], winner: 
     base, document, card = three
     assert merged(base, document, base, winner).want == document
     assert merged(base, base, card, winner).want == card
-    assert not merged(base, document, base, winner).conflicts + merged(base, base, card, winner).conflicts
+    assert (
+        not merged(base, document, base, winner).conflicts
+        + merged(base, base, card, winner).conflicts
+    )
 
 
 @given(SIDES, WINNERS)
-def test_the_same_change_of_both_sides_is_agreed(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
+def test_the_same_change_of_both_sides_is_agreed(
+    three: tuple[Atoms, Atoms, Atoms], winner: Winner
+) -> None:
     base, document, _ = three
     result = merged(base, document, document, winner)
     assert (result.want, result.send, result.conflicts) == (document, {}, ())
 
 
 @given(SIDES, WINNERS)
-def test_only_the_difference_to_the_card_is_sent(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
+def test_only_the_difference_to_the_card_is_sent(
+    three: tuple[Atoms, Atoms, Atoms], winner: Winner
+) -> None:
     base, document, card = three
     result = merged(base, document, card, winner)
     assert applied(card, result.send) == result.want
@@ -60,7 +68,9 @@ def test_only_the_difference_to_the_card_is_sent(three: tuple[Atoms, Atoms, Atom
 
 
 @given(SIDES, WINNERS)
-def test_a_second_merge_after_the_first_does_nothing(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
+def test_a_second_merge_after_the_first_does_nothing(
+    three: tuple[Atoms, Atoms, Atoms], winner: Winner
+) -> None:
     base, document, card = three
     first = merged(base, document, card, winner)
     again = merge(learnt(believing(base), first, 2), saying(first.want), 2, first.want, winner)
@@ -82,7 +92,9 @@ def test_who_edits_an_item_that_a_human_took_off_is_told_once() -> None:
     edited = {**link, "references https://a.example/ alias": "link"}
     belief = believing(link)
     first = merge(belief, saying(edited), 0, {}, "planner")
-    assert [(conflict.atom, conflict.kept) for conflict in first.conflicts] == [("references https://a.example/", None)]
+    assert [(conflict.atom, conflict.kept) for conflict in first.conflicts] == [
+        ("references https://a.example/", None)
+    ]
     again = merge(learnt(belief, first, 2), saying(edited), 0, {}, "planner")
     assert (again.want, again.send, again.conflicts) == ({}, {}, ())
 
@@ -104,7 +116,9 @@ def test_what_neither_side_touched_stays(three: tuple[Atoms, Atoms, Atoms], winn
     base, document, card = three
     want = merged(base, document, card, winner).want
     for atom in {*base, *document, *card}:
-        if base.get(atom) == document.get(atom) == card.get(atom) and not _of_removed_item(atom, want):
+        if base.get(atom) == document.get(atom) == card.get(atom) and not _of_removed_item(
+            atom, want
+        ):
             assert want.get(atom) == base.get(atom)
 
 
@@ -135,13 +149,19 @@ def _group(atom: str) -> str:
 
 
 @given(SIDES, WINNERS)
-def test_members_of_sets_are_merged_one_by_one(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
+def test_members_of_sets_are_merged_one_by_one(
+    three: tuple[Atoms, Atoms, Atoms], winner: Winner
+) -> None:
     base, document, card = three
     result = merged(base, document, card, winner)
     for atom in {*base, *document, *card}:
         if atom.startswith(("labels ", "assignedTo ")):
             sides_agree = document.get(atom) == card.get(atom)
-            expected = document.get(atom) if sides_agree or document.get(atom) != base.get(atom) else card.get(atom)
+            expected = (
+                document.get(atom)
+                if sides_agree or document.get(atom) != base.get(atom)
+                else card.get(atom)
+            )
             assert result.want.get(atom) == expected
             assert atom not in {conflict.atom for conflict in result.conflicts}
 
@@ -157,7 +177,9 @@ def test_every_change_is_kept_or_told(three: tuple[Atoms, Atoms, Atoms], winner:
             if side.get(atom) != base.get(atom) and result.want.get(atom) != side.get(atom):
                 item = " ".join(atom.split(" ")[:2])
                 removed = item in ITEMS and (item not in result.want or item not in side)
-                assert side.get(atom) in told.get(atom, ()) or (removed and (item in told or _gone(three, item)))
+                assert side.get(atom) in told.get(atom, ()) or (
+                    removed and (item in told or _gone(three, item))
+                )
 
 
 def _gone(three: tuple[Atoms, Atoms, Atoms], item: str) -> bool:
@@ -167,7 +189,9 @@ def _gone(three: tuple[Atoms, Atoms, Atoms], item: str) -> bool:
 
 @given(SIDES, WINNERS)
 @pytest.mark.contract("§6 Both change the same field")
-def test_a_conflict_names_two_values_and_the_winners_stays(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
+def test_a_conflict_names_two_values_and_the_winners_stays(
+    three: tuple[Atoms, Atoms, Atoms], winner: Winner
+) -> None:
     base, document, card = three
     result = merged(base, document, card, winner)
     for conflict in result.conflicts:
@@ -218,8 +242,11 @@ def test_a_field_that_the_document_leaves_out_is_the_cards(
 def test_a_stale_document_never_reverts_a_human(
     three: tuple[Atoms, Atoms, Atoms], seen: int, winner: Literal["planner", "agents"]
 ) -> None:
-    """Whatever a document of an older revision carries along from the base of that time is put back."""
+    """Whatever a document of an older revision carries along from the base of that time is put
+    back."""
     base, card, _ = three
     human = [atom for atom in {*base, *card} if base.get(atom) != card.get(atom)]
     belief = believing(base).agree({atom: card.get(atom) for atom in human}).see_human(human, 10)
-    assert merge(belief, saying(base), seen, card, winner) == Merged(card, {}, frozenset(), frozenset(), ())
+    assert merge(belief, saying(base), seen, card, winner) == Merged(
+        card, {}, frozenset(), frozenset(), ()
+    )

@@ -1,4 +1,5 @@
-"""What happens, and what never happens: the table of the contract's §6, row by row, one service driven by hand."""
+"""What happens, and what never happens: the table of the contract's §6, row by row, one service
+driven by hand."""
 
 import json
 from typing import Any
@@ -23,7 +24,9 @@ async def test_a_burst_is_coalesced(world: World, service: Service) -> None:
 
 
 @pytest.mark.contract("§6 Both change the same field")
-@pytest.mark.parametrize(("winner", "stays", "lost"), [("planner", "human", "agent"), ("agents", "agent", "human")])
+@pytest.mark.parametrize(
+    ("winner", "stays", "lost"), [("planner", "human", "agent"), ("agents", "agent", "human")]
+)
 async def test_the_winners_value_stays_and_the_other_is_told(
     make_world: Any, winner: str, stays: str, lost: str
 ) -> None:
@@ -52,14 +55,22 @@ async def test_sets_are_merged_item_by_item(world: World, service: Service) -> N
     await world.change("t", labels=["category1", "category2", "category4"])
     await world.settle(service)
     await world.settle(service)
-    assert sorted(world.cards()[planner_id]["appliedCategories"]) == ["category2", "category3", "category4"]
+    assert sorted(world.cards()[planner_id]["appliedCategories"]) == [
+        "category2",
+        "category3",
+        "category4",
+    ]
     assert sorted((await world.document("t"))["labels"]) == ["category2", "category3", "category4"]
 
 
-async def test_a_delete_comes_back_when_a_human_changed_the_card(world: World, service: Service) -> None:
+async def test_a_delete_comes_back_when_a_human_changed_the_card(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, private="kept")
     world.human.edit(planner_id, fields={"title": "Still needed"})
-    await world.redis.delete(world.keys.document("t"))  # before anybody could show the edit to the agent
+    await world.redis.delete(
+        world.keys.document("t")
+    )  # before anybody could show the edit to the agent
     await world.start()
     await world.publish("deleted", "t")
     await world.until(lambda: world.find("t"))
@@ -72,8 +83,12 @@ async def test_a_delete_comes_back_when_a_human_changed_the_card(world: World, s
     assert planner_id in world.cards()
 
 
-@pytest.mark.parametrize("with_planner_id", [True, False], ids=["with plannerId", "without plannerId"])
-async def test_a_stale_copy_does_not_bring_a_card_back(world: World, service: Service, with_planner_id: bool) -> None:
+@pytest.mark.parametrize(
+    "with_planner_id", [True, False], ids=["with plannerId", "without plannerId"]
+)
+async def test_a_stale_copy_does_not_bring_a_card_back(
+    world: World, service: Service, with_planner_id: bool
+) -> None:
     planner_id = await world.uploaded(service)
     copy = await world.document("t")
     world.human.delete(planner_id)
@@ -121,9 +136,14 @@ async def test_a_human_deletes_while_an_agent_edits(make_world: Any, winner: str
 
 
 @pytest.mark.contract("§6 An agent writes back a copy that it read")
-@pytest.mark.parametrize(("title", "stays", "told"), [("Task", "human", []), ("agent", "agent", ["title"])])
-async def test_a_card_that_is_made_anew_undoes_no_human(make_world: Any, title: str, stays: str, told: Any) -> None:
-    """The agent never reads: it sets its object as it was, or with a title that it has thought of since."""
+@pytest.mark.parametrize(
+    ("title", "stays", "told"), [("Task", "human", []), ("agent", "agent", ["title"])]
+)
+async def test_a_card_that_is_made_anew_undoes_no_human(
+    make_world: Any, title: str, stays: str, told: Any
+) -> None:
+    """The agent never reads: it sets its object as it was, or with a title that it has thought of
+    since."""
     world = await make_world(CONFLICT_WINNER="agents")
     service = world.service()
     planner_id = await world.uploaded(service, title="Task")
@@ -139,12 +159,16 @@ async def test_a_card_that_is_made_anew_undoes_no_human(make_world: Any, title: 
     assert [message["field"] for message in world.said("conflict")] == ["deleted", *told]
 
 
-async def test_a_card_that_is_made_anew_gets_the_names_that_its_document_was_the_first_to_use(make_world: Any) -> None:
+async def test_a_card_that_is_made_anew_gets_the_names_that_its_document_was_the_first_to_use(
+    make_world: Any,
+) -> None:
     world = await make_world(CONFLICT_WINNER="agents")
     service = world.service()
     planner_id = await world.uploaded(service, title="Task", labels=["Old"])
     world.human.delete(planner_id)
-    await world.change("t", labels=["Old", "New"], bucket="Fresh", assignedTo=["mira.novak@example.com", "scout"])
+    await world.change(
+        "t", labels=["Old", "New"], bucket="Fresh", assignedTo=["mira.novak@example.com", "scout"]
+    )
     await world.settle(service)
     await world.settle(service)
     document = await world.document("t")
@@ -152,7 +176,9 @@ async def test_a_card_that_is_made_anew_gets_the_names_that_its_document_was_the
     assert sorted(document["assignedTo"]) == ["mira.novak@example.com", "scout"]
 
 
-async def test_an_old_copy_comes_out_of_the_trash_with_what_the_human_wrote(world: World, service: Service) -> None:
+async def test_an_old_copy_comes_out_of_the_trash_with_what_the_human_wrote(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, title="Task")
     world.human.edit(planner_id, fields={"title": "human"})
     await world.settle(service)
@@ -199,7 +225,9 @@ async def test_a_vanished_key_counts_after_two_polls(make_world: Any) -> None:
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
-async def test_a_lost_redis_deletes_nothing_and_cards_are_adopted(world: World, service: Service) -> None:
+async def test_a_lost_redis_deletes_nothing_and_cards_are_adopted(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, dueDate="2026-05-01", labels=["category1"])
     await world.uploaded(service, "other", title="Other")
     copy = await world.document("t")
@@ -232,7 +260,9 @@ async def test_an_unreadable_plan_deletes_nothing(world: World, service: Service
 
 
 @pytest.mark.contract("§6 Cards are missing from a listing, all of them even")
-async def test_a_card_that_a_listing_leaves_out_is_asked_for(world: World, service: Service) -> None:
+async def test_a_card_that_a_listing_leaves_out_is_asked_for(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service)
     world.human.hide(planner_id)
     await world.settle(service)
@@ -273,8 +303,12 @@ async def test_a_mass_delete_is_held(make_world: Any, side: str) -> None:
 
 
 @pytest.mark.contract("§6 Planner is down, slow, throttles")
-@pytest.mark.parametrize("retry_after", ["1", None], ids=["with Retry-After", "without Retry-After"])
-async def test_a_throttled_update_arrives_afterwards(world: World, service: Service, retry_after: str | None) -> None:
+@pytest.mark.parametrize(
+    "retry_after", ["1", None], ids=["with Retry-After", "without Retry-After"]
+)
+async def test_a_throttled_update_arrives_afterwards(
+    world: World, service: Service, retry_after: str | None
+) -> None:
     planner_id = await world.uploaded(service)
     fault: dict[str, Any] = {"retry_after": retry_after} if retry_after else {}
     world.emulator.faults.add("status", status=429, method="PATCH", times=2, **fault)
@@ -283,7 +317,9 @@ async def test_a_throttled_update_arrives_afterwards(world: World, service: Serv
     await world.until(lambda: world.cards()[planner_id]["percentComplete"] == 80)
 
 
-async def test_a_lost_answer_to_a_create_makes_no_second_card(world: World, service: Service) -> None:
+async def test_a_lost_answer_to_a_create_makes_no_second_card(
+    world: World, service: Service
+) -> None:
     await world.settle(service)
     world.emulator.faults.add("drop_after", method="POST", times=1)
     await world.set("t", title="Once")
@@ -305,7 +341,9 @@ async def test_a_lost_answer_to_an_update_is_found_out(world: World, service: Se
 
 
 @pytest.mark.contract("§6 An agent writes back a copy that it read")
-async def test_a_copy_from_before_a_humans_change_does_not_undo_it(world: World, service: Service) -> None:
+async def test_a_copy_from_before_a_humans_change_does_not_undo_it(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, percentComplete=0)
     copy = await world.document("t")
     world.human.edit(planner_id, fields={"title": "By a human"})
@@ -317,7 +355,9 @@ async def test_a_copy_from_before_a_humans_change_does_not_undo_it(world: World,
     assert (await world.document("t"))["title"] == "By a human"
 
 
-async def test_an_object_of_an_agents_own_does_not_undo_a_human(world: World, service: Service) -> None:
+async def test_an_object_of_an_agents_own_does_not_undo_a_human(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, percentComplete=0)
     world.human.edit(planner_id, fields={"title": "By a human"})
     await world.settle(service)
@@ -355,12 +395,19 @@ async def test_two_instances_make_one_card_each(world: World) -> None:
 
 
 @pytest.mark.contract("§6 The process is killed at any instant")
-async def test_a_create_that_was_under_way_at_the_kill_is_found_again(world: World, service: Service) -> None:
+async def test_a_create_that_was_under_way_at_the_kill_is_found_again(
+    world: World, service: Service
+) -> None:
     await world.settle(service)
     world.emulator.faults.add("slow", method="POST", delay_ms=400, times=1)
     await world.start()
     await world.write("t", "created", title="Half done")
-    await world.until(lambda: any(call["method"] == "POST" for call in world.emulator.requests()) or len(world.cards()))
+    await world.until(
+        lambda: (
+            any(call["method"] == "POST" for call in world.emulator.requests())
+            or len(world.cards())
+        )
+    )
     await world.stop()
     await world.until(lambda: len(world.cards()) == 1)
     after = world.service()

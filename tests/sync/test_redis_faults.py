@@ -1,4 +1,5 @@
-"""Redis restarts, forgets scripts and data, drops subscriptions: the service reconnects and resumes by itself."""
+"""Redis restarts, forgets scripts and data, drops subscriptions: the service reconnects and resumes
+by itself."""
 
 import asyncio
 import json
@@ -15,7 +16,9 @@ from tests.sync.world import World, world_of
 
 
 @pytest.fixture
-async def restartable(tmp_path: Path, namespace: str) -> AsyncIterator[tuple[World, RestartableRedis]]:
+async def restartable(
+    tmp_path: Path, namespace: str
+) -> AsyncIterator[tuple[World, RestartableRedis]]:
     server = RestartableRedis(tmp_path)
     async with AsyncExitStack() as stack:
         yield await stack.enter_async_context(world_of(server.url, namespace, {})), server
@@ -24,7 +27,9 @@ async def restartable(tmp_path: Path, namespace: str) -> AsyncIterator[tuple[Wor
 
 @pytest.mark.contract("§6 Redis restarts or fails over")
 @pytest.mark.parametrize("keep", [True, False], ids=["with its data", "without its data"])
-async def test_the_service_goes_on_after_a_restart(restartable: tuple[World, RestartableRedis], keep: bool) -> None:
+async def test_the_service_goes_on_after_a_restart(
+    restartable: tuple[World, RestartableRedis], keep: bool
+) -> None:
     world, server = restartable
     await world.start()
     await world.write("before", "created", title="Before")
@@ -32,7 +37,9 @@ async def test_the_service_goes_on_after_a_restart(restartable: tuple[World, Res
     server.stop(keep=keep)
     server.start()
     await world.write("after", "created", title="After")
-    await world.until(lambda: {card["title"] for card in world.cards().values()} == {"Before", "After"})
+    await world.until(
+        lambda: {card["title"] for card in world.cards().values()} == {"Before", "After"}
+    )
     adopted = "before" if keep else f"planner-{planner_id}"
 
     async def is_there() -> Any:
@@ -112,7 +119,9 @@ async def test_redis_that_is_not_there_yet_is_waited_for(tmp_path: Path, namespa
     server.stop(keep=False)
 
 
-async def test_a_card_without_a_bucket_is_adopted_by_a_document_that_names_one(world: World) -> None:
+async def test_a_card_without_a_bucket_is_adopted_by_a_document_that_names_one(
+    world: World,
+) -> None:
     service = world.service()
     await world.set("t", title="Task", bucket="Doing")
     await world.settle(service)
@@ -126,7 +135,9 @@ async def test_a_card_without_a_bucket_is_adopted_by_a_document_that_names_one(w
     assert list(world.cards()) == [planner_id]
 
 
-async def test_a_card_is_not_young_for_an_hour_because_the_clock_of_redis_was_put_back(world: World) -> None:
+async def test_a_card_is_not_young_for_an_hour_because_the_clock_of_redis_was_put_back(
+    world: World,
+) -> None:
     planner_id = await world.uploaded(world.service())
     key = world.keys.task("t")
     state = json.loads(await world.redis.hget(key, "state"))

@@ -1,5 +1,6 @@
-"""Redis takes tokens as passwords, and tokens end: open connections sign in again before, the subscription too, and
-nothing is interrupted. On a real server, whose users and passwords stand for tokens, or are tokens of an authority."""
+"""Redis takes tokens as passwords, and tokens end: open connections sign in again before, the
+subscription too, and nothing is interrupted. On a real server, whose users and passwords stand for
+tokens, or are tokens of an authority."""
 
 import asyncio
 import itertools
@@ -44,7 +45,9 @@ class Door:
     async def another_user(self) -> str:
         """A new user and password from here on; gives the old one, who still is let in."""
         before, n = self.now[0], next(self._numbers)
-        await self.operator.execute_command("ACL", "SETUSER", f"sync{n}", "on", f">token-{n}", *RIGHTS)
+        await self.operator.execute_command(
+            "ACL", "SETUSER", f"sync{n}", "on", f">token-{n}", *RIGHTS
+        )
         self.now = f"sync{n}", f"token-{n}"
         return before
 
@@ -87,7 +90,7 @@ async def _some(found: Any) -> bool:
     return bool(await found)
 
 
-# -- one connection ----------------------------------------------------------------------------------------------------
+# -- one connection --------------------------------------------------------------------------------
 async def test_a_connection_signs_in_again_before_it_is_used(door: Door) -> None:
     client = connect(door.url, door.credentials)
     await client.ping()
@@ -102,12 +105,16 @@ async def test_a_password_that_has_not_changed_is_said_once(door: Door) -> None:
     client = connect(door.url, door.credentials)
     for _ in range(3):
         await client.ping()
-    assert (await door.operator.info("commandstats"))["cmdstat_hello"]["calls"] == 2  # the operator's and this
+    assert (await door.operator.info("commandstats"))["cmdstat_hello"][
+        "calls"
+    ] == 2  # the operator's and this
     assert "cmdstat_auth" not in await door.operator.info("commandstats")
     await client.aclose()
 
 
-async def test_a_wrong_password_is_refused_and_the_right_one_taken_on_the_same_client(door: Door) -> None:
+async def test_a_wrong_password_is_refused_and_the_right_one_taken_on_the_same_client(
+    door: Door,
+) -> None:
     client = connect(door.url, door.credentials)
     await client.ping()
     good, door.now = door.now, ("sync1", "wrong")
@@ -154,7 +161,9 @@ async def test_a_subscription_signs_in_again_and_hears_everything(door: Door) ->
     await client.aclose()
 
 
-async def test_on_a_cluster_connections_whose_token_has_ended_are_opened_again_with_the_next_one() -> None:
+async def test_on_a_cluster_connections_whose_token_has_ended_are_opened_again_with_the_next_one() -> (
+    None
+):
     with cluster_process() as urls:
         operators = [Redis.from_url(url) for url in urls]
         now = ("sync1", "token-1")
@@ -164,7 +173,9 @@ async def test_on_a_cluster_connections_whose_token_has_ended_are_opened_again_w
 
         for operator in operators:
             for n in (1, 2):
-                await operator.execute_command("ACL", "SETUSER", f"sync{n}", "on", f">token-{n}", *RIGHTS)
+                await operator.execute_command(
+                    "ACL", "SETUSER", f"sync{n}", "on", f">token-{n}", *RIGHTS
+                )
         first = connect(urls[0], credentials)
         cluster = await for_namespace(first, urls[0], "{annika}", credentials)
         await cluster.set("{annika}:a", "1")
@@ -178,17 +189,22 @@ async def test_on_a_cluster_connections_whose_token_has_ended_are_opened_again_w
             await client.aclose()
 
 
-# -- the service -------------------------------------------------------------------------------------------------------
+# -- the service -----------------------------------------------------------------------------------
 async def test_under_an_open_subscription_the_password_changes_and_nothing_is_interrupted(
     door: Door, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each old user is taken away, with which the server ends the connections that nobody has used since."""
+    """Each old user is taken away, with which the server ends the connections that nobody has used
+    since."""
     async with serving(door, namespace) as (world, _):
         (subscription,) = await door.subscriptions()
         for n in range(3):
             old = await door.another_user()
-            await world.until(lambda: _is_in(subscription, door), "the subscription to sign in again")
-            await world.until(lambda user=old: _none(door.connections(user, idle=1)), "everybody to sign in again")
+            await world.until(
+                lambda: _is_in(subscription, door), "the subscription to sign in again"
+            )
+            await world.until(
+                lambda user=old: _none(door.connections(user, idle=1)), "everybody to sign in again"
+            )
             await door.operator.execute_command("ACL", "DELUSER", old)
             await world.write(f"t{n}", "created", title=f"Task {n}")
             await world.until_uploaded(f"t{n}")
@@ -216,7 +232,9 @@ async def test_a_password_that_is_gone_is_told_by_log_and_health_and_ends_by_its
             return (await health())["status"] == "healthy"
 
         await world.until(is_down, "health to say it")
-        await world.until(lambda: "it refuses our user or password" in caplog.text, "the log to say it")
+        await world.until(
+            lambda: "it refuses our user or password" in caplog.text, "the log to say it"
+        )
         await world.set("t", title="Meanwhile")
         door.now = "sync1", "rotated"
         await world.until_uploaded("t")
@@ -225,11 +243,12 @@ async def test_a_password_that_is_gone_is_told_by_log_and_health_and_ends_by_its
     assert "rotated" not in caplog.text
 
 
-# -- tokens ------------------------------------------------------------------------------------------------------------
+# -- tokens ----------------------------------------------------------------------------------------
 async def test_tokens_of_the_authority_are_the_passwords_and_each_is_followed_by_the_next(
     door: Door, namespace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The whole way: a secret, MSAL, tokens for Redis that live for seconds, a server that takes the newest two."""
+    """The whole way: a secret, MSAL, tokens for Redis that live for seconds, a server that takes
+    the newest two."""
     caplog.set_level(logging.INFO)
     scopes: list[str] = []
     tokens: list[str] = []
@@ -242,7 +261,9 @@ async def test_tokens_of_the_authority_are_the_passwords_and_each_is_followed_by
             return TOKEN
         tokens.append(jwt(oid="the-object-id", n=len(tokens)))
         good = [f">{token}" for token in tokens[-2:]]
-        await door.operator.execute_command("ACL", "SETUSER", "the-object-id", "on", "resetpass", *good, *RIGHTS)
+        await door.operator.execute_command(
+            "ACL", "SETUSER", "the-object-id", "on", "resetpass", *good, *RIGHTS
+        )
         return tokens[-1]
 
     authority.grant = grant

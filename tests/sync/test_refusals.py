@@ -1,5 +1,5 @@
-"""What bad input gets: refused as a whole, with the field, the value and the limit; the document untouched; nobody else
-delayed; and the next change clears it."""
+"""What bad input gets: refused as a whole, with the field, the value and the limit; the document
+untouched; nobody else delayed; and the next change clears it."""
 
 import json
 from typing import Any
@@ -18,19 +18,39 @@ async def service(world: World) -> Service:
 
 
 REFUSED: list[Any] = [
-    pytest.param({"title": "T", "percentComplete": 101}, "bad_field", "percentComplete", id="a number out of range"),
-    pytest.param({"title": "T", "percentComplete": "50"}, "bad_field", "percentComplete", id="a wrong type"),
+    pytest.param(
+        {"title": "T", "percentComplete": 101},
+        "bad_field",
+        "percentComplete",
+        id="a number out of range",
+    ),
+    pytest.param(
+        {"title": "T", "percentComplete": "50"}, "bad_field", "percentComplete", id="a wrong type"
+    ),
     pytest.param({"title": "  "}, "bad_field", "title", id="a blank title"),
     pytest.param({"percentComplete": 1}, "bad_field", "title", id="no title"),
     pytest.param({"title": "x" * 256}, "limit", "title", id="a long title"),
     pytest.param({"title": "T", "dueDate": "tomorrow"}, "bad_field", "dueDate", id="no date"),
     pytest.param(
-        {"title": "T", "startDate": "2026-02-02", "dueDate": "2026-02-01"}, "bad_field", "startDate", id="start"
+        {"title": "T", "startDate": "2026-02-02", "dueDate": "2026-02-01"},
+        "bad_field",
+        "startDate",
+        id="start",
     ),
-    pytest.param({"title": "T", "planId": "z" * 28}, "unknown_plan", "planId", id="a plan that is not ours"),
-    pytest.param({"title": "T", "bucketId": "z" * 28}, "unknown_bucket", "bucketId", id="an unknown bucket id"),
     pytest.param(
-        {"title": "T", "assignedTo": ["nobody@example.com"]}, "unknown_person", "nobody@", id="an unknown person"
+        {"title": "T", "planId": "z" * 28}, "unknown_plan", "planId", id="a plan that is not ours"
+    ),
+    pytest.param(
+        {"title": "T", "bucketId": "z" * 28},
+        "unknown_bucket",
+        "bucketId",
+        id="an unknown bucket id",
+    ),
+    pytest.param(
+        {"title": "T", "assignedTo": ["nobody@example.com"]},
+        "unknown_person",
+        "nobody@",
+        id="an unknown person",
     ),
     pytest.param(
         {"title": "T", "assignedTo": ["00000000-0000-4000-8000-000000000000"]},
@@ -39,10 +59,16 @@ REFUSED: list[Any] = [
         id="an unknown id",
     ),
     pytest.param(
-        {"title": "T", "checklist": [{"title": str(n)} for n in range(21)]}, "limit", "checklist", id="21 items"
+        {"title": "T", "checklist": [{"title": str(n)} for n in range(21)]},
+        "limit",
+        "checklist",
+        id="21 items",
     ),
     pytest.param(
-        {"title": "T", "references": [{"url": "javascript:alert(1)"}]}, "bad_field", "references", id="a script"
+        {"title": "T", "references": [{"url": "javascript:alert(1)"}]},
+        "bad_field",
+        "references",
+        id="a script",
     ),
 ]
 
@@ -81,7 +107,9 @@ async def test_a_bad_document_is_refused_as_a_whole(
         pytest.param(b"[" * 100_000, "not_json", id="deep"),
     ],
 )
-async def test_what_is_no_document_is_refused(world: World, service: Service, text: bytes, code: str) -> None:
+async def test_what_is_no_document_is_refused(
+    world: World, service: Service, text: bytes, code: str
+) -> None:
     await world.redis.set(world.keys.document("bad"), text)
     await world.settle(service)
     await world.settle(service)
@@ -101,7 +129,9 @@ async def test_a_key_that_is_no_string_is_refused(world: World, service: Service
 
 @pytest.mark.contract("§3 task id")
 @pytest.mark.parametrize("task_id", ["-dash", "a b", "a:b", "ü", "x" * 129, "a*[", "a\nb"])
-async def test_a_document_under_a_bad_id_is_not_synced(world: World, service: Service, task_id: str) -> None:
+async def test_a_document_under_a_bad_id_is_not_synced(
+    world: World, service: Service, task_id: str
+) -> None:
     await world.set(task_id, title="T")
     await world.settle(service)
     await world.settle(service)
@@ -116,7 +146,9 @@ async def test_a_document_under_a_bad_id_is_not_synced(world: World, service: Se
 
 
 @pytest.mark.contract("§3 task id")
-async def test_a_document_under_a_key_that_is_no_text_is_not_synced(world: World, service: Service) -> None:
+async def test_a_document_under_a_key_that_is_no_text_is_not_synced(
+    world: World, service: Service
+) -> None:
     key = world.keys.document("a").encode() + b"\xff"
     await world.redis.set(key, json.dumps({"title": "T"}))
     for _ in range(3):
@@ -144,7 +176,9 @@ async def test_a_plan_cannot_be_changed(make_world: Any) -> None:
 
 async def test_no_free_label_is_refused_and_tried_again(world: World, service: Service) -> None:
     for n in range(1, 26):
-        world.human.rename_label(plan_id=world.emulator.plan_id, category=f"category{n}", name=f"Label {n}")
+        world.human.rename_label(
+            plan_id=world.emulator.plan_id, category=f"category{n}", name=f"Label {n}"
+        )
     await world.set("t", title="Task", labels=["One more"])
     await world.settle(service)
     (message,) = world.said("failed")
@@ -186,7 +220,9 @@ async def test_every_way_to_name_a_task_is_understood(make_world: Any, message: 
     await world.until(lambda: [card["title"] for card in world.cards().values()] == ["Right"])
 
 
-@pytest.mark.parametrize("message", [b"", b"\xff\xfe", b"{", b"[]", b"null", b"1e999", b"{}" * 100, b"[" * 50_000])
+@pytest.mark.parametrize(
+    "message", [b"", b"\xff\xfe", b"{", b"[]", b"null", b"1e999", b"{}" * 100, b"[" * 50_000]
+)
 async def test_garbage_on_the_channel_harms_nobody(make_world: Any, message: bytes) -> None:
     world = await make_world(POLL_SECONDS="60")
     service = await world.start()
@@ -197,7 +233,9 @@ async def test_garbage_on_the_channel_harms_nobody(make_world: Any, message: byt
 
 
 @pytest.mark.contract("§4 bucket or bucketId")
-async def test_a_bucket_that_a_human_has_just_deleted_is_made_again_by_its_name(world: World, service: Service) -> None:
+async def test_a_bucket_that_a_human_has_just_deleted_is_made_again_by_its_name(
+    world: World, service: Service
+) -> None:
     bucket = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Ideas")["id"]
     await world.set("first", title="First", bucket="Ideas")
     await world.settle(service)
@@ -209,7 +247,9 @@ async def test_a_bucket_that_a_human_has_just_deleted_is_made_again_by_its_name(
 
 @pytest.mark.contract("§4 rule: refused as a whole")
 async def test_what_planner_refuses_is_asked_and_said_once(world: World, service: Service) -> None:
-    world.emulator.faults.add("status", status=400, method="POST", path="/planner/tasks", times=None)
+    world.emulator.faults.add(
+        "status", status=400, method="POST", path="/planner/tasks", times=None
+    )
     await world.set("bad", title="Bad")
     await world.settle(service)
     world.emulator.forget_requests()
@@ -219,8 +259,11 @@ async def test_what_planner_refuses_is_asked_and_said_once(world: World, service
     assert [message["code"] for message in world.said("failed")] == ["refused_by_planner"]
 
 
-async def test_a_change_that_is_forbidden_once_is_no_refusal(world: World, service: Service) -> None:
-    """The right may have come back between the answer and the question whether the plan can be read."""
+async def test_a_change_that_is_forbidden_once_is_no_refusal(
+    world: World, service: Service
+) -> None:
+    """The right may have come back between the answer and the question whether the plan can be
+    read."""
     planner_id = await world.uploaded(service)
     world.emulator.faults.add("status", status=403, method="PATCH", path=planner_id)
     await world.change("t", percentComplete=40)

@@ -14,7 +14,11 @@ from planner_sync.model.card import Names
 from planner_sync.model.task import Value
 from tests.sync.looks import BELIEF, NAMES, known
 
-ITEM, PERSON, LINK = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222", "https://x.example"
+ITEM, PERSON, LINK = (
+    "11111111-1111-4111-8111-111111111111",
+    "22222222-2222-4222-8222-222222222222",
+    "https://x.example",
+)
 CARD: dict[str, Value] = {
     "title": "T",
     "percentComplete": 50,
@@ -77,7 +81,9 @@ def test_of_a_document_that_was_deleted_the_last_settled_one_comes_back() -> Non
 
 def test_of_a_document_that_was_refused_the_last_good_one_comes_back() -> None:
     last = dialects.parse(b'{"title":"Good","private":1,"plannerId":"card","_rev":5}')
-    refused = replace(known({"title": "Bad"}, last=last), document=None, refusal=Refusal("bad_field", "dueDate"))
+    refused = replace(
+        known({"title": "Bad"}, last=last), document=None, refusal=Refusal("bad_field", "dueDate")
+    )
     assert (back(refused)["title"], back(refused)["private"]) == ("Good", 1)
 
 
@@ -86,18 +92,28 @@ def test_of_a_document_that_was_refused_the_last_good_one_comes_back() -> None:
     [
         pytest.param({}, {}, "Doing", id="the card's"),
         pytest.param({"bucketId": "todo"}, {}, "Todo", id="the document's, by its name"),
-        pytest.param({"bucketId": "gone", "bucket": "Ideas"}, {}, "Ideas", id="one that is gone, by its name"),
-        pytest.param({"bucketId": "gone"}, {"bucketId": "gone"}, None, id="none, when nobody knows its name"),
+        pytest.param(
+            {"bucketId": "gone", "bucket": "Ideas"}, {}, "Ideas", id="one that is gone, by its name"
+        ),
+        pytest.param(
+            {"bucketId": "gone"}, {"bucketId": "gone"}, None, id="none, when nobody knows its name"
+        ),
     ],
 )
-def test_a_bucket_comes_back_by_its_name(said: dict[str, Any], base: dict[str, Value], bucket: str | None) -> None:
+def test_a_bucket_comes_back_by_its_name(
+    said: dict[str, Any], base: dict[str, Value], bucket: str | None
+) -> None:
     found = back(known(said), **base)
     assert (found.get("bucket"), "bucketId" in found) == (bucket, False)
 
 
 def test_a_document_in_snake_case_stays_so() -> None:
     found = back(known({"percent_complete": 0.5, "planner_id": "card"}))
-    assert (found["plan_id"], found["due_date"], found["assigned_to"]) == ("plan", WHOLE["dueDate"], [PERSON, "scribe"])
+    assert (found["plan_id"], found["due_date"], found["assigned_to"]) == (
+        "plan",
+        WHOLE["dueDate"],
+        [PERSON, "scribe"],
+    )
     assert "planner_id" not in found
 
 

@@ -1,5 +1,6 @@
-"""The sign-in fails, each time for another cause: status and log name it and say what to do, and once it is mended the
-service goes on by itself. Through real MSAL, from an authority over TLS on this machine."""
+"""The sign-in fails, each time for another cause: status and log name it and say what to do, and
+once it is mended the service goes on by itself. Through real MSAL, from an authority over TLS on
+this machine."""
 
 import json
 import time
@@ -15,13 +16,24 @@ from planner_sync.settings import Settings
 from planner_sync.sync.run.service import Ports, Service, build
 from planner_sync.web.routes import Backing, Request, answer_status
 from tests.emulator_process import TOKEN
-from tests.graph.authority import SECRET, Authority, certificate_of_an_application, environment, jwt, refused
+from tests.graph.authority import (
+    SECRET,
+    Authority,
+    certificate_of_an_application,
+    environment,
+    jwt,
+    refused,
+)
 from tests.graph.h2_server import self_signed
 from tests.graph.raw_server import RawServer, reply
 from tests.redis_process import free_port
 from tests.sync.world import World
 
-APPLICATION = {"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": SECRET}
+APPLICATION = {
+    "AZURE_TENANT_ID": "tenant",
+    "AZURE_CLIENT_ID": "client",
+    "AZURE_CLIENT_SECRET": SECRET,
+}
 GOOD = jwt(roles=["Tasks.ReadWrite.All", "User.ReadBasic.All"])
 
 
@@ -41,7 +53,11 @@ class SignedIn:
     def __init__(self, world: World, env: dict[str, str], *, device_code: bool = False) -> None:
         self.world = world
         self.settings = Settings.from_env(
-            {name: value for name, value in {**world.env, **env}.items() if name != "PLANNER_SYNC_GRAPH_TOKEN"},
+            {
+                name: value
+                for name, value in {**world.env, **env}.items()
+                if name != "PLANNER_SYNC_GRAPH_TOKEN"
+            },
             device_code=device_code,
         )
         self.clock = Clock()
@@ -52,11 +68,15 @@ class SignedIn:
         await self.world.settle(self.service)
 
     async def status(self) -> dict[str, Any]:
-        answer = await answer_status(Backing(self.settings, self.service.vitals, self.service), Request())
+        answer = await answer_status(
+            Backing(self.settings, self.service.vitals, self.service), Request()
+        )
         found: dict[str, Any] = json.loads(answer.body)
         return found
 
-    async def fails_with(self, code: str, cause: str, log: pytest.LogCaptureFixture, number: str = "") -> None:
+    async def fails_with(
+        self, code: str, cause: str, log: pytest.LogCaptureFixture, number: str = ""
+    ) -> None:
         """A document waits, and status and log say why."""
         await self.world.set("t", title="Task")
         for _ in range(2):  # the second one tells what came of the first one's writes
@@ -109,20 +129,52 @@ async def running(authority: Authority) -> AsyncIterator[Authority]:
 
 BUSY = reply(503, b"<html>busy</html>", kind="text/html")
 REFUSALS: list[Any] = [
-    pytest.param(refused("7000222"), "unauthorized", "secret_expired", "AADSTS7000222", id="expired secret"),
-    pytest.param(refused("7000215"), "unauthorized", "secret_wrong", "AADSTS7000215", id="wrong secret"),
     pytest.param(
-        refused("700016", "unauthorized_client", 400), "unauthorized", "client_unknown", "AADSTS700016", id="client"
+        refused("7000222"), "unauthorized", "secret_expired", "AADSTS7000222", id="expired secret"
     ),
-    pytest.param(refused("700027"), "unauthorized", "certificate_unknown", "AADSTS700027", id="certificate"),
     pytest.param(
-        refused("65001", "invalid_grant", 400), "unauthorized", "consent_missing", "AADSTS65001", id="revoked consent"
+        refused("7000215"), "unauthorized", "secret_wrong", "AADSTS7000215", id="wrong secret"
     ),
-    pytest.param(refused("7000112"), "unauthorized", "client_disabled", "AADSTS7000112", id="application is off"),
-    pytest.param(refused("53003", "access_denied"), "unauthorized", "access_blocked", "AADSTS53003", id="policy"),
+    pytest.param(
+        refused("700016", "unauthorized_client", 400),
+        "unauthorized",
+        "client_unknown",
+        "AADSTS700016",
+        id="client",
+    ),
+    pytest.param(
+        refused("700027"), "unauthorized", "certificate_unknown", "AADSTS700027", id="certificate"
+    ),
+    pytest.param(
+        refused("65001", "invalid_grant", 400),
+        "unauthorized",
+        "consent_missing",
+        "AADSTS65001",
+        id="revoked consent",
+    ),
+    pytest.param(
+        refused("7000112"),
+        "unauthorized",
+        "client_disabled",
+        "AADSTS7000112",
+        id="application is off",
+    ),
+    pytest.param(
+        refused("53003", "access_denied"),
+        "unauthorized",
+        "access_blocked",
+        "AADSTS53003",
+        id="policy",
+    ),
     pytest.param(refused("99"), "unauthorized", "sign_in_refused", "AADSTS99", id="anything else"),
     pytest.param(BUSY, "unreachable", "authority_busy", "answered 503", id="503"),
-    pytest.param(reply(429, {"error": "throttled"}), "unreachable", "authority_busy", "answered 429", id="429"),
+    pytest.param(
+        reply(429, {"error": "throttled"}),
+        "unreachable",
+        "authority_busy",
+        "answered 429",
+        id="429",
+    ),
     pytest.param(b"", "unreachable", "authority_unreachable", "RemoteProtocolError", id="cut off"),
 ]
 
@@ -171,21 +223,36 @@ async def test_a_certificate_file_that_is_mended_is_read_again(
 ) -> None:
     path = tmp_path / "application.pem"
     path.write_text("no certificate")
-    env = {**APPLICATION, "AZURE_CLIENT_CERTIFICATE_PATH": str(path), "AZURE_AUTHORITY_HOST": authority.login}
+    env = {
+        **APPLICATION,
+        "AZURE_CLIENT_CERTIFICATE_PATH": str(path),
+        "AZURE_AUTHORITY_HOST": authority.login,
+    }
     service = signed_in(env)
     await service.fails_with("unauthorized", "certificate_unusable", caplog)
     path.write_bytes(certificate_of_an_application()[0])
     await service.goes_on()
 
 
-# -- rights ------------------------------------------------------------------------------------------------------------
+# -- rights ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("token", "method", "cause"),
     [
-        pytest.param(jwt(aud="graph"), ".*", "consent_missing", id="consent was revoked: a token without roles"),
-        pytest.param(jwt(roles=["User.ReadBasic.All"]), ".*", "role_missing", id="the role is missing"),
-        pytest.param(jwt(roles=["Tasks.Read.All"]), "POST", "role_missing", id="only the role to read"),
-        pytest.param(jwt(scp="User.Read"), ".*", "role_missing", id="the person's right is missing"),
+        pytest.param(
+            jwt(aud="graph"),
+            ".*",
+            "consent_missing",
+            id="consent was revoked: a token without roles",
+        ),
+        pytest.param(
+            jwt(roles=["User.ReadBasic.All"]), ".*", "role_missing", id="the role is missing"
+        ),
+        pytest.param(
+            jwt(roles=["Tasks.Read.All"]), "POST", "role_missing", id="only the role to read"
+        ),
+        pytest.param(
+            jwt(scp="User.Read"), ".*", "role_missing", id="the person's right is missing"
+        ),
     ],
 )
 async def test_a_missing_right_names_its_cause_and_ends_by_itself(
@@ -200,7 +267,9 @@ async def test_a_missing_right_names_its_cause_and_ends_by_itself(
     service = signed_in({**APPLICATION, "AZURE_AUTHORITY_HOST": authority.login})
     authority.grant = lambda _: token
     world.emulator.accept_token(token)
-    world.emulator.faults.add("status", status=403, code="Authorization_RequestDenied", method=method, times=1000)
+    world.emulator.faults.add(
+        "status", status=403, code="Authorization_RequestDenied", method=method, times=1000
+    )
     await service.fails_with("unauthorized", cause, caplog)
     authority.grant = lambda _: GOOD
     world.emulator.accept_token(GOOD)
@@ -232,7 +301,7 @@ async def test_a_graph_that_takes_none_of_our_tokens_names_its_cause_and_ends_by
     await service.goes_on()
 
 
-# -- managed identity --------------------------------------------------------------------------------------------------
+# -- managed identity ------------------------------------------------------------------------------
 async def test_a_managed_identity_that_is_not_there_names_its_cause_and_ends_by_itself(
     signed_in: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,7 +319,12 @@ async def test_a_managed_identity_that_is_refused_names_its_cause_and_ends_by_it
 ) -> None:
     """As App Service says it of an identity that is not assigned to the app."""
     refusal = reply(
-        400, {"statusCode": 400, "message": "No User Assigned Managed Identity found", "correlationId": "1"}
+        400,
+        {
+            "statusCode": 400,
+            "message": "No User Assigned Managed Identity found",
+            "correlationId": "1",
+        },
     )
     answers = [refusal]
     identity = RawServer(lambda _: answers[0] if answers else granted_identity())

@@ -1,8 +1,9 @@
-"""Whatever agents write back, and whatever fails on the way: no human is undone, nothing is lost, both sides end equal.
+"""Whatever agents write back, and whatever fails on the way: no human is undone, nothing is lost,
+both sides end equal.
 
-Agents of three kinds set whole documents: `copy` reads, thinks and writes back; `mem` reads once and keeps its object;
-`own` does the same without `_rev`, `plannerId` and ids. Every value that somebody writes is written once only, so it
-can be told whose a value is.
+Agents of three kinds set whole documents: `copy` reads, thinks and writes back; `mem` reads once
+and keeps its object; `own` does the same without `_rev`, `plannerId` and ids. Every value that
+somebody writes is written once only, so it can be told whose a value is.
 """
 
 import uuid
@@ -32,18 +33,31 @@ class StaleCopies(RuleBasedStateMachine):
         self.serial = 0
         first = self._item("first", "B1") | self._item("second", "B2")
         self.story = Story(
-            {"title": "B0", "description": "B3", "labels category1": True, "labels category11": True, **first}
+            {
+                "title": "B0",
+                "description": "B3",
+                "labels category1": True,
+                "labels category11": True,
+                **first,
+            }
         )
         self.style = style
         self.mine: dict[str, Any] | None = None
-        self.ever: dict[str, set[Value]] = {atom: {value} for atom, value in self.story.card.items()}
-        self.labels = {"category1": True, "category2": False, "category11": True, "category12": False}
+        self.ever: dict[str, set[Value]] = {
+            atom: {value} for atom, value in self.story.card.items()
+        }
+        self.labels = {
+            "category1": True,
+            "category2": False,
+            "category11": True,
+            "category12": False,
+        }
         self.meant: dict[str, str] = {}
         self.removed_by_human: set[str] = set()
         self.removed_by_agent: set[Any] = set()
         self.checked = 0
 
-    # -- the human ---------------------------------------------------------------------------------------------------
+    # -- the human ---------------------------------------------------------------------------------
     @rule(field=st.sampled_from(["title", "description"]))
     def human_writes(self, field: str) -> None:
         self._edit({field: self._token("H")})
@@ -66,20 +80,25 @@ class StaleCopies(RuleBasedStateMachine):
 
     @rule(nth=NTH)
     def human_removes_an_item(self, nth: int) -> None:
-        # What a lost request made, and a human took off before anybody read it, looks as if it had never been made.
+        # What a lost request made, and a human took off before anybody read it, looks as if it had
+        # never been made.
         known = Belief.load(self.story.state or "").base
         if items := [item for item in self._items() if item in known]:
             item = items[nth % len(items)]
             self.removed_by_human |= {str(title) for title in self.ever[f"{item} title"]}
             self._edit({item: None, f"{item} title": None, f"{item} isChecked": None})
 
-    # -- the agent ---------------------------------------------------------------------------------------------------
+    # -- the agent ---------------------------------------------------------------------------------
     @rule()
     def agent_reads(self) -> None:
         if self.mine is None or self.style == "copy":
             self.mine = self.story.fields()
             if self.style == "own":
-                self.mine = {name: value for name, value in self.mine.items() if name not in ("_rev", "plannerId")}
+                self.mine = {
+                    name: value
+                    for name, value in self.mine.items()
+                    if name not in ("_rev", "plannerId")
+                }
                 self.mine["checklist"] = [{**item} for item in self.mine.get("checklist", [])]
                 for item in self.mine["checklist"]:
                     item.pop("id", None)
@@ -94,7 +113,9 @@ class StaleCopies(RuleBasedStateMachine):
     def agent_toggles_a_label(self, label: str) -> None:
         if self.mine is not None:
             there = label in self.mine.setdefault("labels", [])
-            self.mine["labels"] = [name for name in self.mine["labels"] if name != label] + [label] * (not there)
+            self.mine["labels"] = [name for name in self.mine["labels"] if name != label] + [
+                label
+            ] * (not there)
             self.labels[label] = not there
             self._set()
 
@@ -125,7 +146,7 @@ class StaleCopies(RuleBasedStateMachine):
             self.removed_by_agent |= {item["title"], item.get("id")}
             self._set()
 
-    # -- the service -------------------------------------------------------------------------------------------------
+    # -- the service -------------------------------------------------------------------------------
     @rule(listed=st.booleans())
     def look(self, listed: bool) -> None:
         self._look(listed=listed)
@@ -134,7 +155,10 @@ class StaleCopies(RuleBasedStateMachine):
     def look_with_trouble(self, listed: bool, fate: Any) -> None:
         self._look(listed=listed, fate=fate)
 
-    @rule(listed=st.booleans(), fate=st.sampled_from(["killed before", "killed after", "killed settling"]))
+    @rule(
+        listed=st.booleans(),
+        fate=st.sampled_from(["killed before", "killed after", "killed settling"]),
+    )
     def look_and_die(self, listed: bool, fate: Any) -> None:
         self._look(listed=listed, fate=fate)
 
@@ -142,7 +166,7 @@ class StaleCopies(RuleBasedStateMachine):
     def look_while_the_agent_writes(self, listed: bool) -> None:
         self._look(listed=listed, race=lambda: self.agent_writes("title"))
 
-    # -- what must hold ----------------------------------------------------------------------------------------------
+    # -- what must hold ----------------------------------------------------------------------------
     def teardown(self) -> None:
         if not hasattr(self, "story"):
             return
@@ -157,15 +181,22 @@ class StaleCopies(RuleBasedStateMachine):
 
     def _both_sides_are_equal(self) -> None:
         card, document = self.story.card, self.story.fields()
-        assert (document["title"], document["description"]) == (card["title"], card.get("description"))
+        assert (document["title"], document["description"]) == (
+            card["title"],
+            card.get("description"),
+        )
         labels = {atom.split(" ")[1] for atom in card if atom.startswith("labels ")}
         assert set(document.get("labels", [])) == labels
-        assert labels == {label for label, there in self.labels.items() if there}, "a label was undone"
+        assert labels == {label for label, there in self.labels.items() if there}, (
+            "a label was undone"
+        )
         titles = sorted(str(card[f"{item} title"]) for item in self._items())
         assert sorted(item["title"] for item in document.get("checklist", [])) == titles
 
     def _nothing_is_lost(self) -> None:
-        told = str([message["lost"] for message in self.story.said if message["action"] == "conflict"])
+        told = str(
+            [message["lost"] for message in self.story.said if message["action"] == "conflict"]
+        )
         written = {value for values in self.ever.values() for value in values}
         for what, value in self.meant.items():
             assert value in written or f"'{value}'" in told, f"{what} {value} is lost"
@@ -177,7 +208,9 @@ class StaleCopies(RuleBasedStateMachine):
                 known = self.ever.setdefault(atom, set())
                 human = str(before.get(atom, "")).startswith("H")
                 if isinstance(value, str):
-                    assert not (human and value in known), f"{atom}: {before.get(atom)} was reverted to {value}"
+                    assert not (human and value in known), (
+                        f"{atom}: {before.get(atom)} was reverted to {value}"
+                    )
                     known.add(value)
                 if atom.endswith(" title") and atom.startswith("checklist ") and atom not in before:
                     assert value not in self.removed_by_human, f"item {value} is back"
@@ -186,7 +219,7 @@ class StaleCopies(RuleBasedStateMachine):
                     assert called & self.removed_by_agent, f"{atom} was taken off"
         self.checked = len(self.story.sent)
 
-    # -- small things ------------------------------------------------------------------------------------------------
+    # -- small things ------------------------------------------------------------------------------
     def _look(self, **how: Any) -> None:
         self.story.look(**how)
         self._check_sent()
@@ -204,7 +237,11 @@ class StaleCopies(RuleBasedStateMachine):
                 self.ever.setdefault(atom, set()).add(value)
 
     def _items(self) -> list[str]:
-        return [atom for atom in self.story.card if atom.startswith("checklist ") and atom.count(" ") == 1]
+        return [
+            atom
+            for atom in self.story.card
+            if atom.startswith("checklist ") and atom.count(" ") == 1
+        ]
 
     def _item(self, key: str, title: str) -> dict[str, Value]:
         atom = f"checklist {uuid.uuid5(uuid.NAMESPACE_OID, key)}"
@@ -216,6 +253,11 @@ class StaleCopies(RuleBasedStateMachine):
 
 
 TestStaleCopies = StaleCopies.TestCase
-TestStaleCopies.settings = settings(max_examples=250, stateful_step_count=30, deadline=None, report_multiple_bugs=False)
+TestStaleCopies.settings = settings(
+    max_examples=250, stateful_step_count=30, deadline=None, report_multiple_bugs=False
+)
 # A story that fails is made shorter first, which takes its time.
-pytestmark = [pytest.mark.contract("§6 An agent writes back a copy that it read"), pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.contract("§6 An agent writes back a copy that it read"),
+    pytest.mark.timeout(400),
+]

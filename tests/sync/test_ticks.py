@@ -1,4 +1,5 @@
-"""A timer that fires twice, late or not at all, and a part that has died: the next tick puts it right."""
+"""A timer that fires twice, late or not at all, and a part that has died: the next tick puts it
+right."""
 
 import asyncio
 from typing import Any
@@ -10,7 +11,9 @@ from tests.sync.world import World
 
 @pytest.mark.contract("§6 Two or more instances run")
 @pytest.mark.parametrize("instances", [1, 2], ids=["one instance", "two instances"])
-async def test_two_ticks_at_the_same_time_do_everything_once(make_world: Any, instances: int) -> None:
+async def test_two_ticks_at_the_same_time_do_everything_once(
+    make_world: Any, instances: int
+) -> None:
     world: World = await make_world(LISTENER="off")
     services = [world.service() for _ in range(instances)]
     human = world.human.create(title="By a human")

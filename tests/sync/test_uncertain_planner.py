@@ -1,4 +1,5 @@
-"""What nobody knows about the real Planner must not matter: the same story holds under every switch of the emulator."""
+"""What nobody knows about the real Planner must not matter: the same story holds under every switch
+of the emulator."""
 
 from typing import Any
 
@@ -10,7 +11,10 @@ SWITCHES: list[Any] = [
     pytest.param({}, id="as documented"),
     pytest.param({"expand_details": "ignore"}, id="expand is ignored"),
     pytest.param({"expand_details": "reject"}, id="expand is refused"),
-    pytest.param({"expand_details": "ignore", "details_bump": "never"}, id="details never move the task's etag"),
+    pytest.param(
+        {"expand_details": "ignore", "details_bump": "never"},
+        id="details never move the task's etag",
+    ),
     pytest.param({"details_bump": "always"}, id="details always move the task's etag"),
     pytest.param({"strict_etags": "on"}, id="every stale etag is refused"),
     pytest.param({"prefer": "ignore"}, id="Prefer is ignored"),
@@ -31,7 +35,13 @@ async def test_the_story_of_one_task(make_world: Any, switches: dict[str, Any]) 
     world: World = await make_world(POLL_SECONDS="60", **switches)
     service = await world.start()
     for n in range(5):
-        await world.write(f"t{n}", "created", title=f"Task {n}", description="first", checklist=[{"title": "step"}])
+        await world.write(
+            f"t{n}",
+            "created",
+            title=f"Task {n}",
+            description="first",
+            checklist=[{"title": "step"}],
+        )
     ids = [await world.until_uploaded(f"t{n}") for n in range(5)]
     await world.until(lambda: all(_details(world, pid)["description"] == "first" for pid in ids))
 
@@ -64,7 +74,11 @@ async def test_the_story_of_one_task(make_world: Any, switches: dict[str, Any]) 
     await world.until(gone, "the delete", service)
     await world.delete("t3")
     await world.until(lambda: ids[3] not in world.cards(), "the agent's delete")
-    assert sorted(card["title"] for card in world.cards().values()) == ["Task 1", "Task 4", "by an agent"]
+    assert sorted(card["title"] for card in world.cards().values()) == [
+        "Task 1",
+        "Task 4",
+        "by an agent",
+    ]
     assert world.said("failed") == []
     assert world.said("conflict") == []
 

@@ -1,4 +1,5 @@
-"""What agents write and leave out, by mistake or in bad faith: each task stays one task, and nobody else notices."""
+"""What agents write and leave out, by mistake or in bad faith: each task stays one task, and nobody
+else notices."""
 
 import json
 from typing import Any
@@ -16,14 +17,16 @@ async def service(world: World) -> Service:
     return service
 
 
-# -- documents ---------------------------------------------------------------------------------------------------------
+# -- documents -------------------------------------------------------------------------------------
 ODD_TEXTS: list[Any] = [
     pytest.param("<script>alert(1)</script>", id="a script"),
     pytest.param('=HYPERLINK("http://x","y")', id="a formula"),
     pytest.param("a\u202egpj.exe", id="letters that turn the direction"),
     pytest.param("e\u0301te\u0301", id="an accent by itself"),
     pytest.param("\u00e9t\u00e9", id="an accent in the letter"),
-    pytest.param("x" * 250 + "\U0001f468\u200d\U0001f469\u200d\U0001f467", id="joined signs at the limit"),
+    pytest.param(
+        "x" * 250 + "\U0001f468\u200d\U0001f469\u200d\U0001f467", id="joined signs at the limit"
+    ),
     pytest.param("\U0001f9d1\U0001f3fd", id="a sign with a skin colour"),
     pytest.param("a\u2028b\x85c\x0bd", id="other line ends"),
     pytest.param("tab\tand \x1b[31mred", id="what acts on a terminal"),
@@ -32,14 +35,22 @@ ODD_TEXTS: list[Any] = [
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
-async def test_odd_letters_come_back_as_they_are_and_stay_quiet(world: World, service: Service, text: str) -> None:
-    await world.set("t", title=text, description=text, checklist=[{"title": text[:100]}], labels=[text[:100]])
+async def test_odd_letters_come_back_as_they_are_and_stay_quiet(
+    world: World, service: Service, text: str
+) -> None:
+    await world.set(
+        "t", title=text, description=text, checklist=[{"title": text[:100]}], labels=[text[:100]]
+    )
     await world.settle(service)
     await world.settle(service)
     (card,) = world.cards().values()
     assert (card["title"], card["details"]["description"]) == (text, text)
     document = await world.document("t")
-    assert (document["title"], document["description"], document["labels"]) == (text, text, [text[:100]])
+    assert (document["title"], document["description"], document["labels"]) == (
+        text,
+        text,
+        [text[:100]],
+    )
     await world.settle(service)
     world.emulator.forget_requests()
     world.messages.clear()
@@ -62,18 +73,28 @@ async def test_letters_that_planner_cannot_store_are_refused(
     assert (world.cards(), await world.redis.get(world.keys.document("t"))) == ({}, whole)
 
 
-async def test_two_keys_with_the_same_id_inside_are_two_tasks(world: World, service: Service) -> None:
+async def test_two_keys_with_the_same_id_inside_are_two_tasks(
+    world: World, service: Service
+) -> None:
     for task_id in ("a", "b"):
-        await world.redis.set(world.keys.document(task_id), json.dumps({"id": "a", "title": f"Task {task_id}"}))
+        await world.redis.set(
+            world.keys.document(task_id), json.dumps({"id": "a", "title": f"Task {task_id}"})
+        )
     await world.settle(service)
     await world.settle(service)
     documents = {task_id: await world.document(task_id) for task_id in ("a", "b")}
     assert {document["id"] for document in documents.values()} == {"a"}
-    assert len({document["plannerId"] for document in documents.values()}) == len(world.cards()) == 2
+    assert (
+        len({document["plannerId"] for document in documents.values()}) == len(world.cards()) == 2
+    )
 
 
-@pytest.mark.parametrize("task_id", ["updates", "sync", "queue", "mapping", "planner", "task", "pending"])
-async def test_an_id_like_a_name_of_ours_is_an_id_like_any_other(world: World, service: Service, task_id: str) -> None:
+@pytest.mark.parametrize(
+    "task_id", ["updates", "sync", "queue", "mapping", "planner", "task", "pending"]
+)
+async def test_an_id_like_a_name_of_ours_is_an_id_like_any_other(
+    world: World, service: Service, task_id: str
+) -> None:
     planner_id = await world.uploaded(service, task_id)
     assert (await world.redis.get(world.keys.planner_id(task_id))).decode() == planner_id
     assert (await world.redis.get(world.keys.redis_id(planner_id))).decode() == task_id
@@ -84,7 +105,9 @@ async def test_an_id_like_a_name_of_ours_is_an_id_like_any_other(world: World, s
 
 
 @pytest.mark.contract("§4 plannerId, _rev")
-async def test_a_copy_under_another_id_is_a_new_task_and_takes_nothing_away(world: World, service: Service) -> None:
+async def test_a_copy_under_another_id_is_a_new_task_and_takes_nothing_away(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, description="text", checklist=[{"title": "step"}])
     copy = await world.document("t")
     await world.redis.set(world.keys.document("copy"), json.dumps({**copy, "title": "Copy"}))
@@ -103,7 +126,9 @@ async def test_a_copy_under_another_id_is_a_new_task_and_takes_nothing_away(worl
 
 
 @pytest.mark.contract("§6 Agent creates or updates")
-@pytest.mark.parametrize("order", [("old", "new"), ("new", "old")], ids=["deleted first", "created first"])
+@pytest.mark.parametrize(
+    "order", [("old", "new"), ("new", "old")], ids=["deleted first", "created first"]
+)
 async def test_a_document_that_an_agent_renames_has_one_card_afterwards(
     world: World, service: Service, order: tuple[str, str]
 ) -> None:
@@ -121,15 +146,21 @@ async def test_a_document_that_an_agent_renames_has_one_card_afterwards(
     assert world.said("failed") == []
 
 
-async def test_a_document_without_rev_and_planner_id_keeps_its_card(world: World, service: Service) -> None:
+async def test_a_document_without_rev_and_planner_id_keeps_its_card(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service)
     await world.set("t", title="Task", percentComplete=30)
     await world.settle(service)
-    assert [(card["id"], card["percentComplete"]) for card in world.cards().values()] == [(planner_id, 30)]
+    assert [(card["id"], card["percentComplete"]) for card in world.cards().values()] == [
+        (planner_id, 30)
+    ]
     assert (await world.document("t"))["plannerId"] == planner_id
 
 
-async def test_a_document_that_expires_counts_as_deleted_after_two_polls(world: World, service: Service) -> None:
+async def test_a_document_that_expires_counts_as_deleted_after_two_polls(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service)
     await world.redis.pexpire(world.keys.document("t"), 1)
     await world.until(lambda: _is_gone(world, "t"))
@@ -145,7 +176,9 @@ async def test_a_document_that_expires_counts_as_deleted_after_two_polls(world: 
     assert json.loads(entry)["taskId"] == "t"
 
 
-async def test_an_agent_and_a_human_who_make_the_same_task_make_two(world: World, service: Service) -> None:
+async def test_an_agent_and_a_human_who_make_the_same_task_make_two(
+    world: World, service: Service
+) -> None:
     card = world.human.create(title="Call the printer")
     await world.set("t", title="Call the printer")
     await world.settle(service)
@@ -158,11 +191,23 @@ async def test_an_agent_and_a_human_who_make_the_same_task_make_two(world: World
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param(lambda world, _: world.redis.set(world.keys.planner_id("t"), "z" * 28), id="another card"),
-        pytest.param(lambda world, _: replace_by_list(world, world.keys.planner_id("t")), id="no string"),
-        pytest.param(lambda world, pid: world.redis.set(world.keys.redis_id(pid), "other"), id="another task"),
-        pytest.param(lambda world, pid: world.redis.set(world.keys.redis_id(pid), b"\xff"), id="no text"),
-        pytest.param(lambda world, pid: replace_by_list(world, world.keys.redis_id(pid)), id="no string, back"),
+        pytest.param(
+            lambda world, _: world.redis.set(world.keys.planner_id("t"), "z" * 28),
+            id="another card",
+        ),
+        pytest.param(
+            lambda world, _: replace_by_list(world, world.keys.planner_id("t")), id="no string"
+        ),
+        pytest.param(
+            lambda world, pid: world.redis.set(world.keys.redis_id(pid), "other"), id="another task"
+        ),
+        pytest.param(
+            lambda world, pid: world.redis.set(world.keys.redis_id(pid), b"\xff"), id="no text"
+        ),
+        pytest.param(
+            lambda world, pid: replace_by_list(world, world.keys.redis_id(pid)),
+            id="no string, back",
+        ),
     ],
 )
 async def test_what_an_agent_writes_into_the_mapping_decides_nothing_and_is_put_right(
@@ -178,8 +223,10 @@ async def test_what_an_agent_writes_into_the_mapping_decides_nothing_and_is_put_
     assert (await world.redis.get(world.keys.redis_id(planner_id))).decode() == "t"
 
 
-# -- looks that never end ----------------------------------------------------------------------------------------------
-async def test_a_task_that_ends_no_look_is_said_once_and_holds_up_nobody(world: World, service: Service) -> None:
+# -- looks that never end --------------------------------------------------------------------------
+async def test_a_task_that_ends_no_look_is_said_once_and_holds_up_nobody(
+    world: World, service: Service
+) -> None:
     """As if every look at it had killed the process: the claims of the dead run out."""
     parts = await service._opened()
     await world.set("poison", title="Poison")
@@ -192,11 +239,16 @@ async def test_a_task_that_ends_no_look_is_said_once_and_holds_up_nobody(world: 
     await world.settle(service)
     assert [card["title"] for card in world.cards().values()] == ["Task"]
     (message,) = world.said("failed")
-    assert (message["redisId"], message["code"], message["retrying"]) == ("poison", "internal", True)
+    assert (message["redisId"], message["code"], message["retrying"]) == (
+        "poison",
+        "internal",
+        True,
+    )
 
 
 async def test_a_belief_of_a_newer_version_is_left_alone(world: World, service: Service) -> None:
-    """Two versions of the code at work on one Redis: the old one touches nothing that it cannot understand."""
+    """Two versions of the code at work on one Redis: the old one touches nothing that it cannot
+    understand."""
     planner_id = await world.uploaded(service)
     key = world.keys.task("t")
     state = json.loads(await world.redis.hget(key, "state"))

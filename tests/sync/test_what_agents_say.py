@@ -1,4 +1,5 @@
-"""What agents publish: twice, in any order, about nothing, or in bad faith. The key is the truth."""
+"""What agents publish: twice, in any order, about nothing, or in bad faith. The key is the
+truth."""
 
 import json
 from typing import Any
@@ -25,7 +26,11 @@ async def test_a_hundred_messages_make_one_card_and_one_confirmation(make_world:
     planner_id = await world.until_uploaded("t")
     await world.write("last", "created", title="Last")
     await world.until_uploaded("last")
-    posts = [call for call in world.emulator.requests() if (call["method"], call["path"]) == ("POST", "/planner/tasks")]
+    posts = [
+        call
+        for call in world.emulator.requests()
+        if (call["method"], call["path"]) == ("POST", "/planner/tasks")
+    ]
     assert [post["body"]["title"] for post in posts] == ["Task", "Last"]
     assert [message["plannerId"] for message in world.said("uploaded", "t")] == [planner_id]
 
@@ -41,7 +46,9 @@ ORDERS: list[Any] = [
 
 @pytest.mark.contract("§6 `deleted` message, but the key is there")
 @pytest.mark.parametrize("order", ORDERS)
-async def test_the_key_is_the_truth_in_whatever_order_messages_come(world: World, order: list[str]) -> None:
+async def test_the_key_is_the_truth_in_whatever_order_messages_come(
+    world: World, order: list[str]
+) -> None:
     await world.start()
     for step in order:
         if step == "SET":
@@ -57,7 +64,9 @@ async def test_the_key_is_the_truth_in_whatever_order_messages_come(world: World
     assert world.said("failed") == world.said("deleted", "t") == []
 
 
-async def test_a_delete_of_what_is_not_there_says_and_does_nothing(world: World, service: Service) -> None:
+async def test_a_delete_of_what_is_not_there_says_and_does_nothing(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, "keep")
     gone = await world.uploaded(service, "gone", title="Gone")
     await world.start()
@@ -85,7 +94,15 @@ async def test_a_delete_of_what_is_not_there_says_and_does_nothing(world: World,
         "x" * 500_000,
         '{"action": "deleted", "taskId": "t:1"}',
     ],
-    ids=["half a letter", "half a letter as id", "NUL", "ids that are none", "an action that is none", "long", "colon"],
+    ids=[
+        "half a letter",
+        "half a letter as id",
+        "NUL",
+        "ids that are none",
+        "an action that is none",
+        "long",
+        "colon",
+    ],
 )
 async def test_the_listener_survives_every_message(make_world: Any, message: str) -> None:
     world = await make_world(POLL_SECONDS="60")
@@ -102,9 +119,17 @@ async def test_a_forged_confirmation_changes_nothing(world: World) -> None:
     await world.write("t", "created", title="Task")
     planner_id = await world.until_uploaded("t")
     document = await world.document("t")
-    forged = {"action": "deleted", "redisId": "t", "plannerId": planner_id, "by": "planner", "timestamp": "2026-01-01"}
+    forged = {
+        "action": "deleted",
+        "redisId": "t",
+        "plannerId": planner_id,
+        "by": "planner",
+        "timestamp": "2026-01-01",
+    }
     await world.redis.publish(world.keys.sync, json.dumps(forged))
-    await world.redis.publish(world.keys.updates, json.dumps({**forged, "taskId": "t", "source": "planner"}))
+    await world.redis.publish(
+        world.keys.updates, json.dumps({**forged, "taskId": "t", "source": "planner"})
+    )
     await world.write("after", "created", title="After")
     await world.until_uploaded("after")
     assert planner_id in world.cards()

@@ -28,15 +28,23 @@ async def test_an_etag_that_moves_alone_writes_nothing(world: World, service: Se
 
 
 async def test_no_place_in_the_order_of_cards_is_ever_sent(world: World, service: Service) -> None:
-    planner_id = await world.uploaded(service, assignedTo=["mira.novak@example.com"], checklist=[{"title": "one"}])
+    planner_id = await world.uploaded(
+        service, assignedTo=["mira.novak@example.com"], checklist=[{"title": "one"}]
+    )
     world.human.rehint(planner_id)
     await world.change("t", title="Changed", percentComplete=30)
     await world.settle(service)
-    bodies = [call["body"] for call in world.emulator.requests() if "/planner/tasks" in call["path"] and call["body"]]
+    bodies = [
+        call["body"]
+        for call in world.emulator.requests()
+        if "/planner/tasks" in call["path"] and call["body"]
+    ]
     assert bodies
     assert [body for body in bodies if {"orderHint", "assigneePriority"} & body.keys()] == []
     checklists = [body["checklist"] for body in bodies if "checklist" in body]
-    assert [item["orderHint"] for items in checklists for item in items.values()] == [" !"]  # "at the end", no place
+    assert [item["orderHint"] for items in checklists for item in items.values()] == [
+        " !"
+    ]  # "at the end", no place
 
 
 @pytest.mark.parametrize("how", ["orphan", "delete_tasks"])
@@ -66,7 +74,9 @@ async def test_a_bucket_that_people_delete(make_world: Any, how: str) -> None:
     assert world.said("failed") == []
 
 
-async def test_somebody_who_left_stays_assigned_and_stops_no_other_field(world: World, service: Service) -> None:
+async def test_somebody_who_left_stays_assigned_and_stops_no_other_field(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service)
     left = "00000000-0000-4000-8000-00000000dead"  # nobody in the directory
     world.human.assign(planner_id, add=[left])
@@ -91,7 +101,9 @@ async def test_somebody_who_is_gone_from_the_directory_is_refused_as_a_new_assig
     assert world.cards()[planner_id]["percentComplete"] == 0  # refused as a whole
 
 
-async def test_a_renamed_label_changes_the_documents_and_no_card(world: World, service: Service) -> None:
+async def test_a_renamed_label_changes_the_documents_and_no_card(
+    world: World, service: Service
+) -> None:
     world.human.rename_label(plan_id=world.emulator.plan_id, category="category1", name="Red")
     planner_id = await world.uploaded(service, labels=["Red"])
     world.human.rename_label(plan_id=world.emulator.plan_id, category="category1", name="Crimson")
@@ -104,19 +116,25 @@ async def test_a_renamed_label_changes_the_documents_and_no_card(world: World, s
     assert writes(world) == []
 
 
-async def test_the_next_task_of_a_recurring_one_gets_one_document(world: World, service: Service) -> None:
+async def test_the_next_task_of_a_recurring_one_gets_one_document(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service, dueDate="2026-05-01", description="text")
     following = world.human.complete_recurring(planner_id)
     for _ in range(4):
         await world.settle(service)
     keys = [key async for key in world.redis.scan_iter(match=world.keys.document("*"))]
-    assert sorted(keys) == sorted(world.keys.document(name).encode() for name in ("t", f"planner-{following['id']}"))
+    assert sorted(keys) == sorted(
+        world.keys.document(name).encode() for name in ("t", f"planner-{following['id']}")
+    )
     assert (await world.document("t"))["percentComplete"] == 100
     assert (await world.document(f"planner-{following['id']}"))["dueDate"].startswith("2026-05-08")
     assert len(world.cards()) == 2
 
 
-async def test_of_several_changes_between_two_polls_the_last_state_counts(world: World, service: Service) -> None:
+async def test_of_several_changes_between_two_polls_the_last_state_counts(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(service)
     for _ in range(3):
         world.human.complete(planner_id)
@@ -130,7 +148,9 @@ async def test_of_several_changes_between_two_polls_the_last_state_counts(world:
     assert world.said("conflict") == []
 
 
-async def test_links_and_items_that_people_take_off_stay_off(world: World, service: Service) -> None:
+async def test_links_and_items_that_people_take_off_stay_off(
+    world: World, service: Service
+) -> None:
     planner_id = await world.uploaded(
         service, references=[{"url": "https://example.com/a"}, {"url": "https://example.com/b"}]
     )
@@ -140,7 +160,9 @@ async def test_links_and_items_that_people_take_off_stay_off(world: World, servi
     await world.settle(service)
     (left,) = world.cards()[planner_id]["details"]["references"]
     assert "example%2Ecom/b" in left
-    assert [link["url"] for link in (await world.document("t"))["references"]] == ["https://example.com/b"]
+    assert [link["url"] for link in (await world.document("t"))["references"]] == [
+        "https://example.com/b"
+    ]
 
 
 async def test_a_start_after_the_due_date_from_two_sides_ends_as_the_winner_has_it(
@@ -160,7 +182,9 @@ async def test_a_start_after_the_due_date_from_two_sides_ends_as_the_winner_has_
 
 
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
-async def test_four_hundred_edits_between_two_polls_all_arrive(world: World, service: Service) -> None:
+async def test_four_hundred_edits_between_two_polls_all_arrive(
+    world: World, service: Service
+) -> None:
     """More than a page of 400 cards."""
     cards = [world.human.create(title=f"Card {n}")["id"] for n in range(410)]
     await world.settle(service)
@@ -182,7 +206,9 @@ async def test_a_card_that_people_moved_out_of_our_plans_stays_when_its_document
     world: World = await make_world(plans=(ours, theirs), PLAN_IDS=ours)
     service = world.service()
     planner_id = await world.uploaded(service, bucket="Doing")
-    world.human.edit(planner_id, fields={"bucketId": world.emulator.bucket_ids()["Doing"] if bucket else None})
+    world.human.edit(
+        planner_id, fields={"bucketId": world.emulator.bucket_ids()["Doing"] if bucket else None}
+    )
     await world.settle(service)
     world.transfer(planner_id, theirs, bucket)
     await world.delete("t")
@@ -192,7 +218,9 @@ async def test_a_card_that_people_moved_out_of_our_plans_stays_when_its_document
     assert await world.find("t") is None
 
 
-async def test_a_document_whose_card_people_moved_to_another_plan_of_ours_comes_back(make_world: Any) -> None:
+async def test_a_document_whose_card_people_moved_to_another_plan_of_ours_comes_back(
+    make_world: Any,
+) -> None:
     ours, other = "A" * 28, "B" * 28
     world: World = await make_world(plans=(ours, other))
     service = world.service()
@@ -218,7 +246,9 @@ GROWN: list[Any] = [
 ]
 
 
-async def _grown(make_world: Any, fields: dict[str, Any], private: dict[str, Any]) -> tuple[World, Service, str]:
+async def _grown(
+    make_world: Any, fields: dict[str, Any], private: dict[str, Any]
+) -> tuple[World, Service, str]:
     world: World = await make_world(max_checklist_items=30)
     service = world.service()
     planner_id = await world.uploaded(service, **{"x": "y" * 255 * 1024, **private})

@@ -1,4 +1,5 @@
-"""A small world for tests of the sync: a real Redis, the emulator over HTTP, and the service on the test's own loop."""
+"""A small world for tests of the sync: a real Redis, the emulator over HTTP, and the service on the
+test's own loop."""
 
 import asyncio
 import json
@@ -19,10 +20,13 @@ Message = dict[str, Any]
 class World:
     """What agents and people of a test see, and the service between them.
 
-    `poll` and `look` let the test decide when the service looks; `start` lets the service run by itself.
+    `poll` and `look` let the test decide when the service looks; `start` lets the service run by
+    itself.
     """
 
-    def __init__(self, url: str, namespace: str, emulator: Emulator, redis_client: Any, env: dict[str, str]) -> None:
+    def __init__(
+        self, url: str, namespace: str, emulator: Emulator, redis_client: Any, env: dict[str, str]
+    ) -> None:
         self.url = url
         self.emulator = emulator
         self.human = emulator.human
@@ -40,7 +44,7 @@ class World:
         self.messages: list[tuple[str, Message]] = []
         self._services: list[tuple[Service, asyncio.Task[None] | None]] = []
 
-    # -- the service -------------------------------------------------------------------------------------------------
+    # -- the service -------------------------------------------------------------------------------
     def service(self) -> Service:
         """A further instance, which does nothing by itself."""
         service = build(Settings.from_env(self.env))
@@ -69,7 +73,8 @@ class World:
             await service.aclose()
 
     async def _listeners(self) -> int:
-        """Those that have heard themselves; on a cluster no server knows the subscriptions of another."""
+        """Those that have heard themselves; on a cluster no server knows the subscriptions of
+        another."""
         beats = await self.redis.hkeys(self.keys.private("beats"))
         return len([part for part in beats if part.startswith(b"listener ")])
 
@@ -91,7 +96,7 @@ class World:
         await parts.rounds.poll()
         await parts.workers.drain(PATIENCE)
 
-    # -- agents ------------------------------------------------------------------------------------------------------
+    # -- agents ------------------------------------------------------------------------------------
     async def set(self, task_id: str, **fields: Any) -> None:
         """SET a document, as it is, without a word."""
         await self.redis.set(self.keys.document(task_id), json.dumps({"id": task_id, **fields}))
@@ -132,7 +137,7 @@ class World:
         assert found is not None, f"there is no document {task_id}"
         return found
 
-    # -- Planner -----------------------------------------------------------------------------------------------------
+    # -- Planner -----------------------------------------------------------------------------------
     def cards(self) -> dict[str, dict[str, Any]]:
         return self.emulator.cards()
 
@@ -141,14 +146,18 @@ class World:
         return card
 
     def transfer(self, planner_id: str, plan_id: str, bucket: str | None) -> str | None:
-        """People move the card to another plan, into its bucket of this name (None: into none); gives its id."""
+        """People move the card to another plan, into its bucket of this name (None: into none);
+        gives its id."""
         bucket_id = self.emulator.bucket_ids(plan_id)[bucket] if bucket else None
         self.human.transfer(planner_id, plan_id=plan_id, bucket_id=bucket_id)
         return bucket_id
 
-    # -- waiting -----------------------------------------------------------------------------------------------------
-    async def until(self, condition: Callable[[], Any], what: str = "", polling: Service | None = None) -> Any:
-        """Wait until the condition holds (it may be async); gives its value. `polling` passes before every look."""
+    # -- waiting -----------------------------------------------------------------------------------
+    async def until(
+        self, condition: Callable[[], Any], what: str = "", polling: Service | None = None
+    ) -> Any:
+        """Wait until the condition holds (it may be async); gives its value. `polling` passes
+        before every look."""
         value: Any = None
         try:
             async with asyncio.timeout(PATIENCE):
@@ -162,7 +171,9 @@ class World:
                         return value
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            raise AssertionError(f"waited {PATIENCE} s for {what or condition}; messages: {self.messages}") from None
+            raise AssertionError(
+                f"waited {PATIENCE} s for {what or condition}; messages: {self.messages}"
+            ) from None
 
     async def until_uploaded(self, task_id: str) -> str:
         """Wait until the document has its card; gives the planner id."""
@@ -205,7 +216,9 @@ def _read(data: bytes) -> Message:
 
 
 @asynccontextmanager
-async def world_of(url: str, namespace: str, env: dict[str, str], **switches: Any) -> AsyncIterator[World]:
+async def world_of(
+    url: str, namespace: str, env: dict[str, str], **switches: Any
+) -> AsyncIterator[World]:
     """A world with this Redis; the emulator gets the switches, the service the settings."""
     client = connect(url)
     async with emulator_in_loop(**switches) as emulator:

@@ -1,4 +1,5 @@
-"""Every route that there may be, with its method and who may ask: the list that both hosts are held to.
+"""Every route that there may be, with its method and who may ask: the list that both hosts are held
+to.
 
 A new route belongs here only after somebody has asked what it shows to whom.
 """

@@ -31,7 +31,10 @@ class NothingHeld:
 
 @asynccontextmanager
 async def client(
-    redis_url: str, operator: Operator | None = None, options: dict[str, Any] | None = None, **env: str
+    redis_url: str,
+    operator: Operator | None = None,
+    options: dict[str, Any] | None = None,
+    **env: str,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a server with these settings besides `ENV`; `options` are those of create_app."""
     settings = Settings.from_env({**ENV, "PLANNER_SYNC_HTTP_PORT": str(free_port()), **env})

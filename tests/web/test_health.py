@@ -37,31 +37,72 @@ WELL = Snapshot(
 def test_all_is_well():
     assert health(WELL, SETTINGS) == (
         200,
-        {"status": "healthy", "checks": {"redis": "ok", "graph": "ok", "listener": "ok", "poll": "ok"}},
+        {
+            "status": "healthy",
+            "checks": {"redis": "ok", "graph": "ok", "listener": "ok", "poll": "ok"},
+        },
     )
 
 
 CASES = [
     pytest.param({"listeners": {}}, 200, "listener", "degraded", id="nobody listens"),
-    pytest.param({"listeners": {"one": NOW - 16 * SECOND}}, 200, "listener", "degraded", id="the listener is silent"),
+    pytest.param(
+        {"listeners": {"one": NOW - 16 * SECOND}},
+        200,
+        "listener",
+        "degraded",
+        id="the listener is silent",
+    ),
     pytest.param({"graph_ok_at": None}, 200, "graph", "degraded", id="Planner was never asked"),
     pytest.param({"graph_failed_at": NOW}, 200, "graph", "degraded", id="Planner failed just now"),
     pytest.param(
-        {"graph_failed_at": NOW, "graph_ok_at": NOW - 94 * SECOND}, 200, "graph", "down", id="Planner is gone"
+        {"graph_failed_at": NOW, "graph_ok_at": NOW - 94 * SECOND},
+        200,
+        "graph",
+        "down",
+        id="Planner is gone",
     ),
-    pytest.param({"graph_failed_at": NOW, "graph_ok_at": None}, 200, "graph", "down", id="Planner was never there"),
-    pytest.param({"graph_failed_at": NOW - 30 * SECOND}, 200, "graph", "ok", id="Planner is back"),
-    pytest.param({"polled_at": None, "plans": {}}, 200, "poll", "degraded", id="before the first pass"),
-    pytest.param({"polled_at": NOW - 93 * SECOND}, 200, "poll", "ok", id="three intervals"),
-    pytest.param({"polled_at": NOW - 94 * SECOND}, 200, "poll", "degraded", id="more than three intervals"),
-    pytest.param({"polled_at": NOW - 311 * SECOND}, 503, "poll", "down", id="more than ten intervals"),
     pytest.param(
-        {"polled_at": NOW - 311 * SECOND, "graph_failed_at": NOW}, 200, "poll", "degraded", id="but Planner is gone"
+        {"graph_failed_at": NOW, "graph_ok_at": None},
+        200,
+        "graph",
+        "down",
+        id="Planner was never there",
+    ),
+    pytest.param({"graph_failed_at": NOW - 30 * SECOND}, 200, "graph", "ok", id="Planner is back"),
+    pytest.param(
+        {"polled_at": None, "plans": {}}, 200, "poll", "degraded", id="before the first pass"
+    ),
+    pytest.param({"polled_at": NOW - 93 * SECOND}, 200, "poll", "ok", id="three intervals"),
+    pytest.param(
+        {"polled_at": NOW - 94 * SECOND}, 200, "poll", "degraded", id="more than three intervals"
+    ),
+    pytest.param(
+        {"polled_at": NOW - 311 * SECOND}, 503, "poll", "down", id="more than ten intervals"
+    ),
+    pytest.param(
+        {"polled_at": NOW - 311 * SECOND, "graph_failed_at": NOW},
+        200,
+        "poll",
+        "degraded",
+        id="but Planner is gone",
     ),
     pytest.param({"holds": {PLAN: {}}}, 200, "poll", "degraded", id="a plan is held"),
     pytest.param({"holds": {ELSEWHERE: {}}}, 200, "poll", "ok", id="a plan of no concern is held"),
-    pytest.param({"plans": {PLAN: PlanVitals(error="403")}}, 200, "poll", "degraded", id="a plan cannot be read"),
-    pytest.param({"plans": {PLAN: PlanVitals(left_out=1)}}, 200, "poll", "degraded", id="a listing leaves cards out"),
+    pytest.param(
+        {"plans": {PLAN: PlanVitals(error="403")}},
+        200,
+        "poll",
+        "degraded",
+        id="a plan cannot be read",
+    ),
+    pytest.param(
+        {"plans": {PLAN: PlanVitals(left_out=1)}},
+        200,
+        "poll",
+        "degraded",
+        id="a listing leaves cards out",
+    ),
 ]
 
 
@@ -90,7 +131,10 @@ def test_a_listener_that_is_switched_off_is_ok():
 
 
 def test_of_several_listeners_the_liveliest_counts():
-    assert health(replace(WELL, listeners={"dead": 0, "alive": NOW}), SETTINGS)[1]["status"] == "healthy"
+    assert (
+        health(replace(WELL, listeners={"dead": 0, "alive": NOW}), SETTINGS)[1]["status"]
+        == "healthy"
+    )
 
 
 @pytest.mark.contract("§7 GET /api/status")
@@ -115,7 +159,9 @@ def test_status_shows_backlog_lags_plans_refusals_and_counters():
     assert body["lagsMs"]["download"] == {"p50": None, "p95": None, "p99": None, "max": None}
     assert body["plans"][PLAN]["passAt"] == "2026-09-21T14:13:00.000Z"
     assert (body["plans"][PLAN]["hold"], body["plans"][PLAN]["cards"]) == (hold, 3)
-    assert body["refusals"] == [{"taskId": "t1", "code": "limit", "reason": "title: too long", "retrying": False}]
+    assert body["refusals"] == [
+        {"taskId": "t1", "code": "limit", "reason": "title: too long", "retrying": False}
+    ]
     assert body["counters"] == {"uploads": 7}
 
 
@@ -136,11 +182,16 @@ def test_status_names_a_plan_that_had_no_pass_yet_and_no_plan_outside_the_list()
 
 
 def test_what_is_due_in_the_future_is_not_old():
-    assert status(replace(WELL, backlog=1, oldest_due=NOW + 9), SETTINGS.plan_ids)["oldestPendingMs"] == 0
+    assert (
+        status(replace(WELL, backlog=1, oldest_due=NOW + 9), SETTINGS.plan_ids)["oldestPendingMs"]
+        == 0
+    )
 
 
 def test_status_names_cause_and_advice_while_planner_fails():
-    failing = replace(WELL, graph_failed_at=NOW, graph_code="unauthorized", graph_cause="secret_expired")
+    failing = replace(
+        WELL, graph_failed_at=NOW, graph_code="unauthorized", graph_cause="secret_expired"
+    )
 
     graph = status(failing, SETTINGS.plan_ids)["graph"]
 
@@ -149,7 +200,12 @@ def test_status_names_cause_and_advice_while_planner_fails():
 
 
 def test_status_names_no_cause_that_is_over():
-    mended = replace(WELL, graph_failed_at=NOW - 30 * SECOND, graph_code="unauthorized", graph_cause="secret_expired")
+    mended = replace(
+        WELL,
+        graph_failed_at=NOW - 30 * SECOND,
+        graph_code="unauthorized",
+        graph_cause="secret_expired",
+    )
 
     graph = status(mended, SETTINGS.plan_ids)["graph"]
 

@@ -73,7 +73,9 @@ async def test_a_plan_that_is_not_held_has_no_hold_to_end(redis_url, action, pla
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("route", [pytest.param(route, id=f"{route.method} {route.path}") for route in ROUTES])
+@pytest.mark.parametrize(
+    "route", [pytest.param(route, id=f"{route.method} {route.path}") for route in ROUTES]
+)
 @pytest.mark.parametrize(
     ("headers", "is_let_in"),
     [
@@ -83,7 +85,9 @@ async def test_a_plan_that_is_not_held_has_no_hold_to_end(redis_url, action, pla
         pytest.param({"X-Functions-Key": "right"}, True, id="the key"),
     ],
 )
-async def test_with_an_api_key_only_the_anonymous_routes_answer_without_it(redis_url, route, headers, is_let_in):
+async def test_with_an_api_key_only_the_anonymous_routes_answer_without_it(
+    redis_url, route, headers, is_let_in
+):
     async with client(redis_url, PLANNER_SYNC_API_KEY="right") as http:
         encoded = {name: value.encode() for name, value in headers.items()}
         answer = await http.request(route.method, route.path, headers=encoded)
@@ -109,7 +113,17 @@ async def test_without_an_api_key_only_this_machine_is_answered(redis_url, heade
 
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-PLACES = ["/", "/api", "/api/", "/api/nothing", "/api/health/", "//api/health", "/API/health", "/api/status/", "/docs"]
+PLACES = [
+    "/",
+    "/api",
+    "/api/",
+    "/api/nothing",
+    "/api/health/",
+    "//api/health",
+    "/API/health",
+    "/api/status/",
+    "/docs",
+]
 PLACES += [
     "/api/plans",
     "/api/plans/x",
@@ -130,7 +144,9 @@ async def test_nothing_answers_but_what_the_list_names(redis_url, path):
     refused = {method: answer for method, answer in answers.items() if method not in known}
     assert {answer.status_code for answer in refused.values()} == {405 if known else 404}
     assert {answer.json()["status"] for answer in refused.values()} == {405 if known else 404}
-    assert {answer.headers["content-type"] for answer in refused.values()} == {"application/problem+json"}
+    assert {answer.headers["content-type"] for answer in refused.values()} == {
+        "application/problem+json"
+    }
     assert 405 not in {answers[method].status_code for method in known}
 
 

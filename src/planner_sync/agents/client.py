@@ -4,8 +4,9 @@
         task = await tasks.create({"title": "Write the report"})
         await tasks.update(task["id"], {"percentComplete": 50})
 
-Each write is one script that compares, writes, marks the task for the sync and publishes, so that nothing is
-overwritten unseen and nothing written is overlooked. The client never talks to Planner and never waits for it.
+Each write is one script that compares, writes, marks the task for the sync and publishes, so that
+nothing is overwritten unseen and nothing written is overlooked. The client never talks to Planner
+and never waits for it.
 """
 
 import asyncio
@@ -48,22 +49,29 @@ class _Stale(Exception):
 
 
 class AgentClient:
-    """The tasks of one namespace, for the agent of this name. One client serves any number of asyncio tasks."""
+    """The tasks of one namespace, for the agent of this name. One client serves any number of
+    asyncio tasks."""
 
     def __init__(self, redis: Any, namespace: str = "annika", *, agent: str = "agent") -> None:
-        """`redis` is an asyncio client of redis-py, for one server or for a cluster; it stays the caller's to close."""
+        """`redis` is an asyncio client of redis-py, for one server or for a cluster; it stays the
+        caller's to close."""
         self._redis = redis
         self._keys = Keys(namespace)
         self._agent = agent
         self._save_document = Scripts(redis)["save_document"]
-        self._marking = [self._keys.private(name) for name in ("pending", "marks", "claims", "said")]
+        self._marking = [
+            self._keys.private(name) for name in ("pending", "marks", "claims", "said")
+        ]
         self._instance, self._calls = uuid.uuid4().hex, itertools.count()
         self._seen: OrderedDict[str, bytes] = OrderedDict()
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def connect(cls, url: str, namespace: str = "annika", *, agent: str = "agent") -> AsyncIterator[Self]:
-        """A client with a connection of its own, for the length of the block; a cluster is recognised by itself."""
+    async def connect(
+        cls, url: str, namespace: str = "annika", *, agent: str = "agent"
+    ) -> AsyncIterator[Self]:
+        """A client with a connection of its own, for the length of the block; a cluster is
+        recognised by itself."""
         first = connection.connect(url)
         redis = first
         try:
@@ -73,11 +81,13 @@ class AgentClient:
             await redis.aclose()
             await first.aclose()
 
-    # -- tasks -------------------------------------------------------------------------------------------------------
+    # -- tasks -------------------------------------------------------------------------------------
     async def create(self, fields: Fields, task_id: str | None = None) -> Task:
-        """Write a new document, under `task_id`, else under the `id` in `fields`, else under an id made here.
+        """Write a new document, under `task_id`, else under the `id` in `fields`, else under an id
+        made here.
 
-        Raises Refusal when the sync would refuse the document, TaskExists when there is one under this id.
+        Raises Refusal when the sync would refuse the document, TaskExists when there is one under
+        this id.
         """
         chosen = task_id if task_id is not None else fields.get("id")
         made = chosen if isinstance(chosen, str) else uuid.uuid4().hex
@@ -89,16 +99,18 @@ class AgentClient:
         return task
 
     async def get(self, task_id: str) -> Task | None:
-        """The document, whole; None when there is none. Raises Refusal (not_json) for what is no JSON object."""
+        """The document, whole; None when there is none. Raises Refusal (not_json) for what is no
+        JSON object."""
         text = await self._read(task_id)
         return None if text is None else _object(text)
 
     async def update(self, task_id: str, change: Fields | Callable[[Task], object]) -> Task:
-        """Change the document and give it back: `change` has members to replace (None clears), or is a function that
-        changes a copy of the document in place. It is applied again whenever somebody else was faster.
+        """Change the document and give it back: `change` has members to replace (None clears), or
+        is a function that changes a copy of the document in place. It is applied again whenever
+        somebody else was faster.
 
-        One round trip, when nobody was and this client has seen the document. Raises TaskMissing, Refusal, and what
-        `change` raises; nothing is written then.
+        One round trip, when nobody was and this client has seen the document. Raises TaskMissing,
+        Refusal, and what `change` raises; nothing is written then.
         """
         text = self._seen.get(task_id)
         remembered = text is not None
@@ -138,11 +150,14 @@ class AgentClient:
         """Write `new`, or delete. Raises _Stale, Refusal (bad_id)."""
         check_task_id(task_id)
         message = json.dumps({"action": action, "taskId": task_id, "source": self._agent})
-        # redis-py sends a command whose answer was lost again, by itself: the script knows it by the nonce.
+        # redis-py sends a command whose answer was lost again, by itself: the script knows it by
+        # the nonce.
         nonce = f"{self._instance} {next(self._calls)}"
         args: list[str | bytes | int] = [task_id, nonce, expected, new, self._keys.updates, message]
         word = "" if action == "updated" else action
-        done, *current = await self._save_document([self._keys.document(task_id), *self._marking], [*args, word])
+        done, *current = await self._save_document(
+            [self._keys.document(task_id), *self._marking], [*args, word]
+        )
         stands = new or None if done else _bytes(current[0]) if current else None
         self._remember(task_id, stands)
         if not done:
@@ -155,12 +170,14 @@ class AgentClient:
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
-    # -- messages ----------------------------------------------------------------------------------------------------
+    # -- messages ----------------------------------------------------------------------------------
     async def messages(self, silence: float = CANARY_SECONDS) -> AsyncGenerator[Heard, None]:
-        """What is said on both channels, from now on, for ever; garbage is skipped. It subscribes again by itself.
+        """What is said on both channels, from now on, for ever; garbage is skipped. It subscribes
+        again by itself.
 
-        First comes Subscribed, and again after every interruption: what was said in between is lost, since pub/sub
-        keeps nothing. After `silence` seconds it says something to itself, and trusts its ears only as long again.
+        First comes Subscribed, and again after every interruption: what was said in between is
+        lost, since pub/sub keeps nothing. After `silence` seconds it says something to itself, and
+        trusts its ears only as long again.
         """
         while True:
             try:
@@ -185,7 +202,8 @@ class AgentClient:
                     if (message := self._understood(said)) is not None:
                         yield message
                 elif asked:
-                    # A connection that is half open is silent for ever, and no health check of redis-py notices.
+                    # A connection that is half open is silent for ever, and no health check of
+                    # redis-py notices.
                     raise ConnectionError("the subscription is silent")
                 else:
                     asked = True

@@ -1,4 +1,5 @@
-"""What is said on `tasks:updates` and `tasks:sync`, as values. Anybody may write there, so nothing is taken on trust.
+"""What is said on `tasks:updates` and `tasks:sync`, as values. Anybody may write there, so nothing
+is taken on trust.
 
 Heard
 ├── Subscribed   from here on messages are heard; what was said before may have been missed
@@ -12,7 +13,15 @@ Heard
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from planner_sync.errors import Code
@@ -22,18 +31,26 @@ Side = Literal["planner", "agents"]
 
 
 class Subscribed(BaseModel, frozen=True):
-    """The subscription stands, for the first time or again: read the documents that matter to you."""
+    """The subscription stands, for the first time or again: read the documents that matter to
+    you."""
 
 
 class Change(BaseModel, frozen=True, validate_by_name=True, validate_by_alias=True):
-    """A document changed. `source` is an agent's name or "planner"; only the service fills `changed` and `task`.
+    """A document changed. `source` is an agent's name or "planner"; only the service fills
+    `changed` and `task`.
 
     `task` is what the speaker says the document is; the key is the truth.
     """
 
-    action: Annotated[Literal["created", "updated", "deleted"], BeforeValidator(lambda said: _action(said))]
+    action: Annotated[
+        Literal["created", "updated", "deleted"], BeforeValidator(lambda said: _action(said))
+    ]
     task_id: Annotated[
-        str, Field(validation_alias=AliasChoices("taskId", "task_id", "id", AliasPath("task", "id")), min_length=1)
+        str,
+        Field(
+            validation_alias=AliasChoices("taskId", "task_id", "id", AliasPath("task", "id")),
+            min_length=1,
+        ),
     ]
     source: str | None = None
     task: dict[str, Any] | None = None
@@ -41,7 +58,9 @@ class Change(BaseModel, frozen=True, validate_by_name=True, validate_by_alias=Tr
     timestamp: str | None = None
 
 
-class _Confirmation(BaseModel, frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True):
+class _Confirmation(
+    BaseModel, frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+):
     redis_id: str
     planner_id: str | None = None
     timestamp: str
@@ -73,7 +92,8 @@ class Conflict(_Confirmation, frozen=True):
 
 
 class Failed(_Confirmation, frozen=True):
-    """Refused, or given up on; `retrying` says that it will be tried again without anybody's doing."""
+    """Refused, or given up on; `retrying` says that it will be tried again without anybody's
+    doing."""
 
     action: Literal["failed"]
     reason: str
@@ -84,7 +104,9 @@ class Failed(_Confirmation, frozen=True):
 Confirmation = Uploaded | Deleted | Conflict | Failed
 Heard = Subscribed | Change | Confirmation
 
-_CONFIRMATION: TypeAdapter[Confirmation] = TypeAdapter(Annotated[Confirmation, Field(discriminator="action")])
+_CONFIRMATION: TypeAdapter[Confirmation] = TypeAdapter(
+    Annotated[Confirmation, Field(discriminator="action")]
+)
 
 
 def read_confirmation(data: bytes | str) -> Confirmation | None:
@@ -96,7 +118,8 @@ def read_confirmation(data: bytes | str) -> Confirmation | None:
 
 
 def read_change(data: bytes | str) -> Change | None:
-    """What was said on `tasks:updates`, in any of the contract's forms, a bare id too; None for anything else."""
+    """What was said on `tasks:updates`, in any of the contract's forms, a bare id too; None for
+    anything else."""
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
@@ -104,7 +127,9 @@ def read_change(data: bytes | str) -> Change | None:
     if isinstance(body, str):
         body = {"taskId": body.strip()} if TASK_ID.fullmatch(body.strip()) else None
     try:
-        return Change.model_validate(body if not isinstance(body, dict) else {"action": None, **body})
+        return Change.model_validate(
+            body if not isinstance(body, dict) else {"action": None, **body}
+        )
     except ValidationError:
         return None
 

@@ -1,4 +1,5 @@
-"""How a look ends when its card is gone, or not ours any more: each ending gives its order. Pure."""
+"""How a look ends when its card is gone, or not ours any more: each ending gives its order.
+Pure."""
 
 import json
 from collections.abc import Iterable
@@ -13,8 +14,16 @@ from planner_sync.model.orders import Channel, Order
 from planner_sync.model.state import Belief
 
 
-def buried(seen: Seen, belief: Belief, names: Names, by: Literal["agent", "planner"], *, edited: bool = False) -> Order:
-    """The card is gone: document and card go to the trash, the mapping ends, the card is known to be deleted."""
+def buried(
+    seen: Seen,
+    belief: Belief,
+    names: Names,
+    by: Literal["agent", "planner"],
+    *,
+    edited: bool = False,
+) -> Order:
+    """The card is gone: document and card go to the trash, the mapping ends, the card is known to
+    be deleted."""
     last = seen.stored.text if seen.stored.text is not None else seen.stored.last
     entry = {
         "taskId": seen.task_id,
@@ -26,7 +35,12 @@ def buried(seen: Seen, belief: Belief, names: Names, by: Literal["agent", "plann
         "by": by,
         "at": seen.claim.now,
     }
-    grave = {"planner_id": belief.planner_id, "title": belief.base.get("title"), "at": seen.claim.now, "by": by}
+    grave = {
+        "planner_id": belief.planner_id,
+        "title": belief.base.get("title"),
+        "at": seen.claim.now,
+        "by": by,
+    }
     messages = [*unsaid(belief), on_sync(seen, "deleted", belief.planner_id, by=by)]
     if edited:
         messages.append(delete_conflict(seen, kept=True, lost=False, winner="planner"))
@@ -43,13 +57,19 @@ def buried(seen: Seen, belief: Belief, names: Names, by: Literal["agent", "plann
     if by == "planner":
         order.only_same = True
         order.write = "delete" if seen.stored.text is not None else "keep"
-        body = {"action": "deleted", "taskId": seen.task_id, "source": "planner", "timestamp": stamp(seen.claim.now)}
+        body = {
+            "action": "deleted",
+            "taskId": seen.task_id,
+            "source": "planner",
+            "timestamp": stamp(seen.claim.now),
+        }
         order.document_messages = [(UPDATES, json.dumps(body))]
     return order
 
 
 def deleted_unanswered(seen: Seen, belief: Belief, names: Names) -> Order:
-    """Our own delete, whose answer was lost, was carried out; a document that is there by now gets a new card."""
+    """Our own delete, whose answer was lost, was carried out; a document that is there by now gets
+    a new card."""
     gone = replace(seen, document=None, stored=replace(seen.stored, text=None))
     order = buried(gone, belief, names, "agent")
     if seen.stored.text is not None:
@@ -58,8 +78,11 @@ def deleted_unanswered(seen: Seen, belief: Belief, names: Names) -> Order:
     return order
 
 
-def made_anew(seen: Seen, belief: Belief, names: Names, messages: Iterable[tuple[Channel, str]] = ()) -> Order:
-    """A human deleted the card, and an agent that was editing wins, or an operator: the document gets a new card."""
+def made_anew(
+    seen: Seen, belief: Belief, names: Names, messages: Iterable[tuple[Channel, str]] = ()
+) -> Order:
+    """A human deleted the card, and an agent that was editing wins, or an operator: the document
+    gets a new card."""
     order = buried(seen, belief, names, "agent")
     order.trash = None
     order.grave = json.dumps({**json.loads(order.grave or "{}"), "belief": belief.dump()})
@@ -72,12 +95,14 @@ def made_anew(seen: Seen, belief: Belief, names: Names, messages: Iterable[tuple
 
 
 def widowed(seen: Seen, belief: Belief, names: Names) -> Order:
-    """The card is gone, and one that was made anew is there, whose mapping is lost: the document waits for that."""
+    """The card is gone, and one that was made anew is there, whose mapping is lost: the document
+    waits for that."""
     return made_anew(replace(seen, document=None), belief, names)
 
 
 def let_go(seen: Seen, belief: Belief) -> Order:
-    """The document is gone, and its card is in a plan that is not ours: the card stays, and belongs to nobody."""
+    """The document is gone, and its card is in a plan that is not ours: the card stays, and belongs
+    to nobody."""
     return Order(
         plan_id=belief.plan_id,
         planner_id=belief.planner_id,

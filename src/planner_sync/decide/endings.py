@@ -1,4 +1,5 @@
-"""How a look ends: one function for each ending, each giving the order that the store carries out. Pure."""
+"""How a look ends: one function for each ending, each giving the order that the store carries out.
+Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -30,7 +31,8 @@ HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person",
 
 
 def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names) -> Order:
-    """Both sides are known to hold `merged.want`: write the document where it differs, tell who is to be told."""
+    """Both sides are known to hold `merged.want`: write the document where it differs, tell who is
+    to be told."""
     document = seen.document
     if document is None:
         raise ValueError(f"task {seen.task_id}: nothing to settle")
@@ -69,7 +71,9 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
     return order
 
 
-def learn(seen: Seen, belief: Belief, merged: Merged, reading: Reading, rev: int, shown: Iterable[str]) -> Belief:
+def learn(
+    seen: Seen, belief: Belief, merged: Merged, reading: Reading, rev: int, shown: Iterable[str]
+) -> Belief:
     """The belief after a merge: what humans changed is agreed, what agents lost is remembered."""
     for conflict in merged.conflicts:
         if conflict.winner == "planner":
@@ -80,7 +84,9 @@ def learn(seen: Seen, belief: Belief, merged: Merged, reading: Reading, rev: int
     belief = belief.see_human(merged.human, rev)
     belief = remember_meant(belief, reading.meant)
     if isinstance(seen.card, Card):
-        belief = replace(belief, etag=seen.card.etag, details_etag=seen.card.details_etag or belief.details_etag)
+        belief = replace(
+            belief, etag=seen.card.etag, details_etag=seen.card.details_etag or belief.details_etag
+        )
     return replace(
         belief,
         rev=rev,
@@ -96,7 +102,9 @@ def learn(seen: Seen, belief: Belief, merged: Merged, reading: Reading, rev: int
 
 def imported(seen: Seen, card: Card, names: Names) -> Order:
     """A card that a human made gets its document."""
-    belief = Belief(card.id, card.plan_id, card.etag, card.details_etag or "", base=dict(card.atoms))
+    belief = Belief(
+        card.id, card.plan_id, card.etag, card.details_etag or "", base=dict(card.atoms)
+    )
     human = frozenset(fields_of(frozenset(card.atoms), names))
     human = frozenset(name for name in human if not _is_default(name, card.atoms))
     rev = _next_rev(belief, seen.claim.now)
@@ -130,12 +138,22 @@ def _meant_by(text: str, context: Context) -> Mapping[str, str]:
         return {}  # a card may hold what no document may: the next look says so
 
 
-def restored(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names, conflict: bool) -> Order:
-    """A document that an agent deleted, or that Redis lost, comes back whole, with what the card says now."""
-    # What it said may have reached the card without ever being settled: all that the card has is shown.
-    fields = {name for name in fields_of(frozenset(merged.want), names) if not _is_default(name, merged.want)}
+def restored(
+    seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names, conflict: bool
+) -> Order:
+    """A document that an agent deleted, or that Redis lost, comes back whole, with what the card
+    says now."""
+    # What it said may have reached the card without ever being settled: all that the card has is
+    # shown.
+    fields = {
+        name
+        for name in fields_of(frozenset(merged.want), names)
+        if not _is_default(name, merged.want)
+    }
     shown = _with_bucket(frozenset(fields)) if seen.last is None else fields - {"bucketId"}
-    order = settled(seen, replace(belief, shown=(*belief.shown, *sorted(shown))), merged, reading, names)
+    order = settled(
+        seen, replace(belief, shown=(*belief.shown, *sorted(shown))), merged, reading, names
+    )
     order.expected = None
     if order.write != "set":
         order.write, order.new = "set", seen.stored.last or b""
@@ -168,8 +186,11 @@ def refused(seen: Seen, refusal: Refusal) -> Order:
     return order
 
 
-def later(seen: Seen, due_ms: int, code: Code | None = None, reason: str = "", *, say_after: int = 1) -> Order:
-    """Not now: look again after `due_ms`. With a code the trouble is kept, and said once when it has lasted a while."""
+def later(
+    seen: Seen, due_ms: int, code: Code | None = None, reason: str = "", *, say_after: int = 1
+) -> Order:
+    """Not now: look again after `due_ms`. With a code the trouble is kept, and said once when it
+    has lasted a while."""
     order = _left(seen, due_ms=due_ms)
     order.keep_said = order.keep_look = True
     if code is None:
@@ -180,7 +201,14 @@ def later(seen: Seen, due_ms: int, code: Code | None = None, reason: str = "", *
     tries = before.get("tries", 0) + 1 if same else 1
     said = same and before.get("said", False)
     say = not said and tries >= say_after
-    kept = {"code": code, "reason": reason, "field": None, "retrying": True, "tries": tries, "said": said or say}
+    kept = {
+        "code": code,
+        "reason": reason,
+        "field": None,
+        "retrying": True,
+        "tries": tries,
+        "said": said or say,
+    }
     order.refusal = json.dumps({**kept, "at": seen.claim.now})
     if say:
         order.messages.append(failed(seen, code, reason, retrying=True))
@@ -226,12 +254,17 @@ def _next_rev(belief: Belief, now_ms: int) -> int:
 
 def _shown(document: Document, belief: Belief, human: frozenset[str]) -> frozenset[str]:
     shown = frozenset({*belief.shown, *document.fields}) - {"planId"}
-    return shown | (_with_bucket(human) if not shown & {"bucket", "bucketId"} else human - {"bucketId"})
+    return shown | (
+        _with_bucket(human) if not shown & {"bucket", "bucketId"} else human - {"bucketId"}
+    )
 
 
 def _agents_of(want: Mapping[str, Value], names: Names) -> frozenset[str]:
-    """A label that has become an agent's name since it was shown as a label is shown as the agent."""
-    return frozenset(fields_of([atom for atom in want if atom.startswith("labels ")], names)) & {"assignedTo"}
+    """A label that has become an agent's name since it was shown as a label is shown as the
+    agent."""
+    return frozenset(fields_of([atom for atom in want if atom.startswith("labels ")], names)) & {
+        "assignedTo"
+    }
 
 
 def _with_bucket(fields: frozenset[str]) -> frozenset[str]:

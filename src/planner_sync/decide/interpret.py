@@ -1,7 +1,8 @@
 """What a document means: its fields turned into atoms, names into ids. Pure.
 
-A name in a document means the id that it meant when the document was last settled, unless the agent changed the text;
-so a renamed bucket or label moves no card. A name that nobody knows stands as `?name` until somebody makes it.
+A name in a document means the id that it meant when the document was last settled, unless the agent
+changed the text; so a renamed bucket or label moves no card. A name that nobody knows stands as
+`?name` until somebody makes it.
 """
 
 import re
@@ -33,7 +34,8 @@ MEANT_KEPT = 60
 
 @dataclass(frozen=True)
 class Reading:
-    """A document read: its meaning, the people still to be looked up, and what each name in it means.
+    """A document read: its meaning, the people still to be looked up, and what each name in it
+    means.
 
     `items` are the ids of the checklist's items, in the document's order.
     """
@@ -48,8 +50,8 @@ class Reading:
 class Context:
     """What the names in a document can refer to.
 
-    `last` is the document as it was last settled, `items` the card's (or the base's) atoms that checklist items without
-    an id are matched with; `planner_id` is empty while there is no card.
+    `last` is the document as it was last settled, `items` the card's (or the base's) atoms that
+    checklist items without an id are matched with; `planner_id` is empty while there is no card.
     """
 
     names: Names
@@ -67,7 +69,11 @@ def read_meaning(document: Document, context: Context) -> Reading:
 
 def label_fields(names: Names) -> Mapping[str, str]:
     """The field in which each agent's label shows: `assignedTo`; all others show in `labels`."""
-    return {f"labels {slot}": "assignedTo" for slot, name in names.labels.items() if name and agent_of(name)}
+    return {
+        f"labels {slot}": "assignedTo"
+        for slot, name in names.labels.items()
+        if name and agent_of(name)
+    }
 
 
 class _Reader:
@@ -79,7 +85,9 @@ class _Reader:
         self.strangers: list[str] = []
         self.meant: dict[str, str] = {}
         self.items: list[str] = []
-        self.labels = {name: slot for slot, name in reversed(list(context.names.labels.items())) if name}
+        self.labels = {
+            name: slot for slot, name in reversed(list(context.names.labels.items())) if name
+        }
         self.buckets = {name: bucket for bucket, name in reversed(context.names.buckets)}
         self.fields = set(document.fields) - {"planId", "bucket"}
 
@@ -111,7 +119,8 @@ class _Reader:
             self.atoms[atom] = value
 
     def _known(self, kind: str, text: str, current: Mapping[str, str]) -> str | None:
-        """What a name means: as in the last document; else what Planner calls so now; else what it ever meant."""
+        """What a name means: as in the last document; else what Planner calls so now; else what it
+        ever meant."""
         key = f"{kind} {text}"
         before = self.context.belief.meant if self.context.belief else {}
         found = before.get(key) or current.get(text) or before.get(f"was {key}")
@@ -143,14 +152,20 @@ class _Reader:
                 self.meant[f"bucket {name}"] = text
 
     def _is_gone(self, bucket: str) -> bool:
-        """Was it deleted, or left behind in another plan, as who wrote this has seen? Then its name is free again."""
+        """Was it deleted, or left behind in another plan, as who wrote this has seen? Then its name
+        is free again."""
         belief = self.context.belief
-        if belief is None or bucket == belief.base.get("bucketId") or bucket in dict(self.context.names.buckets):
+        if (
+            belief is None
+            or bucket == belief.base.get("bucketId")
+            or bucket in dict(self.context.names.buckets)
+        ):
             return False
         return (self.document.rev or 0) >= belief.trail("bucketId").human
 
     def _carries_old_bucket(self) -> bool:
-        """Has the agent changed the name alone, in a copy from before the id became what it is now?"""
+        """Has the agent changed the name alone, in a copy from before the id became what it is
+        now?"""
         fields, belief = self.document.fields, self.context.belief
         if belief is None or (self.document.rev or 0) >= belief.rev:
             return False
@@ -173,7 +188,9 @@ class _Reader:
             slot, key = text.lower(), f"label {text}"
             before = self.context.belief.meant if self.context.belief else {}
             if key in before or not self.context.names.labels.get(slot):
-                self.meant[key] = slot  # it stands for a label without a name; once that has one, it is shown
+                self.meant[key] = (
+                    slot  # it stands for a label without a name; once that has one, it is shown
+                )
             return slot
         return self._known("label", text, self.labels) or UNKNOWN + quote(text, safe="")
 
@@ -205,12 +222,16 @@ class _Reader:
                 self.atoms[f"{atom} isChecked"] = item.isChecked
 
     def _item_ids(self, items: Iterable[ChecklistItem]) -> list[str]:
-        """Each item's id: its own; else that of the item with this title, now or once; else a new one.
+        """Each item's id: its own; else that of the item with this title, now or once; else a new
+        one.
 
-        Items that are gone count too: who has not seen that a human took one off must not bring it back as a new one.
+        Items that are gone count too: who has not seen that a human took one off must not bring it
+        back as a new one.
         """
         free = [
-            atom.split(" ")[1] for atom in self.context.atoms if atom.startswith("checklist ") and atom.count(" ") == 1
+            atom.split(" ")[1]
+            for atom in self.context.atoms
+            if atom.startswith("checklist ") and atom.count(" ") == 1
         ]
         there, gone = tuple(free), self._gone_items(free)
         found: list[str | None] = []
@@ -220,9 +241,15 @@ class _Reader:
                 if own in among:
                     among.remove(own)
             found.append(own)
-        for among, is_called in ((free, self._is_called), (free, self._was_called), (gone, self._was_called)):
+        for among, is_called in (
+            (free, self._is_called),
+            (free, self._was_called),
+            (gone, self._was_called),
+        ):
             for nth, item in enumerate(items):
-                match = next((i for i in among if found[nth] is None and is_called(i, item.title)), None)
+                match = next(
+                    (i for i in among if found[nth] is None and is_called(i, item.title)), None
+                )
                 if match is not None:
                     found[nth] = match
                     among.remove(match)
@@ -252,17 +279,24 @@ class _Reader:
 
     def _gone_items(self, there: Iterable[str]) -> list[str]:
         belief = self.context.belief
-        known = {atom.split(" ")[1] for atom in belief.trails if atom.startswith("checklist ")} if belief else set()
+        known = (
+            {atom.split(" ")[1] for atom in belief.trails if atom.startswith("checklist ")}
+            if belief
+            else set()
+        )
         return sorted(known.difference(there))
 
     def _was_called(self, identity: str, title: str) -> bool:
         belief = self.context.belief
-        return belief is not None and token(title) in belief.trail(f"checklist {identity} title").past
+        return (
+            belief is not None and token(title) in belief.trail(f"checklist {identity} title").past
+        )
 
 
 @dataclass(frozen=True)
 class _LabelFields:
-    """Which field an atom of `labels` belongs to; a label that is still to be made belongs where its name says."""
+    """Which field an atom of `labels` belongs to; a label that is still to be made belongs where
+    its name says."""
 
     known: Mapping[str, str]
     atoms: Mapping[str, Meant]
@@ -279,15 +313,22 @@ def unknown_name(atom: str) -> str:
 
 
 def remember_meant(belief: Belief, meant: Mapping[str, str]) -> Belief:
-    """Keep what the names of the settled document mean; what older ones meant is kept for a while too."""
-    older = {key if key.startswith("was ") else f"was {key}": value for key, value in belief.meant.items()}
+    """Keep what the names of the settled document mean; what older ones meant is kept for a while
+    too."""
+    older = {
+        key if key.startswith("was ") else f"was {key}": value
+        for key, value in belief.meant.items()
+    }
     current = {f"was {key}" for key in meant}
     kept = [(key, value) for key, value in older.items() if key not in current][-MEANT_KEPT:]
     return replace(belief, meant={**dict(kept), **meant})
 
 
 def day_or_instant(value: Value, like: Meant | Instant) -> str:
-    """A date as a document shows it: a day where the document has days, or Planner's own hour; else the instant."""
+    """A date as a document shows it: a day where the document has days, or Planner's own hour; else
+    the instant."""
     text = str(value)
-    whole_day = isinstance(like, Day) or (not isinstance(like, Instant) and text.endswith("T10:00:00Z"))
+    whole_day = isinstance(like, Day) or (
+        not isinstance(like, Instant) and text.endswith("T10:00:00Z")
+    )
     return text[:10] if whole_day else text

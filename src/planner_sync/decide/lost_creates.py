@@ -1,7 +1,8 @@
 """Creates whose answer was lost: which of the cards that nobody has may be theirs. Pure.
 
-What a card says tells most of them apart, and `decide.py` looks at that. Where people have changed every title, only
-the time is left: cards were made in the order of their notes, shortly after them, by two clocks that may differ.
+What a card says tells most of them apart, and `decide.py` looks at that. Where people have changed
+every title, only the time is left: cards were made in the order of their notes, shortly after them,
+by two clocks that may differ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,8 @@ SENDING_MS = 45_000  # from the note until the request has ended, at the latest
 
 
 def found_for(cards: Iterable[Card], application: str | None, noted_at: int, began: int) -> Found:
-    """What a listing that began at `began` shows for a create note of this time (server's times, ms)."""
+    """What a listing that began at `began` shows for a create note of this time (server's times,
+    ms)."""
     candidates = [card for card in cards if _may_be_ours(card, application, noted_at)]
     if application is not None:
         return Found(candidates, began, sure=True)
@@ -27,10 +29,11 @@ def found_for(cards: Iterable[Card], application: str | None, noted_at: int, beg
 
 
 def true_as_of(began: int, lacking: Iterable[Card | str | None]) -> int | None:
-    """As of when (server's time, ms) a listing that began at `began` shows all cards, although it lacks these.
+    """As of when (server's time, ms) a listing that began at `began` shows all cards, although it
+    lacks these.
 
-    One that lacks a new card lags, and is as old as that; one that lacks others, or what gave no answer, proves
-    nothing.
+    One that lacks a new card lags, and is as old as that; one that lacks others, or what gave no
+    answer, proves nothing.
     """
     made = [made_at(card) if isinstance(card, Card) else 0 for card in lacking]
     as_of = min([began, *made])
@@ -38,14 +41,20 @@ def true_as_of(began: int, lacking: Iterable[Card | str | None]) -> int | None:
 
 
 def by_place(notes: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]:
-    """The card of each note (task id -> its time, ms) by its place in time: both in order, as near as possible.
+    """The card of each note (task id -> its time, ms) by its place in time: both in order, as near
+    as possible.
 
-    A card that is too far from its note to be its is left out, and so are notes and cards that are left over.
+    A card that is too far from its note to be its is left out, and so are notes and cards that are
+    left over.
     """
     tasks = sorted(notes, key=lambda task_id: (notes[task_id], task_id))
     made = sorted(cards, key=lambda card: (made_at(card), card.id))
     pairs = _nearest([notes[task_id] for task_id in tasks], [made_at(card) for card in made])
-    return {tasks[note]: made[card] for note, card in pairs if _is_near(notes[tasks[note]], made_at(made[card]))}
+    return {
+        tasks[note]: made[card]
+        for note, card in pairs
+        if _is_near(notes[tasks[note]], made_at(made[card]))
+    }
 
 
 def _nearest(notes: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]]:
@@ -56,7 +65,9 @@ def _nearest(notes: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]
         row: list[Best] = [(0, [])]
         for c, card in enumerate(cards):
             together = (before[c][0] + abs(card - note), [*before[c][1], (n, c)])
-            row.append(min(together, before[c + 1], row[c], key=lambda best: (-len(best[1]), best[0])))
+            row.append(
+                min(together, before[c + 1], row[c], key=lambda best: (-len(best[1]), best[0]))
+            )
         before = row
     return before[-1][1]
 
@@ -73,4 +84,6 @@ def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
 
 def made_at(card: Card) -> int:
     """When Planner made the card, by its own clock (ms)."""
-    return round(datetime.fromisoformat(card.created_at).timestamp() * 1000) if card.created_at else 0
+    return (
+        round(datetime.fromisoformat(card.created_at).timestamp() * 1000) if card.created_at else 0
+    )

@@ -1,4 +1,5 @@
-"""The decision: what is the next step for one task? One pure function of everything that a look has seen so far.
+"""The decision: what is the next step for one task? One pure function of everything that a look has
+seen so far.
 
     document      card               what happens
     any           create note open   the next complete listing tells whether the card was made; nobody guesses
@@ -62,7 +63,9 @@ def decide(seen: Seen) -> Step:
         if not seen.fresh:
             return ReadCard(seen.belief.planner_id)
         if seen.names is None:
-            return ReadNames()  # the agents are told of what has reached Planner by the names of its fields
+            return (
+                ReadNames()
+            )  # the agents are told of what has reached Planner by the names of its fields
         if seen.card == GONE and any(note.kind == "delete" for note in seen.notes):
             return Finish(burial.deleted_unanswered(judge_notes(seen), seen.belief, seen.names))
         seen = judge_notes(seen)
@@ -74,20 +77,38 @@ def decide(seen: Seen) -> Step:
 
 
 def judge_notes(seen: Seen) -> Seen:
-    """Whatever of any open note equals the card is agreed, and was uploaded; the rest was not written."""
+    """Whatever of any open note equals the card is agreed, and was uploaded; the rest was not
+    written."""
     belief, card = seen.belief, seen.card
     if belief is None:
         return seen
     if isinstance(card, Card):
         notes, atoms = seen.notes, card.atoms
-        agreed = {atom: value for note in notes for atom, value in note.atoms.items() if atoms.get(atom) == value}
+        agreed = {
+            atom: value
+            for note in notes
+            for atom, value in note.atoms.items()
+            if atoms.get(atom) == value
+        }
         news = {atom: value for atom, value in agreed.items() if belief.base.get(atom) != value}
-        owed = {a: said for note in notes for a, said in note.unsaid if a in news and note.atoms[a] == news[a]}
-        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed.values())).agree(agreed)
-    return replace(seen, belief=belief, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes)))
+        owed = {
+            a: said
+            for note in notes
+            for a, said in note.unsaid
+            if a in news and note.atoms[a] == news[a]
+        }
+        belief = replace(
+            uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed.values())
+        ).agree(agreed)
+    return replace(
+        seen,
+        belief=belief,
+        notes=(),
+        done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes)),
+    )
 
 
-# -- document and card -----------------------------------------------------------------------------------------------
+# -- document and card -----------------------------------------------------------------------------
 def _decide_known(seen: Seen, belief: Belief) -> Step:
     if isinstance(seen.card, Card) and seen.card.plan_id != belief.plan_id:
         return _follow(seen, belief, seen.card)
@@ -102,7 +123,9 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
     plan_id = document.fields.get("planId")
     if plan_id not in (None, belief.plan_id) and not _carries_old_plan(seen, belief, plan_id):
         raise Refusal(
-            "plan_changed", f"planId: the card is in plan {belief.plan_id}; it cannot move to {plan_id}", "planId"
+            "plan_changed",
+            f"planId: the card is in plan {belief.plan_id}; it cannot move to {plan_id}",
+            "planId",
         )
     reading, merged = _merge(seen, belief, document, seen.names)
     if step := resolve(seen, reading, merged, merged.send):
@@ -112,7 +135,11 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
     if merged.send:
         check(merged.want)
     if details and not _details_known(seen, belief):
-        return ReadDetails(belief.planner_id) if isinstance(seen.card, Card) else ReadCard(belief.planner_id)
+        return (
+            ReadDetails(belief.planner_id)
+            if isinstance(seen.card, Card)
+            else ReadCard(belief.planner_id)
+        )
     unsaid = tuple(
         (conflict.atom, telling.conflict_message(seen, conflict, merged.want, seen.names))
         for conflict in merged.conflicts
@@ -121,7 +148,9 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
     if task:
         return PatchTask(task, tuple((atom, message) for atom, message in unsaid if atom in task))
     if details:
-        return PatchDetails(details, tuple((atom, message) for atom, message in unsaid if atom in details))
+        return PatchDetails(
+            details, tuple((atom, message) for atom, message in unsaid if atom in details)
+        )
     if _unknown_ids(merged.want, seen.names) and not seen.names_fresh:
         return ReadNames(fresh=True)
     return Finish(outcome.settled(seen, belief, merged, reading, seen.names))
@@ -129,7 +158,9 @@ def _decide_known(seen: Seen, belief: Belief) -> Step:
 
 def _merge(seen: Seen, belief: Belief, document: Document, names: Names) -> tuple[Reading, Merged]:
     card = card_atoms(seen, belief)
-    reading = read(seen, document, names, planner_id=belief.planner_id, atoms={**belief.base, **card})
+    reading = read(
+        seen, document, names, planner_id=belief.planner_id, atoms={**belief.base, **card}
+    )
     return reading, merge(belief, reading.meaning, seen.rev, card, seen.policy.winner)
 
 
@@ -139,13 +170,20 @@ def card_atoms(seen: Seen, belief: Belief) -> Mapping[str, Value]:
         return belief.base
     if seen.card.details_etag is not None:
         return seen.card.atoms
-    return {**{atom: value for atom, value in belief.base.items() if is_of_details(atom)}, **seen.card.atoms}
+    return {
+        **{atom: value for atom, value in belief.base.items() if is_of_details(atom)},
+        **seen.card.atoms,
+    }
 
 
 def _follow(seen: Seen, belief: Belief, card: Card) -> Step:
     """A human moved the card to another plan: go along where we may, stop where we may not."""
     if card.plan_id not in seen.policy.plan_ids:
-        raise Refusal("unknown_plan", f"planId: the card was moved to plan {card.plan_id}, which is not ours", "planId")
+        raise Refusal(
+            "unknown_plan",
+            f"planId: the card was moved to plan {card.plan_id}, which is not ours",
+            "planId",
+        )
     return TakeCard(replace(belief.leave(belief.plan_id, belief.rev + 1), plan_id=card.plan_id))
 
 
@@ -176,9 +214,10 @@ def _decide_gone(seen: Seen, belief: Belief, names: Names) -> Step:
     return BuryCard(burial.buried(right, belief, names, "planner", edited=edited))
 
 
-# -- a card in a plan that is not ours any more ------------------------------------------------------------------------
+# -- a card in a plan that is not ours any more ----------------------------------------------------
 def _is_foreign(seen: Seen, belief: Belief) -> bool:
-    """Is the card in a plan that was taken off the list? It may have been moved back to one of ours."""
+    """Is the card in a plan that was taken off the list? It may have been moved back to one of
+    ours."""
     shown = seen.card.plan_id if isinstance(seen.card, Card) else belief.plan_id
     return seen.policy.plan_ids.isdisjoint({shown, belief.plan_id})
 
@@ -191,7 +230,7 @@ def _decide_foreign(seen: Seen, belief: Belief) -> Step:
     return Finish(burial.let_go(seen, belief) if said else outcome.waiting(seen))
 
 
-# -- no document -----------------------------------------------------------------------------------------------------
+# -- no document -----------------------------------------------------------------------------------
 def _decide_missing(seen: Seen) -> Step:
     belief = seen.belief
     if belief is None:
@@ -221,8 +260,12 @@ def _decide_missing(seen: Seen) -> Step:
         if not brought_back:
             return Finish(burial.let_go(seen, belief))
     last = seen.last or _blank(belief)
-    _, merged = _merge(seen, belief, replace(last, fields={}), seen.names)  # no opinions: what differs, humans changed
-    unseen = bool(merged.human or belief.untold)  # also what an earlier look found, when the document was gone already
+    _, merged = _merge(
+        seen, belief, replace(last, fields={}), seen.names
+    )  # no opinions: what differs, humans changed
+    unseen = bool(
+        merged.human or belief.untold
+    )  # also what an earlier look found, when the document was gone already
     if not unseen and not brought_back:
         return DeleteCard(belief.planner_id)
     restored = replace(seen, document=last)
@@ -235,7 +278,8 @@ def _blank(belief: Belief) -> Document:
 
 
 def _unknown_ids(want: Mapping[str, Value], names: Names) -> bool:
-    """Does the card refer to a bucket that is not among the names? It was made since they were read."""
+    """Does the card refer to a bucket that is not among the names? It was made since they were
+    read."""
     bucket = want.get("bucketId")
     return bucket is not None and bucket not in dict(names.buckets)
 

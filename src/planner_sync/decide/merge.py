@@ -1,4 +1,5 @@
-"""The merge: what both sides should hold, from the base, the document and the card. Pure; knows names of atoms only.
+"""The merge: what both sides should hold, from the base, the document and the card. Pure; knows
+names of atoms only.
 
 Each atom is settled on its own:
 
@@ -9,16 +10,17 @@ Each atom is settled on its own:
     changed             changed alike    agreed
     changed             changed apart    the winner's value; a conflict with the other one
 
-Whether a document changed an atom is not a comparison with the base alone, because agents write back old copies. For a
-document of revision r (none counts as 0) that differs from the base:
+Whether a document changed an atom is not a comparison with the base alone, because agents write
+back old copies. For a document of revision r (none counts as 0) that differs from the base:
 
     r is not older than the last human change                 changed: its writer had seen it
     r is older, and the atom has had this value before        stale: carried along, never meant; put back
     r is older, and the value is new                          apart: changed on both sides; r now counts as told
     r is older, the value is new, and r was told before       changed: its writer knows, and insists
 
-Items of checklists and references come and go as a whole, and are merged attribute by attribute while both sides have
-them. A start that falls after the due date because of two disjoint edits makes both dates one field.
+Items of checklists and references come and go as a whole, and are merged attribute by attribute
+while both sides have them. A start that falls after the due date because of two disjoint edits
+makes both dates one field.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -41,8 +43,8 @@ NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
 class Meaning:
     """What a document says, in atoms.
 
-    An atom whose field is in `fields` and which is in neither `atoms` nor `silent` is meant to be absent; about atoms
-    of other fields, and about `silent` ones, the document has no opinion.
+    An atom whose field is in `fields` and which is in neither `atoms` nor `silent` is meant to be
+    absent; about atoms of other fields, and about `silent` ones, the document has no opinion.
     """
 
     fields: frozenset[str]
@@ -61,7 +63,8 @@ NO_OPINION: Final = Meaning(frozenset(), {})
 
 @dataclass(frozen=True)
 class Conflict:
-    """Both sides changed an atom: `kept` stays, `lost` does not; `attributes` are those of an item that one has."""
+    """Both sides changed an atom: `kept` stays, `lost` does not; `attributes` are those of an item
+    that one has."""
 
     atom: str
     kept: Value | None
@@ -74,7 +77,8 @@ class Conflict:
 class Merged:
     """`want` is what both sides should hold, `send` what the card lacks of it (None: take away).
 
-    `human` are the atoms that a human changed since the base, `meant` those that the document changed.
+    `human` are the atoms that a human changed since the base, `meant` those that the document
+    changed.
     """
 
     want: Mapping[str, Value]
@@ -84,7 +88,9 @@ class Merged:
     conflicts: tuple[Conflict, ...]
 
 
-def merge(belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Value], winner: Winner) -> Merged:
+def merge(
+    belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Value], winner: Winner
+) -> Merged:
     """Merge a document of revision `rev` with the card's atoms, against the base."""
     return _Merge(belief.base, belief.trail, meaning, rev, card, winner).run()
 
@@ -92,14 +98,16 @@ def merge(belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Value],
 def adopt(
     belief: Belief, meaning: Meaning, rev: int, winner: Winner, void: Collection[str] = ()
 ) -> tuple[Belief, tuple[Conflict, ...]]:
-    """Meet a card without a base: `belief.base` are the card's atoms, and becomes what both are held to agree on.
+    """Meet a card without a base: `belief.base` are the card's atoms, and becomes what both are
+    held to agree on.
 
-    Where a document is silent or clears, the card counts; what only the document has is the agent's change; sets and
-    lists are united; where both have a value the winner decides. Whatever of the document does not count is remembered
-    as a value of the past, so that the next merge puts it back. What the document was silent of, a human may have set
-    since: it shows from the next revision on. Who set the rest, and what it was before, is forgotten: an older copy,
-    or an object of an agent that carries no revision, may not have seen any of it. Of the `void` atoms the document
-    says nothing that counts, and nobody need hear of it.
+    Where a document is silent or clears, the card counts; what only the document has is the agent's
+    change; sets and lists are united; where both have a value the winner decides. Whatever of the
+    document does not count is remembered as a value of the past, so that the next merge puts it
+    back. What the document was silent of, a human may have set since: it shows from the next
+    revision on. Who set the rest, and what it was before, is forgotten: an older copy, or an object
+    of an agent that carries no revision, may not have seen any of it. Of the `void` atoms the
+    document says nothing that counts, and nobody need hear of it.
     """
     conflicts, stale = [], {}
     for atom in sorted({*belief.base, *meaning.atoms}):
@@ -110,22 +118,29 @@ def adopt(
         if theirs is None or agree(mine, theirs):
             continue
         if not meaning.speaks_of(atom):
-            if atom != "bucketId" and theirs != DEFAULTS.get(atom):  # those a card has without anybody's doing
+            if atom != "bucketId" and theirs != DEFAULTS.get(
+                atom
+            ):  # those a card has without anybody's doing
                 stale[atom] = Trail()
             continue
         if mine is not None:
-            kept, lost = (theirs, concrete(mine)) if winner == "planner" else (concrete(mine), theirs)
+            kept, lost = (
+                (theirs, concrete(mine)) if winner == "planner" else (concrete(mine), theirs)
+            )
             conflicts.append(Conflict(atom, kept, lost, winner))
         if mine is None or winner == "planner":
             stale[atom] = Trail().remember(concrete(mine))
-    sent = {conflict.atom for conflict in conflicts if conflict.winner == "agents"} | meaning.atoms.keys() - belief.base
+    sent = {
+        conflict.atom for conflict in conflicts if conflict.winner == "agents"
+    } | meaning.atoms.keys() - belief.base
     trails = {**dict.fromkeys(sent, Trail()), **stale}
     known = replace(belief, trails=trails, adopted=max(rev, ANY_REV), rev=max(belief.rev, rev + 1))
     return known.see_human(stale, rev + 1), tuple(conflicts)
 
 
 def agree(meant: Meant, value: Value | None) -> bool:
-    """Does what a document says equal a card's value? A day equals all its instants, a word all its range."""
+    """Does what a document says equal a card's value? A day equals all its instants, a word all its
+    range."""
     match meant:
         case Day(date):
             return isinstance(value, str) and value.startswith(date)
@@ -166,9 +181,13 @@ class _Merge:
             elif len(parts) == 2:
                 self._settle_item(atom, ITEM_FIELDS[parts[0]])
         self._settle_dates()
-        send: dict[str, Value | None] = {a: v for a, v in self.want.items() if self.card.get(a) != v}
+        send: dict[str, Value | None] = {
+            a: v for a, v in self.want.items() if self.card.get(a) != v
+        }
         send.update((atom, None) for atom in self.card if atom not in self.want)
-        return Merged(self.want, send, frozenset(self.human), frozenset(self.meant), tuple(self.conflicts))
+        return Merged(
+            self.want, send, frozenset(self.human), frozenset(self.meant), tuple(self.conflicts)
+        )
 
     def _kind(self, atom: str) -> Kind:
         if not self.meaning.speaks_of(atom):
@@ -205,7 +224,9 @@ class _Merge:
         edited = [name for name in names if self._kind(name) in ("changed", "apart")]
         removed = self.meaning.speaks_of(item) and item not in self.meaning.atoms
         if now != was or touched:
-            self.human.add(item)  # so that whoever has not seen the edit cannot take the item off unasked
+            self.human.add(
+                item
+            )  # so that whoever has not seen the edit cannot take the item off unasked
         if removed and kind in ("changed", "apart") and now:
             self.meant.add(item)
             apart = kind == "apart" or bool(touched)
@@ -214,7 +235,11 @@ class _Merge:
                 self._take_from_card(item, names, touched)
         elif not now and (was or kind == "stale"):
             self.human.update(touched)
-            mine = {name: value for name in names if (value := self._mine_or(name, self.base.get(name))) is not None}
+            mine = {
+                name: value
+                for name in names
+                if (value := self._mine_or(name, self.base.get(name))) is not None
+            }
             edits = self.meaning.atoms.get(item) is not None and bool(edited)
             if edits and self._decide(item, True, None, mine) is not None:
                 self.want.update({item: True, **self._new(names), **mine})
@@ -240,19 +265,23 @@ class _Merge:
             self._keep(name, self.card.get(name))
 
     def _new(self, names: Iterable[str]) -> Mapping[str, Value]:
-        """Planner ticks no new item; that it says so afterwards must not look like a human's change."""
+        """Planner ticks no new item; that it says so afterwards must not look like a human's
+        change."""
         return {name: False for name in names if name.endswith(" isChecked")}
 
     def _mine_or(self, atom: str, other: Value | None) -> Value | None:
         return concrete(self.meaning.atoms.get(atom)) if self.meaning.speaks_of(atom) else other
 
     def _settle_dates(self) -> None:
-        """Two disjoint edits can put the start after the due date, which Planner refuses: then both are one field."""
+        """Two disjoint edits can put the start after the due date, which Planner refuses: then both
+        are one field."""
         start, due = (self.want.get(atom) for atom in DATES)
         if start is None or due is None or str(start) <= str(due):
             return
         mine = [atom for atom in DATES if atom in self.meant]
-        if not mine or not any(atom in self.human or self.trail(atom).human > self.rev for atom in DATES):
+        if not mine or not any(
+            atom in self.human or self.trail(atom).human > self.rev for atom in DATES
+        ):
             return
         for atom in mine:
             value = concrete(self.meaning.atoms.get(atom))
@@ -262,12 +291,20 @@ class _Merge:
         for atom in DATES:
             if self.winner == "agents" and atom not in mine:
                 theirs, unseen = self.card.get(atom), self.trail(atom).human > self.rev
-                before = self.base.get(atom) if theirs != self.base.get(atom) else self._mine_or(atom, theirs)
+                before = (
+                    self.base.get(atom)
+                    if theirs != self.base.get(atom)
+                    else self._mine_or(atom, theirs)
+                )
                 if before != theirs and (unseen or theirs != self.base.get(atom)):
                     self._keep(atom, self._decide(atom, before, theirs))
 
     def _decide(
-        self, atom: str, mine: Value | None, theirs: Value | None, attributes: Mapping[str, Value] = NO_ATTRIBUTES
+        self,
+        atom: str,
+        mine: Value | None,
+        theirs: Value | None,
+        attributes: Mapping[str, Value] = NO_ATTRIBUTES,
     ) -> Value | None:
         kept, lost = (theirs, mine) if self.winner == "planner" else (mine, theirs)
         self.conflicts.append(Conflict(atom, kept, lost, self.winner, attributes))

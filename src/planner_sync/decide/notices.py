@@ -26,17 +26,23 @@ def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -
     """A refusal that no look has found: the record to keep, and the message to publish."""
     record = {"code": code, "reason": reason, "field": None, "retrying": retrying, "at": at}
     message = {"action": "failed", "redisId": task_id, "plannerId": None, "timestamp": stamp(at)}
-    return json.dumps(record), json.dumps({**message, "reason": reason, "code": code, "retrying": retrying})
+    return json.dumps(record), json.dumps(
+        {**message, "reason": reason, "code": code, "retrying": retrying}
+    )
 
 
-def conflict_message(seen: Seen, conflict: Conflict, atoms: Mapping[str, Value], names: Names) -> dict[str, Any]:
+def conflict_message(
+    seen: Seen, conflict: Conflict, atoms: Mapping[str, Value], names: Names
+) -> dict[str, Any]:
     """The `conflict` message about one atom."""
     *_, field_name = shown_fields(fields_of(frozenset({conflict.atom}), names), _present(seen))
     shown = {**atoms, **conflict.attributes}
     values = (conflict.kept, conflict.lost)
     kept, lost = (show_atom(conflict.atom, value, shown, names, seen.document) for value in values)
     planner_id = seen.belief.planner_id if seen.belief else ""
-    return _body(seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner)
+    return _body(
+        seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner
+    )
 
 
 def deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> dict[str, Any]:
@@ -47,7 +53,11 @@ def deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> dict
 
 def stamp(ms: int) -> str:
     """The server's time as messages carry it: UTC ISO 8601 with Z."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(ms / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _present(seen: Seen) -> Collection[str]:
@@ -77,7 +87,10 @@ def uploads(seen: Seen, belief: Belief) -> list[tuple[Channel, str]]:
 
 def conflicts(seen: Seen, merged: Merged, names: Names) -> list[tuple[Channel, str]]:
     """`conflict`, for each atom that both sides had changed."""
-    return [(SYNC, json.dumps(conflict_message(seen, conflict, merged.want, names))) for conflict in merged.conflicts]
+    return [
+        (SYNC, json.dumps(conflict_message(seen, conflict, merged.want, names)))
+        for conflict in merged.conflicts
+    ]
 
 
 def unsaid(belief: Belief) -> list[tuple[Channel, str]]:

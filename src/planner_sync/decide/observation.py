@@ -1,4 +1,5 @@
-"""What one look at a task has found out so far: a value. The decision reads it, the reconciler fills it in."""
+"""What one look at a task has found out so far: a value. The decision reads it, the reconciler
+fills it in."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,8 @@ class Policy:
 
 @dataclass(frozen=True)
 class OpenNote:
-    """A request that may or may not have reached Planner: what was sent, when (server's time, ms)."""
+    """A request that may or may not have reached Planner: what was sent, when (server's time,
+    ms)."""
 
     nonce: str
     at: int
@@ -47,12 +49,13 @@ class OpenNote:
 
 @dataclass(frozen=True)
 class Found:
-    """What a complete listing shows for an open create note: cards that nobody has, made by our own application.
+    """What a complete listing shows for an open create note: cards that nobody has, made by our own
+    application.
 
-    `began` is the server's time at which the listing began (ms); `sure` that the application id is known, so that every
-    candidate is really ours. Every note is asked twice: first whether it knows its card by what that says; what is left
-    is `last`, when it may be told that there is none, or that `own` is the card at its place, oldest first, where there
-    are as many cards as notes.
+    `began` is the server's time at which the listing began (ms); `sure` that the application id is
+    known, so that every candidate is really ours. Every note is asked twice: first whether it knows
+    its card by what that says; what is left is `last`, when it may be told that there is none, or
+    that `own` is the card at its place, oldest first, where there are as many cards as notes.
     """
 
     candidates: Sequence[Card]
@@ -66,7 +69,8 @@ class Found:
 class Owner:
     """Who has the card that a document names: a task, or nobody.
 
-    `buried`: the card is known to be deleted, `by_agent`: not by a human, maybe under another task id.
+    `buried`: the card is known to be deleted, `by_agent`: not by a human, maybe under another task
+    id.
     """
 
     planner_id: str
@@ -79,11 +83,12 @@ class Owner:
 class Seen:
     """Everything known at this moment of a look.
 
-    `card` is the card (GONE, or None while it was not read), `fresh` says that task and details were read after the
-    claim. `twin` is a card without a task that may be the one of this document, after Redis was lost. `epoch` is
-    that of the pass that found that nobody has the card. `done_notes` end with the look, `written` (of what this
-    look has sent) only when the card that came back is merged; `not_created` says that a create of this look has
-    provably made no card, `dropped` that an older one turned out to have made none.
+    `card` is the card (GONE, or None while it was not read), `fresh` says that task and details
+    were read after the claim. `twin` is a card without a task that may be the one of this document,
+    after Redis was lost. `epoch` is that of the pass that found that nobody has the card.
+    `done_notes` end with the look, `written` (of what this look has sent) only when the card that
+    came back is merged; `not_created` says that a create of this look has provably made no card,
+    `dropped` that an older one turned out to have made none.
     """
 
     claim: Claim

@@ -30,10 +30,13 @@ from planner_sync.model.task import (
 
 
 def uploaded(seen: Seen, belief: Belief, atoms: Mapping[str, Value | None]) -> Belief:
-    """These atoms have reached Planner: the agents will be told of their fields, and the document is to show them,
-    also when its writer has left them out since."""
+    """These atoms have reached Planner: the agents will be told of their fields, and the document
+    is to show them, also when its writer has left them out since."""
     fields = fields_of(frozenset(atoms), seen.names) if seen.names else []
-    ways = {"bucket", "bucketId"} & {*belief.shown, *(seen.document.fields if seen.document else ())} or {"bucket"}
+    ways = {"bucket", "bucketId"} & {
+        *belief.shown,
+        *(seen.document.fields if seen.document else ()),
+    } or {"bucket"}
     shown = {way for name in fields for way in (ways if name == "bucketId" else {name})}
     return replace(
         belief,
@@ -51,9 +54,13 @@ def accepted(seen: Seen) -> Document:
     return seen.document
 
 
-def read(seen: Seen, document: Document, names: Names, *, planner_id: str, atoms: Mapping[str, Value]) -> Reading:
+def read(
+    seen: Seen, document: Document, names: Names, *, planner_id: str, atoms: Mapping[str, Value]
+) -> Reading:
     """The document's meaning, with names as they are known in this look."""
-    return read_meaning(document, Context(names, seen.people, seen.belief, seen.last, planner_id, atoms))
+    return read_meaning(
+        document, Context(names, seen.people, seen.belief, seen.last, planner_id, atoms)
+    )
 
 
 def find_people(seen: Seen, reading: Reading) -> Step:
@@ -61,13 +68,18 @@ def find_people(seen: Seen, reading: Reading) -> Step:
     return FindPeople(tuple(dict.fromkeys(reading.strangers)))
 
 
-def resolve(seen: Seen, reading: Reading, merged: Merged, sent: Mapping[str, Value | None]) -> Step | None:
-    """People to look up, buckets and labels to make, ids to check: whatever must be known before anything is sent."""
+def resolve(
+    seen: Seen, reading: Reading, merged: Merged, sent: Mapping[str, Value | None]
+) -> Step | None:
+    """People to look up, buckets and labels to make, ids to check: whatever must be known before
+    anything is sent."""
     if reading.strangers:
         return find_people(seen, reading)
     names = seen.names
     bucket = sent.get("bucketId")
-    wanted = [atom for atom, value in sent.items() if atom.startswith(f"labels {UNKNOWN}") and value]
+    wanted = [
+        atom for atom, value in sent.items() if atom.startswith(f"labels {UNKNOWN}") and value
+    ]
     unknown = isinstance(bucket, str) and bucket not in dict(names.buckets if names else ())
     if (wanted or unknown) and not seen.names_fresh:
         return ReadNames(fresh=True)
@@ -81,10 +93,16 @@ def resolve(seen: Seen, reading: Reading, merged: Merged, sent: Mapping[str, Val
 def check(want: Mapping[str, Value]) -> None:
     """Planner's limits, which what is on the card already counts towards."""
     check_dates(_text(want, "startDate"), _text(want, "dueDate"))
-    for name, most in (("assignedTo", ASSIGNEES_MAX), ("checklist", CHECKLIST_MAX), ("references", REFERENCES_MAX)):
+    for name, most in (
+        ("assignedTo", ASSIGNEES_MAX),
+        ("checklist", CHECKLIST_MAX),
+        ("references", REFERENCES_MAX),
+    ):
         count = sum(atom.startswith(f"{name} ") and atom.count(" ") == 1 for atom in want)
         if count > most:
-            raise Refusal("limit", f"{name}: {count} with what the card has; Planner takes {most}", name)
+            raise Refusal(
+                "limit", f"{name}: {count} with what the card has; Planner takes {most}", name
+            )
 
 
 def _text(want: Mapping[str, Value], atom: str) -> str | None:

@@ -1,7 +1,8 @@
-"""A document whose card is gone, as it can come back: with a new card, and with all that the old one had. Pure.
+"""A document whose card is gone, as it can come back: with a new card, and with all that the old
+one had. Pure.
 
-It goes to the trash beside the document as it was, so that restoring it needs neither Planner nor this engine; and it
-is what stands in the key when a card is made anew.
+It goes to the trash beside the document as it was, so that restoring it needs neither Planner nor
+this engine; and it is what stands in the key when a card is made anew.
 """
 
 from typing import Any
@@ -21,11 +22,15 @@ NOTHING_READ = Reading(NO_OPINION, (), {})
 def renewed(seen: Seen, belief: Belief, names: Names) -> str:
     """The document's text for a new card; a refused or missing one as it was last settled.
 
-    What it says stays, what only the card had is added. Bucket and labels stand by their names, since ids end with what
-    they name. Without `plannerId` and `_rev` it is no stale copy.
+    What it says stays, what only the card had is added. Bucket and labels stand by their names,
+    since ids end with what they name. Without `plannerId` and `_rev` it is no stale copy.
     """
     document = seen.document or seen.last or _nothing(belief)
-    changes = {name: value for name, value in _of_card(belief, names).items() if name not in document.fields}
+    changes = {
+        name: value
+        for name, value in _of_card(belief, names).items()
+        if name not in document.fields
+    }
     changes |= _bucket_by_name(document, belief, names)
     if "id" not in document.raw:
         changes["id"] = seen.task_id
@@ -34,12 +39,20 @@ def renewed(seen: Seen, belief: Belief, names: Names) -> str:
 
 
 def put_right(document: Document, reading: Reading, merged: Merged, names: Names) -> Document:
-    """The document without what its writer never meant: where an old copy differs, what both sides should hold stands.
+    """The document without what its writer never meant: where an old copy differs, what both sides
+    should hold stands.
 
-    A field that names what is not known yet (a new label or bucket, somebody to look up) stays as it is.
+    A field that names what is not known yet (a new label or bucket, somebody to look up) stays as
+    it is.
     """
-    atoms = {atom: value for atom, value in merged.want.items() if not atom.startswith(f"labels {UNKNOWN}")}
-    changes = render(document, reading, Wanted(atoms, (), names, frozenset(document.fields), frozenset()))
+    atoms = {
+        atom: value
+        for atom, value in merged.want.items()
+        if not atom.startswith(f"labels {UNKNOWN}")
+    }
+    changes = render(
+        document, reading, Wanted(atoms, (), names, frozenset(document.fields), frozenset())
+    )
     for name in _unknown_fields(reading, merged, names):
         changes.pop(name, None)
     return dialects.parse_settled(dialects.write(document, changes).encode(), document.dialect)
@@ -60,7 +73,9 @@ def _nothing(belief: Belief) -> Document:
 
 def _of_card(belief: Belief, names: Names) -> dict[str, Any]:
     shown = frozenset(fields_of(frozenset(belief.base), names)) - {"bucketId"}
-    return render(dialects.new_document(), NOTHING_READ, Wanted(belief.base, (), names, shown, frozenset()))
+    return render(
+        dialects.new_document(), NOTHING_READ, Wanted(belief.base, (), names, shown, frozenset())
+    )
 
 
 def _bucket_by_name(document: Document, belief: Belief, names: Names) -> dict[str, Any]:

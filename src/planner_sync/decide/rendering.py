@@ -1,4 +1,5 @@
-"""Writes what both sides hold into a document: only the fields that differ, each in the form that it has. Pure."""
+"""Writes what both sides hold into a document: only the fields that differ, each in the form that
+it has. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +8,26 @@ from typing import Any
 from planner_sync.decide.interpret import Reading, day_or_instant
 from planner_sync.decide.merge import ITEM_FIELDS, agree
 from planner_sync.model.card import Names
-from planner_sync.model.task import AGENT_LABEL, DEFAULTS, Document, Value, Word, agent_of, priority_word
+from planner_sync.model.task import (
+    AGENT_LABEL,
+    DEFAULTS,
+    Document,
+    Value,
+    Word,
+    agent_of,
+    priority_word,
+)
 
 PLAIN = ("title", "startDate", "dueDate", "percentComplete", "priority", "description")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a document should show: the atoms, the order of list items, the names of now, the fields to carry.
+    """What a document should show: the atoms, the order of list items, the names of now, the fields
+    to carry.
 
-    `human` are the fields that a human has just changed: those are shown even when they were cleared.
+    `human` are the fields that a human has just changed: those are shown even when they were
+    cleared.
     """
 
     atoms: Mapping[str, Value]
@@ -27,7 +38,8 @@ class Wanted:
 
 
 def render(document: Document, reading: Reading, wanted: Wanted) -> dict[str, Any]:
-    """The fields to write, by the contract's names, with values in the contract's form (None clears)."""
+    """The fields to write, by the contract's names, with values in the contract's form (None
+    clears)."""
     writers = {
         "bucket": _bucket,
         "bucketId": lambda d, r, w: w.atoms.get("bucketId"),
@@ -63,9 +75,14 @@ def fields_of(atoms: Sequence[str] | frozenset[str], names: Names) -> list[str]:
 
 
 def show_atom(
-    atom: str, value: Value | None, atoms: Mapping[str, Value], names: Names, document: Document | None
+    atom: str,
+    value: Value | None,
+    atoms: Mapping[str, Value],
+    names: Names,
+    document: Document | None,
 ) -> Any:
-    """One value for a conflict message, in the contract's form; where there are several, in the document's."""
+    """One value for a conflict message, in the contract's form; where there are several, in the
+    document's."""
     name, *rest = atom.split(" ")
     if name == "bucketId" and document and "bucketId" not in document.fields:
         return dict(names.buckets).get(str(value), value)
@@ -82,7 +99,8 @@ def show_atom(
 
 
 def shown_fields(fields: Iterable[str], present: Collection[str]) -> list[str]:
-    """Fields as a document with these fields has them: its bucket may stand there by name, by id, or both ways."""
+    """Fields as a document with these fields has them: its bucket may stand there by name, by id,
+    or both ways."""
     shown: list[str] = []
     for name in fields:
         ways = [way for way in ("bucket", "bucketId") if way in present]
@@ -90,14 +108,23 @@ def shown_fields(fields: Iterable[str], present: Collection[str]) -> list[str]:
     return shown
 
 
-def meant_as_written(meant: Mapping[str, str], wanted: Wanted, fields: Collection[str]) -> dict[str, str]:
-    """What the names in a document with these fields mean once it is written; `meant` is what they meant before.
+def meant_as_written(
+    meant: Mapping[str, str], wanted: Wanted, fields: Collection[str]
+) -> dict[str, str]:
+    """What the names in a document with these fields mean once it is written; `meant` is what they
+    meant before.
 
-    Two buckets or labels can have one name, in one plan or in two: then it means that which the card has.
+    Two buckets or labels can have one name, in one plan or in two: then it means that which the
+    card has.
     """
     texts = _label_texts(meant, wanted)
-    # One that stands by its slot for want of a name is shown by its name once it has one, or we have read it.
-    now = {f"label {text}": slot for slot, text in texts.items() if text != slot or not wanted.names.labels.get(slot)}
+    # One that stands by its slot for want of a name is shown by its name once it has one, or we
+    # have read it.
+    now = {
+        f"label {text}": slot
+        for slot, text in texts.items()
+        if text != slot or not wanted.names.labels.get(slot)
+    }
     bucket = wanted.atoms.get("bucketId")
     if "bucket" in fields and (name := dict(wanted.names.buckets).get(str(bucket))):
         now[f"bucket {name}"] = str(bucket)
@@ -105,7 +132,8 @@ def meant_as_written(meant: Mapping[str, str], wanted: Wanted, fields: Collectio
 
 
 def _label_texts(meant: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
-    """How each label of the card is shown: by its name; of several with one name, all but one by their slots."""
+    """How each label of the card is shown: by its name; of several with one name, all but one by
+    their slots."""
     slots = [atom.split(" ")[1] for atom in wanted.atoms if atom.startswith("labels ")]
     slots.sort(key=lambda slot: int(slot.removeprefix("category")))
     slots.sort(key=lambda slot: meant.get(f"label {wanted.names.labels.get(slot)}") != slot)
@@ -146,14 +174,22 @@ def _people(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
     for text in written:
         user = reading.meant.get(f"person {text.lower()}", text.lower())
         slot = reading.meant.get(f"label {AGENT_LABEL}{text}", "")
-        agent = agent_of(wanted.names.labels.get(slot) or "") if f"labels {slot}" in wanted.atoms else None
+        agent = (
+            agent_of(wanted.names.labels.get(slot) or "")
+            if f"labels {slot}" in wanted.atoms
+            else None
+        )
         if user in left:
             kept.append(text)
             seen.add(user)
         elif agent:
             kept.append(agent)
             seen.add(agent)
-    return kept + [user for user in left if user not in seen] + [name for name in agents if name not in seen]
+    return (
+        kept
+        + [user for user in left if user not in seen]
+        + [name for name in agents if name not in seen]
+    )
 
 
 def _labels(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
@@ -207,13 +243,22 @@ def _references(document: Document, reading: Reading, wanted: Wanted) -> list[di
 
 
 def _keys(wanted: Wanted, name: str) -> list[str]:
-    return [atom.split(" ")[1] for atom in sorted(wanted.atoms) if atom.startswith(f"{name} ") and atom.count(" ") == 1]
+    return [
+        atom.split(" ")[1]
+        for atom in sorted(wanted.atoms)
+        if atom.startswith(f"{name} ") and atom.count(" ") == 1
+    ]
 
 
 def _item(name: str, identity: str, atoms: Mapping[str, Value]) -> dict[str, Any]:
     key = "id" if name == "checklist" else "url"
-    values = {attribute: atoms.get(f"{name} {identity} {attribute}") for attribute in ITEM_FIELDS[name]}
-    return {key: identity, **{attribute: value for attribute, value in values.items() if value is not None}}
+    values = {
+        attribute: atoms.get(f"{name} {identity} {attribute}") for attribute in ITEM_FIELDS[name]
+    }
+    return {
+        key: identity,
+        **{attribute: value for attribute, value in values.items() if value is not None},
+    }
 
 
 def _as_written(document: Document, name: str) -> Any:
@@ -226,4 +271,8 @@ def _as_written(document: Document, name: str) -> Any:
 
 
 def _is_default(name: str, value: Any) -> bool:
-    return value in (None, "", []) or DEFAULTS.get(name) == value or (name == "priority" and value == "medium")
+    return (
+        value in (None, "", [])
+        or DEFAULTS.get(name) == value
+        or (name == "priority" and value == "medium")
+    )

@@ -1,4 +1,5 @@
-"""What a decision can ask for: one small frozen value for each thing to do. Printed, counted and tested as they are."""
+"""What a decision can ask for: one small frozen value for each thing to do. Printed, counted and
+tested as they are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from planner_sync.model.state import Belief
 from planner_sync.model.task import Value
 
 Changes = Mapping[str, Value | None]
-Unsaid = tuple[tuple[str, Mapping[str, Any]], ...]  # atoms, each with the message that is owed once it is written
+Unsaid = tuple[
+    tuple[str, Mapping[str, Any]], ...
+]  # atoms, each with the message that is owed once it is written
 
 
 @dataclass(frozen=True)
 class ReadNames:
-    """Read bucket and label names of the task's plan; `fresh`: from Planner, whatever is remembered."""
+    """Read bucket and label names of the task's plan; `fresh`: from Planner, whatever is
+    remembered."""
 
     fresh: bool = False
 
@@ -80,7 +84,8 @@ class TakeCard:
 
 @dataclass(frozen=True)
 class PatchTask:
-    """PATCH the task with these changes; `unsaid` are the conflicts that they decide against a human."""
+    """PATCH the task with these changes; `unsaid` are the conflicts that they decide against a
+    human."""
 
     changes: Changes
     unsaid: Unsaid = ()

@@ -1,6 +1,8 @@
-"""The decision about a document that has no card yet: created, adopted, refused, or waited for. Pure.
+"""The decision about a document that has no card yet: created, adopted, refused, or waited for.
+Pure.
 
-A create whose answer was lost is never guessed at: only a complete listing tells whether the card was made.
+A create whose answer was lost is never guessed at: only a complete listing tells whether the card
+was made.
 """
 
 import json
@@ -48,7 +50,8 @@ def resolve_create(seen: Seen, note: OpenNote) -> Step:
     if card and seen.names is None:
         return ReadNames()
     if card:
-        # Without an etag: the card may have been changed since it was made, and that is to be merged first.
+        # Without an etag: the card may have been changed since it was made, and that is to be
+        # merged first.
         return TakeCard(replace(created_belief(seen, card, note.atoms), etag=""))
     if not found.last:
         return Finish(outcome.later(seen, GRACE_MS))
@@ -58,7 +61,8 @@ def resolve_create(seen: Seen, note: OpenNote) -> Step:
 
 
 def stays_refused(seen: Seen) -> int | None:
-    """Has Planner said no to this very document, as it seems now without a card? Then until when (ms): -1 for ever."""
+    """Has Planner said no to this very document, as it seems now without a card? Then until when
+    (ms): -1 for ever."""
     before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
     same = before.get("hash") and before["hash"] == document_hash(seen.stored.text or b"")
     if not same:
@@ -67,22 +71,36 @@ def stays_refused(seen: Seen) -> int | None:
 
 
 def _made_by(note: OpenNote, seen: Seen) -> Card | None:
-    """The card that the lost request made: one that equals it, that has its title, or that has its place in time."""
+    """The card that the lost request made: one that equals it, that has its title, or that has its
+    place in time."""
     found = seen.found
     if found is None:
         return None
     posted = {atom: value for atom, value in note.atoms.items() if value is not None}
-    equal = [card for card in found.candidates if all(card.atoms.get(atom) == value for atom, value in posted.items())]
-    same_title = [card for card in found.candidates if card.atoms.get("title") == posted.get("title")]
+    equal = [
+        card
+        for card in found.candidates
+        if all(card.atoms.get(atom) == value for atom, value in posted.items())
+    ]
+    same_title = [
+        card for card in found.candidates if card.atoms.get("title") == posted.get("title")
+    ]
     if not equal and found.sure and len(same_title) == 1:
         return same_title[0]  # edited since, but not beyond recognition
-    return min(equal, key=lambda card: (card.created_at, card.id), default=found.own if found.sure else None)
+    return min(
+        equal,
+        key=lambda card: (card.created_at, card.id),
+        default=found.own if found.sure else None,
+    )
 
 
 def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -> Belief:
-    """What we believe of a card that we made: its base is what was posted, not what it says by now."""
+    """What we believe of a card that we made: its base is what was posted, not what it says by
+    now."""
     base = {**DEFAULTS, **{atom: value for atom, value in posted.items() if value is not None}}
-    named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(seen.document.fields)
+    named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(
+        seen.document.fields
+    )
     meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
     belief = Belief(card.id, card.plan_id, card.etag, "", base=base, created=True)
     if before := _before(seen):  # who changed what counts for this one too
@@ -117,12 +135,18 @@ def decide_new(seen: Seen) -> Step:
     _check_grave(seen, document)
     plan_id = document.fields.get("planId") or seen.policy.default_plan_id
     if plan_id not in seen.policy.plan_ids:
-        raise Refusal("unknown_plan", f"planId: {plan_id} is not one of the plans of this service", "planId")
+        raise Refusal(
+            "unknown_plan", f"planId: {plan_id} is not one of the plans of this service", "planId"
+        )
     if seen.names is None:
         return ReadNames()
     if seen.twin and (before := _before(seen)):
-        here = replace(before, planner_id=seen.twin.id, plan_id=seen.twin.plan_id, etag="", details_etag="")
-        return TakeCard(here)  # what the lost seconds have put on the card counts as a human's change
+        here = replace(
+            before, planner_id=seen.twin.id, plan_id=seen.twin.plan_id, etag="", details_etag=""
+        )
+        return TakeCard(
+            here
+        )  # what the lost seconds have put on the card counts as a human's change
     reading = read(seen, document, seen.names, planner_id="", atoms={})
     if seen.twin and not reading.strangers and _equals(reading, seen.twin):
         return _adopt(seen, document, seen.twin)
@@ -132,7 +156,9 @@ def decide_new(seen: Seen) -> Step:
     if step := resolve(seen, reading, merged, atoms):
         return step
     check(atoms)
-    return CreateCard(str(plan_id), {atom: value for atom, value in atoms.items() if not is_of_details(atom)})
+    return CreateCard(
+        str(plan_id), {atom: value for atom, value in atoms.items() if not is_of_details(atom)}
+    )
 
 
 def _equals(reading: Reading, card: Card) -> bool:
@@ -142,11 +168,16 @@ def _equals(reading: Reading, card: Card) -> bool:
 
 def _named_by_id(task_id: str) -> str | None:
     planner_id = task_id.removeprefix(IMPORT_ID)
-    return planner_id if task_id.startswith(IMPORT_ID) and len(planner_id) == PLANNER_ID_LENGTH else None
+    return (
+        planner_id
+        if task_id.startswith(IMPORT_ID) and len(planner_id) == PLANNER_ID_LENGTH
+        else None
+    )
 
 
 def _named_by_mapping(seen: Seen) -> str | None:
-    """What is left of a card that we have forgotten, for a document that does not name it; it may be in any plan."""
+    """What is left of a card that we have forgotten, for a document that does not name it; it may
+    be in any plan."""
     planner_id = seen.stored.public_planner_id
     return planner_id if planner_id and PLANNER_ID.fullmatch(planner_id) else None
 
@@ -154,14 +185,23 @@ def _named_by_mapping(seen: Seen) -> str | None:
 def _check_grave(seen: Seen, document: Document) -> None:
     """An object of an agent's own that says again what a human has deleted is no new task."""
     grave = seen.grave
-    if grave is None or grave["by"] != "planner" or seen.claim.said == "created" or document.planner_id:
+    if (
+        grave is None
+        or grave["by"] != "planner"
+        or seen.claim.said == "created"
+        or document.planner_id
+    ):
         return
     if grave["title"] == document.fields["title"]:
         raise _stale("title: the card of this task was deleted in Planner")
 
 
 def _stale(reason: str) -> Refusal:
-    return Refusal("stale_copy", f"{reason}; to make it anew leave plannerId out and publish action created", None)
+    return Refusal(
+        "stale_copy",
+        f"{reason}; to make it anew leave plannerId out and publish action created",
+        None,
+    )
 
 
 def _adopt(seen: Seen, document: Document, card: Card) -> Step:
@@ -174,12 +214,20 @@ def _adopt(seen: Seen, document: Document, card: Card) -> Step:
     if reading.strangers:
         return find_people(seen, reading)
     plan_id = str(document.fields.get("planId") or "")
-    void = ("bucketId",) if plan_id not in ("", card.plan_id) else ()  # people moved the card: its bucket is not there
+    void = (
+        ("bucketId",) if plan_id not in ("", card.plan_id) else ()
+    )  # people moved the card: its bucket is not there
     belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner, void)
     if plan_id:
         belief = belief.leave(plan_id, belief.rev)  # the card may be elsewhere by now
     here = replace(seen, belief=belief)
-    unsaid = tuple(telling.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts)
+    unsaid = tuple(
+        telling.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts
+    )
     by_name = "bucket" in document.fields and "bucketId" not in document.fields
-    shown = [name for name in fields_of(frozenset(card.atoms), seen.names) if not (by_name and name == "bucketId")]
+    shown = [
+        name
+        for name in fields_of(frozenset(card.atoms), seen.names)
+        if not (by_name and name == "bucketId")
+    ]
     return TakeCard(replace(belief, unsaid=unsaid, shown=tuple(shown)))

@@ -12,7 +12,8 @@
     Graph's own: HTML, a truncated body, a 404 without
     the error envelope (a proxy can say "not found" too)
 
-Errors are told apart by status first, by code second, never by message: Planner's own often have no code.
+Errors are told apart by status first, by code second, never by message: Planner's own often have no
+code.
 """
 
 import json
@@ -114,10 +115,14 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
 
 
 def translate(request: Request, outcome: Outcome, pause: float = 0.0) -> GraphError | None:
-    """The error that this outcome is, or None when the request was done; `pause` is the gate's, in seconds."""
+    """The error that this outcome is, or None when the request was done; `pause` is the gate's, in
+    seconds."""
     if isinstance(outcome, Failure):
         return outcome.kind(
-            f"{request}: {outcome.reason}", code=outcome.code, cause=outcome.cause, request_id=outcome.request_id
+            f"{request}: {outcome.reason}",
+            code=outcome.code,
+            cause=outcome.cause,
+            request_id=outcome.request_id,
         )
     if _is_done(request, outcome):
         return None
@@ -133,7 +138,8 @@ def translate(request: Request, outcome: Outcome, pause: float = 0.0) -> GraphEr
 
 
 def without(outcome: Outcome, secret: str) -> Outcome:
-    """The same outcome without echoes of `secret` in what is kept and shown: headers, and the error of a refusal.
+    """The same outcome without echoes of `secret` in what is kept and shown: headers, and the error
+    of a refusal.
 
     Of that error only what somebody reads is left. What is on a card is never touched.
     """
@@ -191,7 +197,9 @@ def _said(answer: Answer) -> str:
     parts = [str(answer.status), answer.code]
     if answer.error is not None:
         message = str(answer.error.get("message") or "")
-        words = "".join(letter if letter.isprintable() and letter != "”" else " " for letter in message)
+        words = "".join(
+            letter if letter.isprintable() and letter != "”" else " " for letter in message
+        )
         # These marks tell logs.py what may repeat the content of a task.
         parts.append(words and f"“{words[:LONGEST_MESSAGE]}”")
     elif answer.json is None and answer.status != 204:

@@ -1,7 +1,8 @@
 """Several requests as one `POST /$batch`, and its reply as one answer for each. Pure, no I/O.
 
-Not a transaction: each item has its own status. Items come back in any order and are matched by id; an item that is
-missing, twice in the reply or unreadable has no known outcome. https://learn.microsoft.com/graph/json-batching
+Not a transaction: each item has its own status. Items come back in any order and are matched by id;
+an item that is missing, twice in the reply or unreadable has no known outcome.
+https://learn.microsoft.com/graph/json-batching
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,11 @@ LOST = Failure(AnswerLost, "the reply to the batch does not say what became of i
 
 def pack(requests: list[Request]) -> Request:
     """The batch of these requests, at most 20; the ids are 1, 2, 3, …"""
-    return Request("POST", "/$batch", json={"requests": [_item(n, request) for n, request in enumerate(requests, 1)]})
+    return Request(
+        "POST",
+        "/$batch",
+        json={"requests": [_item(n, request) for n, request in enumerate(requests, 1)]},
+    )
 
 
 def unpack(reply: Answer, count: int) -> list[Outcome]:
@@ -44,4 +49,6 @@ def _outcome(item: Json, outer: Mapping[str, str]) -> Outcome:
         return LOST
     # `Retry-After` as a date counts from `Date`, which only the whole reply has.
     own: dict[str, Any] = {str(name).lower(): str(value) for name, value in headers.items()}
-    return Answer(status, {"date": outer.get("date", "")} | own, body if isinstance(body, dict) else None)
+    return Answer(
+        status, {"date": outer.get("date", "")} | own, body if isinstance(body, dict) else None
+    )

@@ -1,11 +1,13 @@
-"""One round trip to Graph and its passengers: who is still expected, who has boarded, what became of them."""
+"""One round trip to Graph and its passengers: who is still expected, who has boarded, what became
+of them."""
 
 import asyncio
 from typing import Any
 
 
 class Car:
-    """A car with `expected` seats taken. Its doors close when everybody has boarded or left, or by `close`.
+    """A car with `expected` seats taken. Its doors close when everybody has boarded or left, or by
+    `close`.
 
     `journey` is the task that carries it; its result has the outcome of each passenger.
     """
@@ -27,7 +29,8 @@ class Car:
         return True
 
     def leave(self, passenger: object) -> None:
-        """Give the seat back. After the departure nothing can be taken back, and nothing happens."""
+        """Give the seat back. After the departure nothing can be taken back, and nothing
+        happens."""
         if not self._doors.is_set():
             self._aboard.pop(passenger, None)
             self._no_longer_expected(passenger)
@@ -42,7 +45,8 @@ class Car:
         await self._someone.wait()
 
     async def departure(self) -> dict[object, Any]:
-        """Until the doors are closed; what the passengers have with them, in the order of boarding."""
+        """Until the doors are closed; what the passengers have with them, in the order of
+        boarding."""
         await self._doors.wait()
         return self._aboard
 

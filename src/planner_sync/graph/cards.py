@@ -1,8 +1,9 @@
 """Planner's JSON ↔ the atoms of a card. Pure: no network, no Redis, no clock.
 
-A card is a flat map of atoms, one for each thing that can change by itself: `title`, `labels category3`,
-`checklist {id} isChecked`. An absent atom is not set. What Planner keeps beyond the contract (order hints, who assigned
-whom) is no atom: it never counts as a change and is never sent back.
+A card is a flat map of atoms, one for each thing that can change by itself: `title`, `labels
+category3`, `checklist {id} isChecked`. An absent atom is not set. What Planner keeps beyond the
+contract (order hints, who assigned whom) is no atom: it never counts as a change and is never sent
+back.
 """
 
 import re
@@ -21,7 +22,16 @@ from planner_sync.model.task import (
 )
 
 TASK_FIELDS = frozenset(
-    ("title", "bucketId", "startDate", "dueDate", "percentComplete", "priority", "assignedTo", "labels")
+    (
+        "title",
+        "bucketId",
+        "startDate",
+        "dueDate",
+        "percentComplete",
+        "priority",
+        "assignedTo",
+        "labels",
+    )
 )
 
 _PLANNER_NAMES = {"startDate": "startDateTime", "dueDate": "dueDateTime"}
@@ -36,13 +46,16 @@ _DECODED = {code: char for char, code in _ENCODED.items()}
 
 
 def read_card(task: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Card:
-    """The card in Graph's answers; details may also stand inside the task, where `$expand=details` puts them.
+    """The card in Graph's answers; details may also stand inside the task, where `$expand=details`
+    puts them.
 
-    A link or a checklist item that no document could hold (another scheme, a blank title) is left out, and so left
-    alone.
+    A link or a checklist item that no document could hold (another scheme, a blank title) is left
+    out, and so left alone.
     """
     details = task.get("details") if details is None else details
-    checklist, references = (_checklist(details), _references(details)) if details is not None else ({}, {})
+    checklist, references = (
+        (_checklist(details), _references(details)) if details is not None else ({}, {})
+    )
     atoms = _task_atoms(task)
     if details is not None:
         atoms |= _details_atoms(details, checklist, references)
@@ -69,7 +82,8 @@ def create_body(plan_id: str, atoms: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def task_patch(changes: Mapping[str, Value | None]) -> dict[str, Any]:
-    """The body of PATCH /planner/tasks/{id}; {} when no change is one of the task. None clears or takes off."""
+    """The body of PATCH /planner/tasks/{id}; {} when no change is one of the task. None clears or
+    takes off."""
     body: dict[str, Any] = {}
     for atom, value in changes.items():
         name, _, key = atom.partition(" ")
@@ -85,7 +99,8 @@ def task_patch(changes: Mapping[str, Value | None]) -> dict[str, Any]:
 def details_patch(changes: Mapping[str, Value | None], base: Mapping[str, Value]) -> dict[str, Any]:
     """The body of PATCH /planner/tasks/{id}/details; {} when no change is one of the details.
 
-    `base` has the atoms of the card before the changes. New checklist items keep the order that they have in `changes`.
+    `base` has the atoms of the card before the changes. New checklist items keep the order that
+    they have in `changes`.
     """
     body: dict[str, Any] = {}
     if "description" in changes:
@@ -95,12 +110,15 @@ def details_patch(changes: Mapping[str, Value | None], base: Mapping[str, Value]
     if urls := _grouped("references", changes):
         after = {**base, **changes}
         body["references"] = {
-            encode_reference(url): _reference_patch(url, after, new=f"references {url}" not in base) for url in urls
+            encode_reference(url): _reference_patch(url, after, new=f"references {url}" not in base)
+            for url in urls
         }
     return body
 
 
-def parse_plan_names(buckets: Iterable[Mapping[str, Any]], plan_details: Mapping[str, Any]) -> Names:
+def parse_plan_names(
+    buckets: Iterable[Mapping[str, Any]], plan_details: Mapping[str, Any]
+) -> Names:
     """The names in Graph's answers to /planner/plans/{id}/buckets and /details."""
     in_order = sorted(buckets, key=lambda bucket: (bucket.get("orderHint") or "", bucket["id"]))
     described = plan_details.get("categoryDescriptions") or {}
@@ -112,12 +130,15 @@ def parse_plan_names(buckets: Iterable[Mapping[str, Any]], plan_details: Mapping
 
 
 def encode_reference(url: str) -> str:
-    """The URL as a key of Planner's references; a key of an open type may hold none of `% . : @ #`."""
+    """The URL as a key of Planner's references; a key of an open type may hold none of `% . : @
+    #`."""
     return re.sub(r"[%.:@#]", lambda match: _ENCODED[match[0]], url)
 
 
 def decode_reference(key: str) -> str:
-    return re.sub(r"%(?:25|2E|3A|40|23)", lambda match: _DECODED[match[0].upper()], key, flags=re.IGNORECASE)
+    return re.sub(
+        r"%(?:25|2E|3A|40|23)", lambda match: _DECODED[match[0].upper()], key, flags=re.IGNORECASE
+    )
 
 
 def _task_atoms(task: Mapping[str, Any]) -> dict[str, Value]:
@@ -144,7 +165,11 @@ def _details_atoms(
         atoms["description"] = description
     for key, item in checklist.items():
         title, checked = item["title"].strip(), bool(item.get("isChecked"))
-        atoms |= {f"checklist {key}": True, f"checklist {key} title": title, f"checklist {key} isChecked": checked}
+        atoms |= {
+            f"checklist {key}": True,
+            f"checklist {key} title": title,
+            f"checklist {key} isChecked": checked,
+        }
     for url, reference in references.items():
         atoms[f"references {url}"] = True
         texts = {name: (reference.get(name) or "").strip() for name in ("alias", "type")}
@@ -169,7 +194,11 @@ def _references(details: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _members(resource: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
     """The members of an open type, without OData's own and without those that are taken off."""
-    return [(key, value) for key, value in (resource.get(name) or {}).items() if value and "@" not in key]
+    return [
+        (key, value)
+        for key, value in (resource.get(name) or {}).items()
+        if value and "@" not in key
+    ]
 
 
 def _in_order(members: list[tuple[str, Any]], hint: str) -> list[tuple[str, Any]]:
@@ -193,19 +222,32 @@ def _checklist_patch(
         if atom in changes and not changes[atom]:
             body[key] = None
         elif atom in base:
-            given = {name: changes[f"{atom} {name}"] for name in ("title", "isChecked") if f"{atom} {name}" in changes}
+            given = {
+                name: changes[f"{atom} {name}"]
+                for name in ("title", "isChecked")
+                if f"{atom} {name}" in changes
+            }
             body[key] = _CHECKLIST_ITEM | given
         else:
             hint += " !"  # after the new item before it: a hint that is not saved yet may stand in the next one
             checked = bool(changes.get(f"{atom} isChecked"))
-            body[key] = _CHECKLIST_ITEM | {"title": changes[f"{atom} title"], "isChecked": checked, "orderHint": hint}
+            body[key] = _CHECKLIST_ITEM | {
+                "title": changes[f"{atom} title"],
+                "isChecked": checked,
+                "orderHint": hint,
+            }
     return body
 
 
-def _reference_patch(url: str, after: Mapping[str, Value | None], *, new: bool) -> dict[str, Any] | None:
-    """A link is always sent with its alias and type: whether Planner merges inside one is nowhere written."""
+def _reference_patch(
+    url: str, after: Mapping[str, Value | None], *, new: bool
+) -> dict[str, Any] | None:
+    """A link is always sent with its alias and type: whether Planner merges inside one is nowhere
+    written."""
     atom = f"references {url}"
     if not after.get(atom):
         return None
-    given = {name: after[f"{atom} {name}"] for name in ("alias", "type") if f"{atom} {name}" in after}
+    given = {
+        name: after[f"{atom} {name}"] for name in ("alias", "type") if f"{atom} {name}" in after
+    }
     return _REFERENCE | given | ({"previewPriority": " !"} if new else {})

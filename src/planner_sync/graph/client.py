@@ -1,7 +1,8 @@
 """The Graph client: one HTTP client behind one gate. Knows no Planner entity, no Redis and no task.
 
-It never repeats a request, except after a 401, which is certain to have done nothing. It talks to the configured
-origin and path only, follows no redirect, and lets no request leave that names a plan outside the allow-list.
+It never repeats a request, except after a 401, which is certain to have done nothing. It talks to
+the configured origin and path only, follows no redirect, and lets no request leave that names a
+plan outside the allow-list.
 """
 
 import asyncio
@@ -27,7 +28,17 @@ from planner_sync.errors import (
     Throttled,
     Unauthorized,
 )
-from planner_sync.graph.answers import Answer, Failure, Json, Method, Outcome, Request, read_answer, translate, without
+from planner_sync.graph.answers import (
+    Answer,
+    Failure,
+    Json,
+    Method,
+    Outcome,
+    Request,
+    read_answer,
+    translate,
+    without,
+)
 from planner_sync.graph.batch import pack, unpack
 from planner_sync.graph.gate import Before, Gate
 from planner_sync.graph.retry_after import wished_pause
@@ -38,7 +49,9 @@ CONNECT_LIMIT = 5.0  # seconds
 BODY_LIMIT = 32 * 1024 * 1024  # bytes, unpacked
 PAGE_LIMIT = 500  # pages of one listing; Planner has 9,000 tasks in a plan and 400 on a page
 LONG_TOKEN = 16  # characters; a shorter one, of an emulator, may be part of any word
-KEEP_ALIVE = 60.0  # seconds; longer than a poll interval, shorter than the idle limit of Azure's front ends
+KEEP_ALIVE = (
+    60.0  # seconds; longer than a poll interval, shorter than the idle limit of Azure's front ends
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +63,8 @@ for noisy in ("httpx", "httpcore", "hpack", "h2"):
 class Graph:
     """Graph at `base_url` (scheme, host, version), for the plans in `plan_ids` and no other.
 
-    `verify` is the trust in certificates, for tests and private authorities; `transport` stands in for the network.
-    `body_limit` is in bytes, `connect_limit` in seconds.
+    `verify` is the trust in certificates, for tests and private authorities; `transport` stands in
+    for the network. `body_limit` is in bytes, `connect_limit` in seconds.
     """
 
     def __init__(
@@ -81,7 +94,9 @@ class Graph:
             # No certificate counts on loopback, so none is loaded: that takes 80 ms.
             verify=verify if is_remote else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
             follow_redirects=False,
-            timeout=httpx.Timeout(None, connect=connect_limit),  # the rest is bounded by the gate's deadline
+            timeout=httpx.Timeout(
+                None, connect=connect_limit
+            ),  # the rest is bounded by the gate's deadline
             limits=httpx.Limits(keepalive_expiry=KEEP_ALIVE),
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
         )
@@ -97,10 +112,11 @@ class Graph:
         interactive: bool = True,
         batchable: bool = True,
     ) -> Answer:
-        """Send one request, alone or in a batch, and give its answer. Raises a GraphError for any other than 2xx.
+        """Send one request, alone or in a batch, and give its answer. Raises a GraphError for any
+        other than 2xx.
 
-        `path` begins with `/` below the base URL, ids quoted. `before` runs right before sending, once, also when a
-        401 has the request sent again; what it raises stops the request.
+        `path` begins with `/` below the base URL, ids quoted. `before` runs right before sending,
+        once, also when a 401 has the request sent again; what it raises stops the request.
         """
         request = Request(method, path, json, etag)
         self._fence(request)
@@ -114,14 +130,17 @@ class Graph:
         if isinstance(refusal, Forbidden) and (missing := self._tokens.missing_right()):
             # Nothing is wrong with the item: whatever we ask for, we may not.
             self._was_missed = True
-            raise Unauthorized(f"{refusal}; {told(missing)}", status=403, code=refusal.code, cause=missing)
+            raise Unauthorized(
+                f"{refusal}; {told(missing)}", status=403, code=refusal.code, cause=missing
+            )
         if refusal is not None:
             raise refusal
         assert isinstance(outcome, Answer)
         return outcome
 
     async def collect(self, path: str, *, interactive: bool = True) -> list[Json]:
-        """Every row of a collection, each id once. Raises AnswerLost unless the listing is complete and whole.
+        """Every row of a collection, each id once. Raises AnswerLost unless the listing is complete
+        and whole.
 
         Errors of the first page are raised as they are: they speak of the collection itself.
         """
@@ -130,7 +149,9 @@ class Graph:
         link: str | None = path
         while link is not None:
             if link in seen or len(seen) >= PAGE_LIMIT:
-                raise AnswerLost(f"GET {path.partition('?')[0]}: the listing does not end ({len(seen)} pages)")
+                raise AnswerLost(
+                    f"GET {path.partition('?')[0]}: the listing does not end ({len(seen)} pages)"
+                )
             seen.append(link)
             page = await self._page(link, is_first=link == path, interactive=interactive)
             rows |= {row["id"]: row for row in _rows(page, path)}
@@ -138,21 +159,24 @@ class Graph:
         return list(rows.values())
 
     def missing_right(self) -> str:
-        """The cause why Graph has refused something for a right that our token lacks; empty while it has not."""
+        """The cause why Graph has refused something for a right that our token lacks; empty while
+        it has not."""
         return self._tokens.missing_right() if self._was_missed else ""
 
     async def aclose(self) -> None:
         await self._gate.aclose()
         await self._http.aclose()
 
-    # -- listings ----------------------------------------------------------------------------------------------------
+    # -- listings ----------------------------------------------------------------------------------
     async def _page(self, path: str, *, is_first: bool, interactive: bool) -> Json:
         try:
             answer = await self.request("GET", path, interactive=interactive, batchable=False)
         except (NotFound, Forbidden, Rejected, CardChanged, LimitReached) as error:
             if is_first:
                 raise
-            raise AnswerLost(f"the listing broke off: {error}", request_id=error.request_id) from error
+            raise AnswerLost(
+                f"the listing broke off: {error}", request_id=error.request_id
+            ) from error
         assert answer.json is not None
         return answer.json
 
@@ -165,11 +189,16 @@ class Graph:
         except httpx.InvalidURL:
             url = httpx.URL()
         origin = (url.scheme, url.host, url.port, url.userinfo)
-        if origin != (self._base.scheme, self._base.host, self._base.port, b"") or not self._is_below_base(url):
+        if origin != (
+            self._base.scheme,
+            self._base.host,
+            self._base.port,
+            b"",
+        ) or not self._is_below_base(url):
             raise AnswerLost("the listing goes on at another place: refused")
         return url.raw_path.decode("ascii").removeprefix(self._prefix)
 
-    # -- the fence ---------------------------------------------------------------------------------------------------
+    # -- the fence ---------------------------------------------------------------------------------
     def _fence(self, request: Request) -> None:
         url = self._url(request)
         named = re.findall(r"/plans(?:/|\(')([^/?')]+)", url.path, re.IGNORECASE)
@@ -189,7 +218,7 @@ class Graph:
     def _url(self, request: Request) -> httpx.URL:
         return httpx.URL(f"{self._base}{request.path}")
 
-    # -- one round trip ----------------------------------------------------------------------------------------------
+    # -- one round trip ----------------------------------------------------------------------------
     async def _carry(self, requests: list[Request], seconds: float) -> list[Outcome]:
         """What the gate calls: one outcome for each request, after at most `seconds`."""
         deadline = asyncio.get_running_loop().time() + seconds
@@ -203,12 +232,17 @@ class Graph:
         return outcomes
 
     async def _authorised(self, requests: list[Request], deadline: float) -> list[Outcome]:
-        """Send with the token that we have; what is refused with 401 goes again, once, with a fresh one."""
+        """Send with the token that we have; what is refused with 401 goes again, once, with a fresh
+        one."""
         token = await self._token(deadline)
         if isinstance(token, Failure):
             return [token] * len(requests)
         outcomes = await self._exchange(requests, token, deadline)
-        refused = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Answer) and outcome.status == 401]
+        refused = [
+            n
+            for n, outcome in enumerate(outcomes)
+            if isinstance(outcome, Answer) and outcome.status == 401
+        ]
         if not refused:
             return outcomes
         self._tokens.drop(token)
@@ -231,9 +265,15 @@ class Graph:
         except TimeoutError:
             return Failure(NotSent, "no token in time", cause="sign_in_slow")
 
-    async def _exchange(self, requests: list[Request], token: str, deadline: float) -> list[Outcome]:
+    async def _exchange(
+        self, requests: list[Request], token: str, deadline: float
+    ) -> list[Outcome]:
         outcomes = await self._deliver(requests, token, deadline)
-        return outcomes if len(token) < LONG_TOKEN else [without(outcome, token) for outcome in outcomes]
+        return (
+            outcomes
+            if len(token) < LONG_TOKEN
+            else [without(outcome, token) for outcome in outcomes]
+        )
 
     async def _deliver(self, requests: list[Request], token: str, deadline: float) -> list[Outcome]:
         if len(requests) == 1:
@@ -243,14 +283,19 @@ class Graph:
             case Answer(status=200, json=dict()):
                 return unpack(whole, len(requests))
             case Answer(status=status) if 400 <= status < 500 and status not in (401, 408, 429):
-                # The batch was refused as a whole, so nothing of it was done. One of its requests may be the reason.
+                # The batch was refused as a whole, so nothing of it was done. One of its requests
+                # may be the reason.
                 return [await self._send(request, token, deadline) for request in requests]
             case _:
                 return [whole] * len(requests)
 
     async def _send(self, request: Request, token: str, deadline: float) -> Outcome:
         trace = str(uuid.uuid4())
-        headers = {**request.headers, "Authorization": f"Bearer {token}", "client-request-id": trace}
+        headers = {
+            **request.headers,
+            "Authorization": f"Bearer {token}",
+            "client-request-id": trace,
+        }
         content = None if request.json is None else json_text.dumps(request.json, allow_nan=False)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -259,7 +304,9 @@ class Graph:
         try:
             async with (
                 asyncio.timeout_at(deadline),
-                self._http.stream(request.method, self._url(request), headers=headers, content=content) as response,
+                self._http.stream(
+                    request.method, self._url(request), headers=headers, content=content
+                ) as response,
             ):
                 body = await self._body(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
@@ -294,6 +341,8 @@ def _plans_in(body: object) -> list[object]:
 
 def _rows(page: Json, path: str) -> list[Json]:
     rows = page.get("value")
-    if isinstance(rows, list) and all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
+    if isinstance(rows, list) and all(
+        isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows
+    ):
         return rows
     raise AnswerLost(f"GET {path.partition('?')[0]}: the answer is no list of items with an id")

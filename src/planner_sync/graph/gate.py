@@ -1,4 +1,5 @@
-"""One gate for every call to Graph: a few in flight, one shared pause, interactive work first, cars.
+"""One gate for every call to Graph: a few in flight, one shared pause, interactive work first,
+cars.
 
 Waiting callers are admitted in groups, *cars*, and each car is one round trip:
 
@@ -6,8 +7,9 @@ Waiting callers are admitted in groups, *cars*, and each car is one round trip:
     car      holds one of IN_FLIGHT places; departs when all its passengers have boarded or left, at the latest
              BOARDING seconds after the first boarding; a lone caller waits for nobody
 
-`before` runs after all waiting and right before the request, so that what it writes down is still true when the
-request leaves. The gate knows nothing of HTTP, never repeats a request and never reads a wall clock.
+`before` runs after all waiting and right before the request, so that what it writes down is still
+true when the request leaves. The gate knows nothing of HTTP, never repeats a request and never
+reads a wall clock.
 """
 
 import asyncio
@@ -24,7 +26,9 @@ from planner_sync.graph.car import Car
 
 IN_FLIGHT = 4  # round trips at once
 SEATS = 20  # requests in one round trip: the limit of $batch
-PATIENCE = 2.0  # seconds of a pause that a caller waits out; for a longer one it gives the work back
+PATIENCE = (
+    2.0  # seconds of a pause that a caller waits out; for a longer one it gives the work back
+)
 BOARDING = 2.0  # seconds that a car waits for its other passengers
 BEFORE_LIMIT = 10.0  # seconds that a caller may sit in a car without boarding
 DEADLINE = 30.0  # seconds from the first boarding to the answer
@@ -49,11 +53,14 @@ class _Seat:
     carry: Carry[Any, Any]
     interactive: bool
     batchable: bool
-    admitted: "asyncio.Future[Car]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    admitted: "asyncio.Future[Car]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Gate:
-    """`publish_pause(milliseconds)` is called, and not waited for, whenever an answer begins or extends a pause.
+    """`publish_pause(milliseconds)` is called, and not waited for, whenever an answer begins or
+    extends a pause.
 
     `deadline` is the time in seconds from a caller's boarding to its outcome, all waiting included.
     """
@@ -92,10 +99,11 @@ class Gate:
         interactive: bool = True,
         batchable: bool = True,
     ) -> Outcome:
-        """`carry([request, …], seconds)` gives one outcome for each request within `seconds`; this is the one of ours.
+        """`carry([request, …], seconds)` gives one outcome for each request within `seconds`; this
+        is the one of ours.
 
-        Raises Throttled when a pause is longer than PATIENCE, NotSent when there is no time left: in both cases
-        nothing was sent. What `before` and `carry` raise goes through.
+        Raises Throttled when a pause is longer than PATIENCE, NotSent when there is no time left:
+        in both cases nothing was sent. What `before` and `carry` raise goes through.
         """
         seat = _Seat(carry, interactive, batchable)
         car = await self._admitted(seat)
@@ -110,7 +118,7 @@ class Gate:
         finally:
             car.leave(seat)
 
-    # -- the pause ---------------------------------------------------------------------------------------------------
+    # -- the pause ---------------------------------------------------------------------------------
     @property
     def paused(self) -> float:
         """Seconds for which nobody may call Graph; 0.0 when everybody may."""
@@ -122,7 +130,8 @@ class Gate:
         self._admit_soon()
 
     def throttled(self, wished: float | None) -> float:
-        """Graph said 429 or 503, and what it wished, in seconds, if it did. Gives the length of the pause now."""
+        """Graph said 429 or 503, and what it wished, in seconds, if it did. Gives the length of the
+        pause now."""
         running = self.paused
         pause = wished if wished is not None else running or self._backoff()
         self._allowed = 1  # after the pause one round trip probes, the others follow its success
@@ -140,7 +149,10 @@ class Gate:
 
     async def aclose(self) -> None:
         """Stop what is under way; those who wait for it get CancelledError."""
-        running: list[asyncio.Future[Any]] = [*self._background, *(car.journey for car in self._on_the_road)]
+        running: list[asyncio.Future[Any]] = [
+            *self._background,
+            *(car.journey for car in self._on_the_road),
+        ]
         if self._waker:
             running.append(self._waker)
         for task in running:
@@ -162,7 +174,7 @@ class Gate:
         if not task.cancelled() and (error := task.exception()):
             log.warning("the pause could not be shared: %s", type(error).__name__)
 
-    # -- admission ---------------------------------------------------------------------------------------------------
+    # -- admission ---------------------------------------------------------------------------------
     async def _admitted(self, seat: _Seat) -> Car:
         self._refuse_long_pause()
         (self._interactive if seat.interactive else self._bulk).append(seat)
@@ -207,7 +219,8 @@ class Gate:
         self._admit_soon()
 
     def _next_seats(self) -> list[_Seat]:
-        """The passengers of the next car: interactive first, but the last place goes to bulk, so that it moves too."""
+        """The passengers of the next car: interactive first, but the last place goes to bulk, so
+        that it moves too."""
         queues = [self._interactive, self._bulk]
         if 0 < len(self._on_the_road) == self._in_flight - 1 and all(self._on_the_road.values()):
             queues.reverse()
@@ -217,12 +230,14 @@ class Gate:
         return [leader, *self._company(SEATS - 1)] if leader.batchable else [leader]
 
     def _company(self, size: int) -> list[_Seat]:
-        company = [seat for queue in (self._interactive, self._bulk) for seat in queue if seat.batchable][:size]
+        company = [
+            seat for queue in (self._interactive, self._bulk) for seat in queue if seat.batchable
+        ][:size]
         for seat in company:
             (self._interactive if seat.interactive else self._bulk).remove(seat)
         return company
 
-    # -- cars --------------------------------------------------------------------------------------------------------
+    # -- cars --------------------------------------------------------------------------------------
     def _start(self, seats: list[_Seat]) -> Car:
         car = Car(seats)
         self._on_the_road[car] = seats[0].interactive
@@ -264,7 +279,8 @@ class Gate:
             raise NotSent("preparing it took too long: not sent") from None
 
     def _next_car(self, seat: _Seat, request: object) -> Car:
-        """One for a passenger whose car has left. It does not wait again: what `before` wrote down grows old."""
+        """One for a passenger whose car has left. It does not wait again: what `before` wrote down
+        grows old."""
         self._refuse_long_pause()
         if len(self._on_the_road) >= self._allowed:
             raise NotSent("it came too late for its place, and no other is free: not sent")

@@ -1,8 +1,8 @@
 """Planner's entities over Graph, typed by name and otherwise as they come: JSON in, JSON out.
 
-Interprets nothing but `id`, `@odata.etag` and a 204 that should have been a representation. Every call raises the
-GraphErrors of errors.py. A plan outside the allow-list is refused by the client; of a card that is read by its id the
-caller checks `planId` itself.
+Interprets nothing but `id`, `@odata.etag` and a 204 that should have been a representation. Every
+call raises the GraphErrors of errors.py. A plan outside the allow-list is refused by the client; of
+a card that is read by its id the caller checks `planId` itself.
 """
 
 import re
@@ -16,18 +16,23 @@ from planner_sync.graph.gate import Before
 
 
 class Planner:
-    """`interactive` puts a call before bulk work; `before` runs right before a write leaves, and may stop it."""
+    """`interactive` puts a call before bulk work; `before` runs right before a write leaves, and
+    may stop it."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
 
     def missing_right(self) -> str:
-        """The cause why Graph has refused something for a right that our token lacks; empty while it has not."""
+        """The cause why Graph has refused something for a right that our token lacks; empty while
+        it has not."""
         return self._graph.missing_right()
 
-    # -- reading -----------------------------------------------------------------------------------------------------
-    async def list_cards(self, plan_id: str, *, expand: bool = False, interactive: bool = True) -> list[Json]:
-        """Every task of the plan, each once, or an error; `expand` asks for `details` inside, which may be ignored."""
+    # -- reading -----------------------------------------------------------------------------------
+    async def list_cards(
+        self, plan_id: str, *, expand: bool = False, interactive: bool = True
+    ) -> list[Json]:
+        """Every task of the plan, each once, or an error; `expand` asks for `details` inside, which
+        may be ignored."""
         query = "?$expand=details" if expand else ""
         return await self._graph.collect(f"{_plan(plan_id)}/tasks{query}", interactive=interactive)
 
@@ -47,7 +52,8 @@ class Planner:
         return await self._read(f"{_task(task_id)}/details", interactive)
 
     async def find_user(self, email_or_id: str, *, interactive: bool = True) -> str | None:
-        """The id of a person, or None when the directory has nobody under this e-mail address or id."""
+        """The id of a person, or None when the directory has nobody under this e-mail address or
+        id."""
         user = quote(email_or_id, safe="@")
         if user.strip(".") == "":  # a dot segment would be another path
             return None
@@ -56,28 +62,51 @@ class Planner:
         except (NotFound, Rejected):
             return None
 
-    # -- writing -----------------------------------------------------------------------------------------------------
-    async def create_task(self, body: Json, before: Before | None = None, *, interactive: bool = True) -> Json:
+    # -- writing -----------------------------------------------------------------------------------
+    async def create_task(
+        self, body: Json, before: Before | None = None, *, interactive: bool = True
+    ) -> Json:
         """The new task. After AnswerLost, and after any 403, it may exist all the same."""
         return await self._create("/planner/tasks", body, before, interactive)
 
-    async def create_bucket(self, body: Json, before: Before | None = None, *, interactive: bool = True) -> Json:
+    async def create_bucket(
+        self, body: Json, before: Before | None = None, *, interactive: bool = True
+    ) -> Json:
         return await self._create("/planner/buckets", body, before, interactive)
 
     async def update_task(
-        self, task_id: str, body: Json, etag: str, before: Before | None = None, *, interactive: bool = True
+        self,
+        task_id: str,
+        body: Json,
+        etag: str,
+        before: Before | None = None,
+        *,
+        interactive: bool = True,
     ) -> Json:
-        """The task after the change, which may hold changes of others too: Planner accepts some stale etags."""
+        """The task after the change, which may hold changes of others too: Planner accepts some
+        stale etags."""
         return await self._update(_task(task_id), body, etag, before, interactive)
 
     async def update_details(
-        self, task_id: str, body: Json, etag: str, before: Before | None = None, *, interactive: bool = True
+        self,
+        task_id: str,
+        body: Json,
+        etag: str,
+        before: Before | None = None,
+        *,
+        interactive: bool = True,
     ) -> Json:
         """The details after the change; `etag` is the details' own."""
         return await self._update(f"{_task(task_id)}/details", body, etag, before, interactive)
 
     async def update_plan_details(
-        self, plan_id: str, body: Json, etag: str, before: Before | None = None, *, interactive: bool = True
+        self,
+        plan_id: str,
+        body: Json,
+        etag: str,
+        before: Before | None = None,
+        *,
+        interactive: bool = True,
     ) -> Json:
         return await self._update(f"{_plan(plan_id)}/details", body, etag, before, interactive)
 
@@ -85,18 +114,28 @@ class Planner:
         self, task_id: str, etag: str, before: Before | None = None, *, interactive: bool = True
     ) -> None:
         """Raises NotFound when somebody else deleted it first."""
-        await self._graph.request("DELETE", _task(task_id), etag=etag, before=before, interactive=interactive)
+        await self._graph.request(
+            "DELETE", _task(task_id), etag=etag, before=before, interactive=interactive
+        )
 
-    # -- the three shapes --------------------------------------------------------------------------------------------
+    # -- the three shapes --------------------------------------------------------------------------
     async def _read(self, path: str, interactive: bool) -> Json:
         return _entity("GET", path, await self._graph.request("GET", path, interactive=interactive))
 
-    async def _create(self, path: str, body: Json, before: Before | None, interactive: bool) -> Json:
-        answer = await self._graph.request("POST", path, json=body, before=before, interactive=interactive)
+    async def _create(
+        self, path: str, body: Json, before: Before | None, interactive: bool
+    ) -> Json:
+        answer = await self._graph.request(
+            "POST", path, json=body, before=before, interactive=interactive
+        )
         return _entity("POST", path, answer)
 
-    async def _update(self, path: str, body: Json, etag: str, before: Before | None, interactive: bool) -> Json:
-        answer = await self._graph.request("PATCH", path, json=body, etag=etag, before=before, interactive=interactive)
+    async def _update(
+        self, path: str, body: Json, etag: str, before: Before | None, interactive: bool
+    ) -> Json:
+        answer = await self._graph.request(
+            "PATCH", path, json=body, etag=etag, before=before, interactive=interactive
+        )
         if answer.status != 204:
             return _entity("PATCH", path, answer)
         try:
@@ -113,7 +152,9 @@ def _entity(method: Literal["GET", "POST", "PATCH"], path: str, answer: Answer) 
     """The body, with the etag of the header where the body has none."""
     entity = answer.json
     if entity is None or not isinstance(entity.get("id"), str):
-        raise AnswerLost(f"{method} {path.partition('?')[0]}: {answer.status} without an item in it")
+        raise AnswerLost(
+            f"{method} {path.partition('?')[0]}: {answer.status} without an item in it"
+        )
     if "@odata.etag" not in entity and "etag" in answer.headers:
         entity["@odata.etag"] = answer.headers["etag"]
     return entity

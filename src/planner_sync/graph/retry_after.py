@@ -12,8 +12,8 @@ BELIEVABLE = 86_400.0  # seconds; no throttle lasts a day, so a larger number is
 def wished_pause(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from SHORTEST to LONGEST, or None when `Retry-After` says nothing of use.
 
-    `headers` has lower-case names. A date counts from the answer's own `Date`, since two clocks differ.
-    https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+    `headers` has lower-case names. A date counts from the answer's own `Date`, since two clocks
+    differ. https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
     """
     wish = headers.get("retry-after", "").strip()
     # float() would take Arabic digits, underscores, exponents and `inf` as well.

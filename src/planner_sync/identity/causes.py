@@ -1,6 +1,8 @@
-"""Why Planner cannot be reached or will not let us in: a code for each cause, and what somebody can do about it.
+"""Why Planner cannot be reached or will not let us in: a code for each cause, and what somebody can
+do about it.
 
-For logs and /api/status. Nothing is decided by a cause: that is what the classes in errors.py are for.
+For logs and /api/status. Nothing is decided by a cause: that is what the classes in errors.py are
+for.
 """
 
 ADVICE = {

@@ -1,7 +1,8 @@
-"""The way between MSAL and the network: bounded in time and size, and silent about what goes over it.
+"""The way between MSAL and the network: bounded in time and size, and silent about what goes over
+it.
 
-Whatever MSAL raises comes out as Unauthorized or NotSent with a cause, and without MSAL's texts, which hold whole
-answers.
+Whatever MSAL raises comes out as Unauthorized or NotSent with a cause, and without MSAL's texts,
+which hold whole answers.
 """
 
 import json
@@ -27,7 +28,9 @@ Given = TypeVar("Given")
 logging.getLogger("msal").setLevel(logging.WARNING)
 
 
-def client(given: httpx.Client | None, *, trust_env: bool = True) -> AbstractContextManager[httpx.Client]:
+def client(
+    given: httpx.Client | None, *, trust_env: bool = True
+) -> AbstractContextManager[httpx.Client]:
     return nullcontext(given) if given else httpx.Client(timeout=SIGN_IN_LIMIT, trust_env=trust_env)
 
 
@@ -36,7 +39,9 @@ def guarded(ask: Callable[[], Given], http: "Http") -> Given:
     try:
         return ask()
     except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
-        if http.refused:  # MSAL raises ValueError where the authority says that it knows no such tenant
+        if (
+            http.refused
+        ):  # MSAL raises ValueError where the authority says that it knows no such tenant
             raise refusal(http.refused) from None
         raise failure(Unauthorized, "sign_in_refused", type(error).__name__) from None
 
@@ -53,12 +58,16 @@ class _Reply:
 class Http:
     """The two calls that MSAL makes, bounded in time and size.
 
-    An answer that is no JSON object, or says that the authority is ill, is NotSent here: MSAL would log its text.
-    Where the authority says that its endpoints are, MSAL would send secret and code; with `authority` only to its own.
+    An answer that is no JSON object, or says that the authority is ill, is NotSent here: MSAL would
+    log its text. Where the authority says that its endpoints are, MSAL would send secret and code;
+    with `authority` only to its own.
     """
 
     def __init__(
-        self, http: httpx.Client, unreachable: str = "authority_unreachable", authority: str | None = None
+        self,
+        http: httpx.Client,
+        unreachable: str = "authority_unreachable",
+        authority: str | None = None,
     ) -> None:
         self._http = http
         self._unreachable = unreachable
@@ -70,12 +79,18 @@ class Http:
 
     def post(self, url: str, *, data: Mapping[str, str | bytes | None], **arguments: Any) -> _Reply:
         # MSAL has the assertion as bytes, which httpx would send as "b'...'".
-        form = {name: value.decode() if isinstance(value, bytes) else value for name, value in data.items() if value}
+        form = {
+            name: value.decode() if isinstance(value, bytes) else value
+            for name, value in data.items()
+            if value
+        }
         return self._send("POST", url, data=form, **arguments)
 
     def _send(self, method: str, url: str, **arguments: Any) -> _Reply:
         if self._authority is not None and not is_of_authority(url, self._authority):
-            raise failure(Unauthorized, "sign_in_refused", "the authority names an endpoint at another host")
+            raise failure(
+                Unauthorized, "sign_in_refused", "the authority names an endpoint at another host"
+            )
         try:
             with self._http.stream(method, url, **arguments) as answer:
                 text = _bounded(answer)

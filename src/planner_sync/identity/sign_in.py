@@ -1,7 +1,9 @@
-"""Asks for tokens through MSAL: with a secret, a certificate, a managed identity, or a person with a device code.
+"""Asks for tokens through MSAL: with a secret, a certificate, a managed identity, or a person with
+a device code.
 
-MSAL blocks, so it runs in threads. Nothing of what is sent or answered is logged or kept but the token itself, and for
-a person what MSAL needs to renew it, in memory. Every failure is Unauthorized or NotSent, with a cause.
+MSAL blocks, so it runs in threads. Nothing of what is sent or answered is logged or kept but the
+token itself, and for a person what MSAL needs to renew it, in memory. Every failure is Unauthorized
+or NotSent, with a cause.
 """
 
 import asyncio
@@ -61,14 +63,17 @@ class ByApplication:
                     instance_discovery=False,  # the authority is a setting, not something that a server told us
                     http_client=http,
                 )
-                return dict(application.acquire_token_for_client(scopes=[f"{self.resource}/.default"]))
+                return dict(
+                    application.acquire_token_for_client(scopes=[f"{self.resource}/.default"])
+                )
 
             return _granted(guarded(ask, http))
 
 
 @dataclass(frozen=True)
 class ByIdentity:
-    """The managed identity of this machine: user-assigned with `client_id`, system-assigned without."""
+    """The managed identity of this machine: user-assigned with `client_id`, system-assigned
+    without."""
 
     client_id: str | None
     resource: str
@@ -97,9 +102,11 @@ class ByIdentity:
 
 
 class ByPerson:
-    """A person, who enters a code at another device: once, until the renewals by MSAL's cache in memory are refused.
+    """A person, who enters a code at another device: once, until the renewals by MSAL's cache in
+    memory are refused.
 
-    `tell` gets the line with address and code. https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
+    `tell` gets the line with address and code.
+    https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
     """
 
     def __init__(
@@ -112,7 +119,9 @@ class ByPerson:
     ) -> None:
         self._authority = authority
         self._client_id = client_id
-        self._scopes = [f"{resource}/{right}" for right in ("Tasks.ReadWrite", "User.ReadBasic.All")]
+        self._scopes = [
+            f"{resource}/{right}" for right in ("Tasks.ReadWrite", "User.ReadBasic.All")
+        ]
         self._tell = tell or _to_stderr
         self._http = Http(http or httpx.Client(timeout=SIGN_IN_LIMIT), authority=authority)
         self._application: Any = None
@@ -134,7 +143,8 @@ class ByPerson:
         return _granted(entered.result())
 
     async def _entered(self, flow: Answer) -> Answer:
-        """What becomes of the code. Asked for here and not by MSAL, whose own loop would keep the process alive."""
+        """What becomes of the code. Asked for here and not by MSAL, whose own loop would keep the
+        process alive."""
         ends = asyncio.get_running_loop().time() + float(flow["expires_in"])
         while asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(flow["interval"])
@@ -159,17 +169,25 @@ class ByPerson:
         return None
 
     def _silently(self, application: Any, account: Answer) -> Answer:
-        return dict(application.acquire_token_silent_with_error(self._scopes, account, force_refresh=True) or {})
+        return dict(
+            application.acquire_token_silent_with_error(self._scopes, account, force_refresh=True)
+            or {}
+        )
 
     def _begin(self) -> Answer:
-        flow = guarded(lambda: dict(self._opened().initiate_device_flow(scopes=self._scopes)), self._http)
+        flow = guarded(
+            lambda: dict(self._opened().initiate_device_flow(scopes=self._scopes)), self._http
+        )
         if "user_code" not in flow:
             raise refusal(flow)
         return {**flow, "interval": max(1, int(flow.get("interval", 5)))}
 
     def _poll(self, flow: Answer) -> Answer:
         return guarded(
-            lambda: dict(self._opened().acquire_token_by_device_flow(flow, exit_condition=_at_once)), self._http
+            lambda: dict(
+                self._opened().acquire_token_by_device_flow(flow, exit_condition=_at_once)
+            ),
+            self._http,
         )
 
     def _opened(self) -> Any:
@@ -181,7 +199,10 @@ class ByPerson:
         import msal
 
         return msal.PublicClientApplication(
-            self._client_id, authority=self._authority, instance_discovery=False, http_client=self._http
+            self._client_id,
+            authority=self._authority,
+            instance_discovery=False,
+            http_client=self._http,
         )
 
 
@@ -206,7 +227,8 @@ def _granted(answer: Answer, otherwise: str = "sign_in_refused") -> Answer:
 
 
 def _certificate(path: str) -> dict[str, str]:
-    """The credential of a PEM file with an RSA key and its certificate; MSAL computes the thumbprint."""
+    """The credential of a PEM file with an RSA key and its certificate; MSAL computes the
+    thumbprint."""
     try:
         return _credential(Path(path).read_text(encoding="ascii"))
     except (ValueError, TypeError, OSError) as error:
@@ -217,7 +239,9 @@ def _credential(pem: str) -> dict[str, str]:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    blocks: dict[str, list[str]] = {kind: [] for kind in ("PRIVATE KEY", "RSA PRIVATE KEY", "CERTIFICATE")}
+    blocks: dict[str, list[str]] = {
+        kind: [] for kind in ("PRIVATE KEY", "RSA PRIVATE KEY", "CERTIFICATE")
+    }
     for block in re.finditer(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", pem, re.DOTALL):
         blocks.setdefault(block[1], []).append(block[0])
     [key] = blocks["PRIVATE KEY"] + blocks["RSA PRIVATE KEY"]

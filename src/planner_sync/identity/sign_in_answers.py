@@ -1,7 +1,8 @@
-"""What the sign-in service and a token say, for people. Pure: no I/O, and nothing is decided by it but the wording.
+"""What the sign-in service and a token say, for people. Pure: no I/O, and nothing is decided by it
+but the wording.
 
-Microsoft may change its numbers at any time; one that is not here is `sign_in_refused`, with its number in the log.
-https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+Microsoft may change its numbers at any time; one that is not here is `sign_in_refused`, with its
+number in the log. https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
 
 import base64
@@ -39,22 +40,28 @@ _NOT_NOW = ("temporarily_unavailable", "server_error")
 
 
 def refusal(answer: Mapping[str, Any], otherwise: str = "sign_in_refused") -> GraphError:
-    """The error that an answer without a token is; `otherwise` is its cause where nothing in it tells."""
+    """The error that an answer without a token is; `otherwise` is its cause where nothing in it
+    tells."""
     detail = _certain(answer)
     if answer.get("error") in _NOT_NOW:
         return failure(NotSent, "authority_busy", detail)
     number = re.search(r"AADSTS\d+", detail)
-    cause = _BY_NUMBER.get(number[0] if number else "") or _BY_ERROR.get(str(answer.get("error")), otherwise)
+    cause = _BY_NUMBER.get(number[0] if number else "") or _BY_ERROR.get(
+        str(answer.get("error")), otherwise
+    )
     return failure(Unauthorized, cause, detail)
 
 
-def failure(kind: type[GraphError], cause: str, detail: str = "", *, status: int | None = None) -> GraphError:
+def failure(
+    kind: type[GraphError], cause: str, detail: str = "", *, status: int | None = None
+) -> GraphError:
     """An error of the sign-in; `detail` must hold no secret."""
     return kind(f"sign-in: {told(cause, detail)}", status=status, code=detail, cause=cause)
 
 
 def _certain(answer: Mapping[str, Any]) -> str:
-    """`invalid_client AADSTS7000215`: the two parts of a refusal that are certain to hold no secret."""
+    """`invalid_client AADSTS7000215`: the two parts of a refusal that are certain to hold no
+    secret."""
     error = re.match(r"[a-z_]{1,40}\b", str(answer.get("error", "")))
     number = re.search(r"AADSTS\d{1,12}", str(answer.get("error_description", "")))
     return " ".join(part[0] for part in (error, number) if part) or "no reason given"
@@ -73,7 +80,8 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def missing_right(token: str) -> str:
-    """Why Graph will not do what we ask with this token, as far as the token tells; empty where it does not."""
+    """Why Graph will not do what we ask with this token, as far as the token tells; empty where it
+    does not."""
     said = claims(token)
     if not said:
         return ""
@@ -81,5 +89,9 @@ def missing_right(token: str) -> str:
     roles = listed if isinstance(listed, list) else []
     if not scopes and not roles:
         return "consent_missing"
-    is_enough = "Tasks.ReadWrite" in scopes or "Group.ReadWrite.All" in scopes or "Tasks.ReadWrite.All" in roles
+    is_enough = (
+        "Tasks.ReadWrite" in scopes
+        or "Group.ReadWrite.All" in scopes
+        or "Tasks.ReadWrite.All" in roles
+    )
     return "" if is_enough else "role_missing"

@@ -1,6 +1,7 @@
 """Bearer tokens: a ready one, or from a sign-in, renewed early; many waiters share one request.
 
-A token lives in the memory of this process and nowhere else: never in Redis, a file, a log line or a message.
+A token lives in the memory of this process and nowhere else: never in Redis, a file, a log line or
+a message.
 """
 
 import asyncio
@@ -29,13 +30,15 @@ class Tokens(Protocol):
     """Where a bearer token comes from."""
 
     async def token(self) -> str:
-        """A token that is good for now. Raises Unauthorized (refused) or NotSent (the authority is unreachable)."""
+        """A token that is good for now. Raises Unauthorized (refused) or NotSent (the authority is
+        unreachable)."""
 
     def drop(self, token: str) -> None:
         """Graph refused this very token: do not give it again."""
 
     def missing_right(self) -> str:
-        """Why Graph will refuse requests with the token at hand, one of causes.py; empty where nothing tells."""
+        """Why Graph will refuse requests with the token at hand, one of causes.py; empty where
+        nothing tells."""
 
 
 class ReadyToken:
@@ -65,8 +68,9 @@ class _Held:
 class MsalTokens:
     """Tokens from `acquire`, which gives MSAL's answer; renewed five minutes early.
 
-    While they cannot be renewed, a token that has not expired yet is still given. `missing` says which right a token
-    lacks: such a one is renewed every minute, since consent may have been given meanwhile.
+    While they cannot be renewed, a token that has not expired yet is still given. `missing` says
+    which right a token lacks: such a one is renewed every minute, since consent may have been given
+    meanwhile.
     """
 
     def __init__(
@@ -110,14 +114,21 @@ class MsalTokens:
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._renew())
             self._renewal.add_done_callback(self._renewal_ended)
-        return await asyncio.shield(self._renewal)  # one waiter that gives up does not stop the others
+        return await asyncio.shield(
+            self._renewal
+        )  # one waiter that gives up does not stop the others
 
     async def _renew(self) -> _Held:
         answer = await self._acquire()
         token, lifetime, now = answer["access_token"], float(answer["expires_in"]), self._clock()
         missing = self._missing(token)
         renew_in = lifetime - min(RENEW_EARLY, lifetime / 2)
-        return _Held(token, now + (min(RENEW_POOR, renew_in) if missing else renew_in), now + lifetime, missing)
+        return _Held(
+            token,
+            now + (min(RENEW_POOR, renew_in) if missing else renew_in),
+            now + lifetime,
+            missing,
+        )
 
     def _renewal_ended(self, renewal: asyncio.Task[_Held]) -> None:
         self._renewal = self._failure = None
@@ -158,9 +169,9 @@ def build_tokens(
 ) -> Tokens:
     """The tokens that the settings ask for, for the API at `resource` (scheme and host).
 
-    A person with a device code comes first where wished, then a ready token, then certificate or secret (with tenant
-    and client), else the managed identity: user-assigned with `client_id`, system-assigned without. Nothing is asked
-    for before the first `token()`.
+    A person with a device code comes first where wished, then a ready token, then certificate or
+    secret (with tenant and client), else the managed identity: user-assigned with `client_id`,
+    system-assigned without. Nothing is asked for before the first `token()`.
     """
     authority = f"{authority_host.rstrip('/')}/{tenant_id}"
     way: Acquire
@@ -169,14 +180,17 @@ def build_tokens(
     elif ready_token:
         return ReadyToken(ready_token)
     elif tenant_id and client_id and (certificate_path or client_secret):
-        way = ByApplication(authority, client_id, client_secret, certificate_path, resource, http_client)
+        way = ByApplication(
+            authority, client_id, client_secret, certificate_path, resource, http_client
+        )
     else:
         way = ByIdentity(client_id, resource, http_client)
     return MsalTokens(way, clock, missing)
 
 
 def redis_credentials(tokens: Tokens) -> Callable[[], Awaitable[tuple[str, str]]]:
-    """User name and password for a Redis that takes Entra tokens: the object id in the token, and the token.
+    """User name and password for a Redis that takes Entra tokens: the object id in the token, and
+    the token.
 
     https://learn.microsoft.com/azure/redis/entra-for-authentication
     """

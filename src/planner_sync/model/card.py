@@ -18,10 +18,11 @@ _ITEM_IDS = bytes.fromhex("5b0c6d0e3f524d0a9b7e6f1c2a94d1b7")
 
 @dataclass(frozen=True)
 class Card:
-    """A plannerTask and, when they were read, its details (else `details_etag` is None and no atom is of them).
+    """A plannerTask and, when they were read, its details (else `details_etag` is None and no atom
+    is of them).
 
-    `order` has the ids of the checklist's items, then the URLs of the references, each as people see them; the counts
-    and `has_description` are what the task alone says about its details.
+    `order` has the ids of the checklist's items, then the URLs of the references, each as people
+    see them; the counts and `has_description` are what the task alone says about its details.
     """
 
     id: str
@@ -40,7 +41,8 @@ class Card:
 
 @dataclass(frozen=True)
 class Names:
-    """What ids mean in one plan: buckets as (id, name) in board order, and `categoryN` → name or None (a free label).
+    """What ids mean in one plan: buckets as (id, name) in board order, and `categoryN` → name or
+    None (a free label).
 
     `etag` is that of the plan's details, which hold the names of the labels.
     """
@@ -56,7 +58,8 @@ def is_of_details(atom: str) -> bool:
 
 
 def newer(etag_a: str, etag_b: str) -> bool:
-    """Whether `etag_a` is of a later state than `etag_b`, of the same resource; False when that cannot be told."""
+    """Whether `etag_a` is of a later state than `etag_b`, of the same resource; False when that
+    cannot be told."""
     order_a, order_b = etag_order(etag_a), etag_order(etag_b)
     return order_a is not None and order_b is not None and order_a > order_b
 
@@ -64,8 +67,8 @@ def newer(etag_a: str, etag_b: str) -> bool:
 def etag_order(etag: str) -> bytes | None:
     """What orders the etags of one resource; None when the etag is unreadable.
 
-    Planner promises an order of strings, but Base64 does not keep it: after some 830 writes the text of a newer etag
-    sorts first. The bytes inside do keep it.
+    Planner promises an order of strings, but Base64 does not keep it: after some 830 writes the
+    text of a newer etag sorts first. The bytes inside do keep it.
     """
     match = re.fullmatch(r'(?:W/)?"([A-Za-z0-9+/]+=*)"', etag)
     try:
@@ -75,7 +78,8 @@ def etag_order(etag: str) -> bytes | None:
 
 
 def item_id(planner_id: str, title: str, nth: int) -> str:
-    """The id of the n-th checklist item with this title, for one that came without a GUID: always the same."""
+    """The id of the n-th checklist item with this title, for one that came without a GUID: always
+    the same."""
     # A UUID of version 5, made without the module that also draws them:
     # https://www.rfc-editor.org/rfc/rfc9562#section-5.5
     name = _ITEM_IDS + f"{planner_id}\n{nth}\n{title}".encode()

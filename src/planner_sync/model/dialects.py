@@ -1,8 +1,9 @@
 """JSON text ↔ Document, in the dialect that the document came in.
 
-The table's form (camelCase) and snake_case differ in names, in `percent_complete`, in priority words and in
-`assigned_to`; all of that is here, and nothing of it is known elsewhere. Members that are not in the table are the
-agents' own: `write` keeps them value for value. This module never talks to Redis or Planner.
+The table's form (camelCase) and snake_case differ in names, in `percent_complete`, in priority
+words and in `assigned_to`; all of that is here, and nothing of it is known elsewhere. Members that
+are not in the table are the agents' own: `write` keeps them value for value. This module never
+talks to Redis or Planner.
 """
 
 import json
@@ -36,7 +37,8 @@ class _Removed(Enum):
 
 REMOVE: Final = _Removed.REMOVE
 
-# Written by the service, so they do not decide a dialect. The first spelling is the table's, the last snake_case.
+# Written by the service, so they do not decide a dialect. The first spelling is the table's, the
+# last snake_case.
 _SERVICE_FIELDS = {
     "id": ("id",),
     "plannerId": ("plannerId", "planner_id"),
@@ -59,7 +61,8 @@ _WORDS_WRITTEN: Mapping[Dialect, Mapping[int, str]] = {
 
 
 def parse(text: bytes, previous: Dialect | None = None) -> Document:
-    """The document in `text`; `previous` is the dialect it had, which it keeps while nothing in it decides.
+    """The document in `text`; `previous` is the dialect it had, which it keeps while nothing in it
+    decides.
 
     Raises Refusal: limit, not_json, bad_field.
     """
@@ -70,8 +73,8 @@ def parse(text: bytes, previous: Dialect | None = None) -> Document:
 def parse_settled(text: bytes, previous: Dialect | None = None) -> Document:
     """The document as the service has written it; `previous` as for `parse`.
 
-    People may have brought into it what no document may hold, or made it too large: such a field is not in `fields`,
-    but all else is. Raises Refusal: not_json.
+    People may have brought into it what no document may hold, or made it too large: such a field is
+    not in `fields`, but all else is. Raises Refusal: not_json.
     """
     raw = _json_object(text)
     dialect = dialect_of(raw) or previous or "camelCase"
@@ -96,10 +99,12 @@ def read(raw: dict[str, Any], previous: Dialect | None = None) -> Document:
 
 
 def write(document: Document, changes: Mapping[str, Any]) -> str:
-    """The JSON text of `document` with `changes` made in its own dialect; all else, and the order, stays.
+    """The JSON text of `document` with `changes` made in its own dialect; all else, and the order,
+    stays.
 
-    `changes` has the contract's names (the service's fields and `id` too) and values in the table's form: a string, an
-    integer, a list of strings or of objects; None clears; REMOVE takes the member out.
+    `changes` has the contract's names (the service's fields and `id` too) and values in the table's
+    form: a string, an integer, a list of strings or of objects; None clears; REMOVE takes the
+    member out.
     """
     raw = dict(document.raw)
     for name, value in changes.items():
@@ -119,7 +124,8 @@ def new_document(dialect: Dialect = "camelCase") -> Document:
 
 
 def dialect_of(raw: Mapping[str, Any]) -> Dialect | None:
-    """The dialect that the members decide: snake_case when only its names are used, None when nothing decides."""
+    """The dialect that the members decide: snake_case when only its names are used, None when
+    nothing decides."""
     if not _CAMEL_NAMES.isdisjoint(raw):
         return "camelCase"
     return None if _SNAKE_NAMES.isdisjoint(raw) else "snake_case"
@@ -128,7 +134,9 @@ def dialect_of(raw: Mapping[str, Any]) -> Dialect | None:
 def check_size(text: bytes) -> None:
     """Raises Refusal (limit) for a document that is too large."""
     if len(text) > DOCUMENT_MAX_BYTES:
-        raise Refusal("limit", f"the document has {len(text)} bytes, {DOCUMENT_MAX_BYTES} are allowed")
+        raise Refusal(
+            "limit", f"the document has {len(text)} bytes, {DOCUMENT_MAX_BYTES} are allowed"
+        )
 
 
 def _json_object(text: bytes) -> dict[str, Any]:
@@ -183,7 +191,9 @@ def _json_text(raw: Mapping[str, Any]) -> str:
     text = _ENCODER.encode(raw)
     try:
         text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair in an agent's own member: JSON can say it, UTF-8 cannot
+    except (
+        UnicodeEncodeError
+    ):  # half a surrogate pair in an agent's own member: JSON can say it, UTF-8 cannot
         text = json.dumps(raw, separators=(",", ":"), allow_nan=False)
     return text
 
@@ -191,7 +201,11 @@ def _json_text(raw: Mapping[str, Any]) -> str:
 def _field(raw: Mapping[str, Any], name: str, dialect: Dialect) -> dict[str, FieldValue | None]:
     """The field alone; nothing when it is absent."""
     member = _member(raw, name, dialect)
-    return {name: read_field(name, _in_table_form(name, raw[member], dialect))} if member in raw else {}
+    return (
+        {name: read_field(name, _in_table_form(name, raw[member], dialect))}
+        if member in raw
+        else {}
+    )
 
 
 def _member(raw: Mapping[str, Any], name: str, dialect: Dialect) -> str:
@@ -211,7 +225,8 @@ def _in_table_form(name: str, value: Any, dialect: Dialect) -> Any:
         if name == "assignedTo" and isinstance(value, str) and value:
             return [value]
         if name == "percentComplete" and type(value) in (int, float) and 0 <= value <= 1:
-            # By its digits: 0.29 is 29, and 0.145 is 15 like every half. As a float it would be a little less.
+            # By its digits: 0.29 is 29, and 0.145 is 15 like every half. As a float it would be a
+            # little less.
             return int((Decimal(str(value)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
     return value
 
@@ -219,7 +234,12 @@ def _in_table_form(name: str, value: Any, dialect: Dialect) -> Any:
 def _in_dialect(name: str, value: Any, current: Any, dialect: Dialect) -> Any:
     if name in _SERVICE_FIELDS:
         return value
-    if name == "assignedTo" and dialect == "snake_case" and not isinstance(current, list) and len(value or []) < 2:
+    if (
+        name == "assignedTo"
+        and dialect == "snake_case"
+        and not isinstance(current, list)
+        and len(value or []) < 2
+    ):
         return value[0] if value else ""
     if value is None:
         return FIELDS[name].cleared
@@ -234,13 +254,16 @@ def _word(value: Any) -> Word | None:
     return parse_word(value) if isinstance(value, str) else None
 
 
-def _check_word(priority: FieldValue | None, raw: Mapping[str, Any], decided: Dialect | None) -> None:
+def _check_word(
+    priority: FieldValue | None, raw: Mapping[str, Any], decided: Dialect | None
+) -> None:
     if decided and isinstance(priority, Word) and priority.word not in _WORDS_READ[decided]:
         raise refuse("priority", raw["priority"], f"is no priority word in a {decided} document")
 
 
 def _translate_word(raw: dict[str, Any]) -> None:
-    """While nothing decides, words of both dialects stand; a member that was just written may have decided."""
+    """While nothing decides, words of both dialects stand; a member that was just written may have
+    decided."""
     decided, word = dialect_of(raw), _word(raw.get("priority"))
     if decided and word and word.word not in _WORDS_READ[decided]:
         raw["priority"] = _WORDS_WRITTEN[decided][word.write]
@@ -248,7 +271,9 @@ def _translate_word(raw: dict[str, Any]) -> None:
 
 def _planner_id(raw: Mapping[str, Any], dialect: Dialect) -> str | None:
     found = (raw.get(spelling) for spelling in _service_spellings("plannerId", dialect))
-    return next((value for value in found if isinstance(value, str) and PLANNER_ID.fullmatch(value)), None)
+    return next(
+        (value for value in found if isinstance(value, str) and PLANNER_ID.fullmatch(value)), None
+    )
 
 
 def _rev(raw: Mapping[str, Any]) -> int | None:

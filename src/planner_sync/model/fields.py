@@ -1,6 +1,8 @@
-"""The table of the synced fields: how each is spelled, read, checked against Planner's limits, and cleared.
+"""The table of the synced fields: how each is spelled, read, checked against Planner's limits, and
+cleared.
 
-What is here is true in both dialects; `dialects.py` knows what differs. This module never sees JSON text.
+What is here is true in both dialects; `dialects.py` knows what differs. This module never sees JSON
+text.
 """
 
 import re
@@ -43,8 +45,8 @@ _UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Field:
-    """One row of the table: the spellings in a snake_case document (the preferred one first), how a value that is
-    not a clearing one is read, and how a cleared one is written."""
+    """One row of the table: the spellings in a snake_case document (the preferred one first), how a
+    value that is not a clearing one is read, and how a cleared one is written."""
 
     name: str
     snake: tuple[str, ...]
@@ -53,7 +55,8 @@ class Field:
 
 
 def read_field(name: str, value: Any) -> FieldValue | None:
-    """The value of field `name`, which stands in a document as `value` in the table's form; None when it is cleared.
+    """The value of field `name`, which stands in a document as `value` in the table's form; None
+    when it is cleared.
 
     Raises Refusal (bad_field, limit) with the field and the value named.
     """
@@ -150,7 +153,9 @@ def _checklist_item(name: str, value: Any, n: int) -> ChecklistItem:
     if checked is not None and not isinstance(checked, bool):
         raise refuse(name, checked, f"is not true or false (isChecked of item {n})")
     item_id = value.get("id")
-    if type(item_id) is int:  # an id of the agent's own counting: like any that is no GUID, Planner never sees it
+    if (
+        type(item_id) is int
+    ):  # an id of the agent's own counting: like any that is no GUID, Planner never sees it
         item_id = str(item_id)
     known_as = _optional(name, item_id, NAME_MAX, f" (id of item {n})")
     return ChecklistItem(title, checked, canonical_id(known_as) if known_as else None, value)
@@ -167,7 +172,12 @@ def _reference(name: str, value: Any, n: int) -> Reference:
         raise refuse(name, value, f"is not an object (item {n})")
     url = _name(name, value.get("url"), DOCUMENT_MAX_BYTES, f" (url of item {n})")
     if trouble := url_trouble(url):
-        raise refuse(name, url, f"{trouble} (url of item {n})", "limit" if len(url) > URL_MAX else "bad_field")
+        raise refuse(
+            name,
+            url,
+            f"{trouble} (url of item {n})",
+            "limit" if len(url) > URL_MAX else "bad_field",
+        )
     alias = _optional(name, value.get("alias"), URL_MAX, f" (alias of item {n})")
     kind = _optional(name, value.get("type"), NAME_MAX, f" (type of item {n})")
     return Reference(url, alias, kind, value)

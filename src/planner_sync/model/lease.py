@@ -13,8 +13,9 @@ Look = Literal["", "read", "missing", "restore"]
 class Claim:
     """The right to one task for `CLAIM_MS`, and what was known when it was given.
 
-    `mark` tells at the settle whether something happened since, `said` is what a message said of the task, `look` how
-    it must be looked at, `now` the server's time (ms) and `due` the time from which the task was due.
+    `mark` tells at the settle whether something happened since, `said` is what a message said of
+    the task, `look` how it must be looked at, `now` the server's time (ms) and `due` the time from
+    which the task was due.
     """
 
     task_id: str
@@ -27,13 +28,15 @@ class Claim:
     due: int
 
     def to_read(self) -> "Claim":
-        """The same claim for a look that reads the card; what an operator wants restored stays so."""
+        """The same claim for a look that reads the card; what an operator wants restored stays
+        so."""
         return self if self.look == "restore" else replace(self, look="read")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The answer to one claim: `pause_ms` until Graph may be called, `next_ms` until something is due (-1: nothing)."""
+    """The answer to one claim: `pause_ms` until Graph may be called, `next_ms` until something is
+    due (-1: nothing)."""
 
     now: int
     pause_ms: int

@@ -19,7 +19,8 @@ WRONG_TYPE = "wrong type"
 
 @dataclass(frozen=True)
 class Note:
-    """What was about to be sent to Planner: `at` is the server's time (ms), `body` JSON of the engine's own."""
+    """What was about to be sent to Planner: `at` is the server's time (ms), `body` JSON of the
+    engine's own."""
 
     nonce: str
     at: int
@@ -30,10 +31,11 @@ class Note:
 class Stored:
     """Everything that Redis holds of one task at one moment.
 
-    `text` is the document (None: there is none); `wrong_type` says that its key holds something that is no string.
-    A document over the limit is cut there, and `size` has its true length. `last` is the document as last settled.
-    `public_planner_id` is what the public mapping says, which anybody may have written. `namings` has a hash of the
-    names of each plan, as the last instance read them.
+    `text` is the document (None: there is none); `wrong_type` says that its key holds something
+    that is no string. A document over the limit is cut there, and `size` has its true length.
+    `last` is the document as last settled. `public_planner_id` is what the public mapping says,
+    which anybody may have written. `namings` has a hash of the names of each plan, as the last
+    instance read them.
     """
 
     text: bytes | None
@@ -50,7 +52,8 @@ class Stored:
 
 @dataclass
 class Order:
-    """One settle: see `lua/settle_task.lua`, whose words these are. `expected` and `new` are the document's bytes."""
+    """One settle: see `lua/settle_task.lua`, whose words these are. `expected` and `new` are the
+    document's bytes."""
 
     plan_id: str
     planner_id: str = ""
@@ -85,6 +88,7 @@ class Order:
 
 
 def document_hash(text: bytes, size: int | None = None) -> str:
-    """What the sweep compares: 16 hexadecimal digits, and the true length of a document that was cut."""
+    """What the sweep compares: 16 hexadecimal digits, and the true length of a document that was
+    cut."""
     digest = hashlib.blake2b(text, digest_size=8).hexdigest()
     return digest if size is None else f"{digest} {size}"

@@ -1,7 +1,8 @@
-"""What we believe of one task: the base, and what each field has been through since. A value, stored as JSON.
+"""What we believe of one task: the base, and what each field has been through since. A value,
+stored as JSON.
 
-Knows no Redis and no Graph: it is read and written by the reconciler, and changed only by the methods below, each of
-which returns a new belief.
+Knows no Redis and no Graph: it is read and written by the reconciler, and changed only by the
+methods below, each of which returns a new belief.
 """
 
 import hashlib
@@ -21,8 +22,9 @@ LONG = 64
 class Trail:
     """What one atom has been through.
 
-    `past` are the tokens of the values that it had before (newest last, 20 at most), `human` is the revision that
-    showed the last human change, `told` are the revisions that were told of a conflict since then.
+    `past` are the tokens of the values that it had before (newest last, 20 at most), `human` is the
+    revision that showed the last human change, `told` are the revisions that were told of a
+    conflict since then.
     """
 
     past: tuple[str, ...] = ()
@@ -39,12 +41,13 @@ class Trail:
 class Belief:
     """One mapped task.
 
-    `base` are the atoms on which both sides last agreed, with the etags of that moment (one is empty while
-    that part was never read). `rev` is the `_rev` that was stamped last. `shown` are the fields that the document
-    carries. `meant` says what names in the document meant when it was last settled ("bucket Doing" -> id). `uploaded`
-    and `untold` are fields whose message is still owed to the agents, `unsaid` whole messages. `settled_at` is the
-    server's time (ms), and so is `born`, when we made the card. `adopted` is the revision that the document had when it
-    met a card of which we knew nothing: what happened before is unknown, so a human may have.
+    `base` are the atoms on which both sides last agreed, with the etags of that moment (one is
+    empty while that part was never read). `rev` is the `_rev` that was stamped last. `shown` are
+    the fields that the document carries. `meant` says what names in the document meant when it was
+    last settled ("bucket Doing" -> id). `uploaded` and `untold` are fields whose message is still
+    owed to the agents, `unsaid` whole messages. `settled_at` is the server's time (ms), and so is
+    `born`, when we made the card. `adopted` is the revision that the document had when it met a
+    card of which we knew nothing: what happened before is unknown, so a human may have.
     """
 
     planner_id: str
@@ -95,7 +98,8 @@ class Belief:
         return replace(self, trails=trails)
 
     def leave(self, plan_id: str, rev: int) -> Self:
-        """The card is not in this plan any more: who names it in a document older than `rev` has not seen that."""
+        """The card is not in this plan any more: who names it in a document older than `rev` has
+        not seen that."""
         trail = replace(self.trail("planId").remember(plan_id), human=rev)
         return replace(self, trails={**self.trails, "planId": trail})
 
@@ -107,7 +111,10 @@ class Belief:
     def dump(self) -> str:
         """JSON, read back by `load`."""
         body = asdict(self)
-        body["trails"] = {atom: [trail.past, trail.human, sorted(trail.told)] for atom, trail in self.trails.items()}
+        body["trails"] = {
+            atom: [trail.past, trail.human, sorted(trail.told)]
+            for atom, trail in self.trails.items()
+        }
         return json.dumps({"version": VERSION, **body}, separators=(",", ":"))
 
     @classmethod
@@ -117,7 +124,8 @@ class Belief:
         if body.pop("version") != VERSION:
             raise ValueError("this belief was written by another version of the service")
         trails = {
-            atom: Trail(tuple(past), human, frozenset(told)) for atom, (past, human, told) in body["trails"].items()
+            atom: Trail(tuple(past), human, frozenset(told))
+            for atom, (past, human, told) in body["trails"].items()
         }
         for name in ("shown", "uploaded", "untold", "unsaid"):
             body[name] = tuple(body[name])
@@ -125,7 +133,8 @@ class Belief:
 
 
 def token(value: Value | None) -> str:
-    """A short form by which a value is recognised later: itself as JSON, or a hash when it is long."""
+    """A short form by which a value is recognised later: itself as JSON, or a hash when it is
+    long."""
     text = json.dumps(value, ensure_ascii=False)
     if len(text) <= LONG:
         return text

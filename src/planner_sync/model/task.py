@@ -1,7 +1,8 @@
-"""The task: a document as it was read, the values in it, Planner's limits and the small rules about them.
+"""The task: a document as it was read, the values in it, Planner's limits and the small rules about
+them.
 
-`fields.py` has the table of the fields, `dialects.py` turns text into a `Document` and back. This module never sees
-JSON text, Redis or Planner, and imports nothing of ours but the errors.
+`fields.py` has the table of the fields, `dialects.py` turns text into a `Document` and back. This
+module never sees JSON text, Redis or Planner, and imports nothing of ours but the errors.
 """
 
 import json
@@ -32,7 +33,8 @@ DEFAULTS: Mapping[str, int] = {"percentComplete": 0, "priority": 5}
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+~=-]{0,127}")
 PLANNER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # 28 characters today
 AGENT_LABEL = "Agent: "
-# Planner's own clients write the chosen day at this time, so that it is the same day in most time zones.
+# Planner's own clients write the chosen day at this time, so that it is the same day in most time
+# zones.
 DAY_AT = "T10:00:00Z"
 
 Dialect = Literal["camelCase", "snake_case"]
@@ -42,7 +44,8 @@ Value = str | int | bool  # of an atom: a card and a base are flat maps of these
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-]\d\d):?([0-5]\d))?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-]\d\d):?([0-5]\d))?",
+    re.ASCII,
 )
 _NOT_IN_URL = re.compile(r"[\s\x00-\x20\x7f-\x9f\ud800-\udfff]")
 
@@ -119,7 +122,8 @@ class ChecklistItem:
 
 @dataclass(frozen=True)
 class Reference:
-    """One link. `raw` is the object as it stands: a member that is absent there is no opinion, null or "" clears."""
+    """One link. `raw` is the object as it stands: a member that is absent there is no opinion, null
+    or "" clears."""
 
     url: str
     alias: str | None = None
@@ -127,16 +131,26 @@ class Reference:
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
-FieldValue = str | int | Day | Instant | Word | tuple[str, ...] | tuple[ChecklistItem, ...] | tuple[Reference, ...]
+FieldValue = (
+    str
+    | int
+    | Day
+    | Instant
+    | Word
+    | tuple[str, ...]
+    | tuple[ChecklistItem, ...]
+    | tuple[Reference, ...]
+)
 
 
 @dataclass(frozen=True)
 class Document:
     """A task as an agent or the service wrote it.
 
-    `fields` has the synced fields that are present, by the contract's names whatever the dialect, each a `FieldValue`
-    of the type that its row of `fields.FIELDS` reads; None is a field that is present and cleared. `raw` is the whole
-    JSON object, never to be changed in place. An unreadable `plannerId` or `_rev` is None.
+    `fields` has the synced fields that are present, by the contract's names whatever the dialect,
+    each a `FieldValue` of the type that its row of `fields.FIELDS` reads; None is a field that is
+    present and cleared. `raw` is the whole JSON object, never to be changed in place. An unreadable
+    `plannerId` or `_rev` is None.
     """
 
     raw: dict[str, Any]
@@ -176,14 +190,21 @@ def check_task_id(task_id: str) -> None:
 
 
 def check_dates(start: str | None, due: str | None) -> None:
-    """Raises Refusal (bad_field) when `start` is after `due`, both as Planner would get them: canonical instants."""
-    if start and due and start.rstrip("Z") > due.rstrip("Z"):  # without Z a fraction sorts after none
+    """Raises Refusal (bad_field) when `start` is after `due`, both as Planner would get them:
+    canonical instants."""
+    if (
+        start and due and start.rstrip("Z") > due.rstrip("Z")
+    ):  # without Z a fraction sorts after none
         raise refuse("startDate", start, f"is after dueDate {show(due)}")
 
 
 def priority_word(priority: int) -> Word:
     """The word in the table for Planner's integer."""
-    return next(Word(word) for word in ("urgent", "important", "medium", "low") if Word(word).holds(priority))
+    return next(
+        Word(word)
+        for word in ("urgent", "important", "medium", "low")
+        if Word(word).holds(priority)
+    )
 
 
 def parse_day(text: str) -> Day | None:
@@ -201,7 +222,8 @@ def parse_word(text: str) -> Word | None:
 
 
 def canonical_instant(text: str) -> str | None:
-    """An ISO 8601 instant in UTC with at most 7 digits of a second, as Planner keeps it; None when it is none.
+    """An ISO 8601 instant in UTC with at most 7 digits of a second, as Planner keeps it; None when
+    it is none.
 
     Without a zone it is UTC.
     """
@@ -224,7 +246,8 @@ def canonical_text(text: str) -> str:
 
 
 def url_trouble(url: str) -> str | None:
-    """Why a reference to `url` cannot be synced, or None. A script or a file is no link that people should follow."""
+    """Why a reference to `url` cannot be synced, or None. A script or a file is no link that people
+    should follow."""
     if len(url) > URL_MAX:
         return f"is longer than {URL_MAX} characters"
     if _NOT_IN_URL.search(url):
@@ -233,7 +256,11 @@ def url_trouble(url: str) -> str | None:
         parts = urlsplit(url)
     except ValueError:
         return "is not a URL"
-    return None if parts.scheme in ("http", "https") and parts.netloc else "is not an http or https URL"
+    return (
+        None
+        if parts.scheme in ("http", "https") and parts.netloc
+        else "is not an http or https URL"
+    )
 
 
 def refuse(name: str, value: Any, rule: str, code: Code = "bad_field") -> Refusal:
@@ -242,11 +269,14 @@ def refuse(name: str, value: Any, rule: str, code: Code = "bad_field") -> Refusa
 
 
 def show(value: Any) -> str:
-    """A value for people: as JSON, at most 60 characters of it, nothing in it that could act on a terminal."""
+    """A value for people: as JSON, at most 60 characters of it, nothing in it that could act on a
+    terminal."""
     return printable(json.dumps(value, ensure_ascii=False), SHOWN_MAX)
 
 
 def printable(text: str, most: int) -> str:
     """At most so many characters of a text, nothing in it that could act on a terminal."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most]
+    )
     return shown + "…" if len(text) > most else shown

@@ -8,8 +8,9 @@
     service  everything below the namespace, and nothing else
     health   signs of life and counts; no document, no text of anybody
 
-It opens no connection and prints no password: the lines hold hashes. For Redis from 7.2 and for Valkey; a script runs
-with the rights of who calls it. https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
+It opens no connection and prints no password: the lines hold hashes. For Redis from 7.2 and for
+Valkey; a script runs with the rights of who calls it.
+https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
 """
 
 import argparse
@@ -40,7 +41,8 @@ _NAMESPACE = re.compile(r"[!-~]{1,64}", re.ASCII)
 
 @dataclass(frozen=True)
 class Grant:
-    """Commands on keys and channels. `keys` are read and written, `read` only read; all are patterns."""
+    """Commands on keys and channels. `keys` are read and written, `read` only read; all are
+    patterns."""
 
     commands: str
     keys: tuple[str, ...] = ()
@@ -77,7 +79,13 @@ def grants(namespace: str) -> dict[str, tuple[Grant, ...]]:
         "client": (
             *agent,
             Grant(f"{CLUSTER} time"),
-            Grant("evalsha", keys=(documents, *(private(name) for name in ("pending", "marks", "claims", "said")))),
+            Grant(
+                "evalsha",
+                keys=(
+                    documents,
+                    *(private(name) for name in ("pending", "marks", "claims", "said")),
+                ),
+            ),
             Grant("hget", read=tuple(private(name) for name in ("marks", "claims", "said"))),
             Grant("hset", keys=(private("marks"), private("said"))),
             Grant("hdel", keys=(private("said"),)),
@@ -109,23 +117,34 @@ def user(namespace: str, role: str) -> str:
 
 
 def lines(namespaces: Sequence[str], passwords: Mapping[str, str]) -> Iterator[str]:
-    """The ACL file. A user without a password gets a placeholder, with which no server loads the file."""
+    """The ACL file. A user without a password gets a placeholder, with which no server loads the
+    file."""
     yield "user default off"
     for namespace in namespaces:
         for role, (first, *others) in grants(namespace).items():
             name = user(namespace, role)
             password = passwords.get(name)
-            known = "<sha256-of-its-password>" if password is None else hashlib.sha256(password.encode()).hexdigest()
+            known = (
+                "<sha256-of-its-password>"
+                if password is None
+                else hashlib.sha256(password.encode()).hexdigest()
+            )
             selectors = [f"({grant.rules()})" for grant in others]
             yield " ".join([f"user {name} on #{known}", first.rules(), *selectors])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the ACL file of the namespaces; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="planner_sync.operators.acl", description="Print an ACL file for Redis.")
-    parser.add_argument("--namespace", action="append", help="annika where none is given; may be repeated")
+    parser = argparse.ArgumentParser(
+        prog="planner_sync.operators.acl", description="Print an ACL file for Redis."
+    )
     parser.add_argument(
-        "--passwords", type=Path, help="a file of lines `user password`; who has none gets one, which is added there"
+        "--namespace", action="append", help="annika where none is given; may be repeated"
+    )
+    parser.add_argument(
+        "--passwords",
+        type=Path,
+        help="a file of lines `user password`; who has none gets one, which is added there",
     )
     options = parser.parse_args(arguments)
     namespaces = list(dict.fromkeys(options.namespace or ["annika"]))
@@ -140,13 +159,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _kept(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """The passwords of the file, and new ones for whoever has none; the file is for its owner alone."""
+    """The passwords of the file, and new ones for whoever has none; the file is for its owner
+    alone."""
     known = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         name, _, password = line.partition(" ")
         known[name] = password
     fresh = {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in names if not known.get(name)}
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
+    ) as file:
         file.writelines(f"{name} {password}\n" for name, password in fresh.items())
     return known | fresh
 

@@ -1,7 +1,8 @@
-"""`planner-sync`: what stands between agents and Planner, and what an operator does about it. Needs Redis alone.
+"""`planner-sync`: what stands between agents and Planner, and what an operator does about it. Needs
+Redis alone.
 
-Exit codes: 0 done, 1 nothing to do or not found, 2 wrong usage or Redis does not answer. Results go to stdout, trouble
-to stderr; no line shows a URL.
+Exit codes: 0 done, 1 nothing to do or not found, 2 wrong usage or Redis does not answer. Results go
+to stdout, trouble to stderr; no line shows a URL.
 """
 
 import asyncio
@@ -28,7 +29,8 @@ NOTHING, WRONG = 1, 2
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` for programs and `text` for people; `trouble` says why nothing, or not everything, was done."""
+    """`body` for programs and `text` for people; `trouble` says why nothing, or not everything, was
+    done."""
 
     body: Any
     text: str = ""
@@ -46,7 +48,8 @@ def nothing(trouble: str) -> Answer:
 def command(
     group: click.Group, name: str, wrong: Callable[..., str] = lambda **given: ""
 ) -> Callable[[Act], click.Command]:
-    """Make `act(desk, …)` a command with the options that every command has; `wrong` says what is not right."""
+    """Make `act(desk, …)` a command with the options that every command has; `wrong` says what is
+    not right."""
 
     def decorate(act: Act) -> click.Command:
         @functools.wraps(act)
@@ -65,8 +68,18 @@ def command(
 
 
 OPTIONS = (
-    click.option("--url", envvar="REDIS_URL", default="redis://localhost:6379/0", help="Redis. Better REDIS_URL."),
-    click.option("--namespace", envvar="PLANNER_SYNC_NAMESPACE", default="annika", help="PLANNER_SYNC_NAMESPACE."),
+    click.option(
+        "--url",
+        envvar="REDIS_URL",
+        default="redis://localhost:6379/0",
+        help="Redis. Better REDIS_URL.",
+    ),
+    click.option(
+        "--namespace",
+        envvar="PLANNER_SYNC_NAMESPACE",
+        default="annika",
+        help="PLANNER_SYNC_NAMESPACE.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="For programs."),
 )
 
@@ -87,7 +100,9 @@ def _ask(url: str, namespace: str, act: Callable[[Desk], Awaitable[Answer]]) -> 
 
 def _say(answer: Answer, as_json: bool) -> None:
     if answer.body is not None:
-        click.echo(json.dumps(answer.body, ensure_ascii=False, indent=2) if as_json else answer.text)
+        click.echo(
+            json.dumps(answer.body, ensure_ascii=False, indent=2) if as_json else answer.text
+        )
     if answer.trouble:
         click.echo(answer.trouble, err=True)
     sys.exit(answer.code)
@@ -118,18 +133,28 @@ async def show_status(desk: Desk) -> Answer:
     """Backlog, signs of life, and every plan."""
     snapshot = await desk.vitals.snapshot()
     trashed = len(await desk.trash.entries())
-    if not (snapshot.plans or snapshot.holds or snapshot.listeners or snapshot.backlog or snapshot.counters):
+    if not (
+        snapshot.plans
+        or snapshot.holds
+        or snapshot.listeners
+        or snapshot.backlog
+        or snapshot.counters
+    ):
         return nothing("No service has been at work here: is PLANNER_SYNC_NAMESPACE right?")
     plan_ids = sorted(snapshot.plans.keys() | snapshot.holds.keys())
-    return Answer({**status(snapshot, plan_ids), "trash": trashed}, tables.status_text(snapshot, trashed))
+    return Answer(
+        {**status(snapshot, plan_ids), "trash": trashed}, tables.status_text(snapshot, trashed)
+    )
 
 
-# -- holds -----------------------------------------------------------------------------------------------------------
+# -- holds -----------------------------------------------------------------------------------------
 @command(hold, "list")
 async def list_holds(desk: Desk) -> Answer:
     """Which plans are held, and why."""
     snapshot, holds = await desk.vitals.snapshot(details=False), await desk.holds.all()
-    body = [{"planId": plan_id, **reason, "at": iso(reason["at"])} for plan_id, reason in holds.items()]
+    body = [
+        {"planId": plan_id, **reason, "at": iso(reason["at"])} for plan_id, reason in holds.items()
+    ]
     return Answer(body, tables.holds_text(snapshot.now, holds))
 
 
@@ -155,7 +180,7 @@ def _ended(plan: str, count: int | None, done: str, then: str = "") -> Answer:
     return Answer({"count": count}, f"plan {plan}: {done}: {count}{then}")
 
 
-# -- trash -----------------------------------------------------------------------------------------------------------
+# -- trash -----------------------------------------------------------------------------------------
 @command(trash, "list")
 async def list_trash(desk: Desk) -> Answer:
     """What is in the trash, the latest first."""
@@ -166,10 +191,15 @@ async def list_trash(desk: Desk) -> Answer:
 @command(trash, "restore")
 @click.argument("entry")
 async def restore_from_trash(desk: Desk, entry: str) -> Answer:
-    """Bring a document back, with a new card. ENTRY is a task's id (its latest entry counts) or a card's."""
-    found = next((e for e in await desk.trash.entries() if entry in (e.task_id, e.planner_id, e.name)), None)
+    """Bring a document back, with a new card. ENTRY is a task's id (its latest entry counts) or a
+    card's."""
+    found = next(
+        (e for e in await desk.trash.entries() if entry in (e.task_id, e.planner_id, e.name)), None
+    )
     if found is None:
-        return nothing(f"{entry}: nothing in the trash has this id; planner-sync trash list shows what is there")
+        return nothing(
+            f"{entry}: nothing in the trash has this id; planner-sync trash list shows what is there"
+        )
     if not await desk.trash.restore(found):
         return nothing(f"task {found.task_id}: there is a document already; nothing was changed")
     return Answer(_body(found), f"task {found.task_id}: is back, and gets a new card")
@@ -187,13 +217,19 @@ def _body(entry: Entry) -> dict[str, Any]:
     }
 
 
-# -- failures --------------------------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------
 @command(failed, "list")
 async def list_failures(desk: Desk) -> Answer:
     """Every task that is not in step, the latest first."""
     snapshot, failures = await desk.vitals.snapshot(details=False), await desk.failures.all()
     body = [
-        {"taskId": f.task_id, "code": f.code, "reason": f.reason, "retrying": f.retrying, "at": iso(f.at)}
+        {
+            "taskId": f.task_id,
+            "code": f.code,
+            "reason": f.reason,
+            "retrying": f.retrying,
+            "at": iso(f.at),
+        }
         for f in failures
     ]
     return Answer(body, tables.failures_text(snapshot.now, failures))
@@ -208,7 +244,9 @@ def _not_one_way(task: str | None, everything: bool) -> str:
 @click.option("--all", "everything", is_flag=True, help="Whatever another look may mend.")
 async def retry(desk: Desk, task: str | None, everything: bool) -> Answer:
     """Look at TASK again, at once; also when it was given up."""
-    failures = [failure for failure in await desk.failures.all() if everything or failure.task_id == task]
+    failures = [
+        failure for failure in await desk.failures.all() if everything or failure.task_id == task
+    ]
     ready = [failure.task_id for failure in failures if failure.may_be_retried]
     await desk.failures.retry(ready)
     final = [f"task {f.task_id}: {f.code}: {f.remedy}" for f in failures if not f.may_be_retried]

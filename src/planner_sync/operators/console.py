@@ -33,7 +33,8 @@ class Desk:
 async def open_desk(url: str, namespace: str) -> AsyncIterator[Desk]:
     """A desk for the length of the block; a cluster is recognised by itself.
 
-    Raises RedisError or OSError when Redis does not answer, SettingsError for a namespace that a cluster cannot hold.
+    Raises RedisError or OSError when Redis does not answer, SettingsError for a namespace that a
+    cluster cannot hold.
     """
     first = connection.connect(url)
     redis = first

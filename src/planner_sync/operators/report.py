@@ -1,4 +1,5 @@
-"""What the signs of life say to whoever runs the service: the same over HTTP and on the command line. Pure."""
+"""What the signs of life say to whoever runs the service: the same over HTTP and on the command
+line. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,14 +19,18 @@ def status(snapshot: "Snapshot", plan_ids: Iterable[str]) -> dict[str, Any]:
     """
     return {
         "backlog": snapshot.backlog,
-        "oldestPendingMs": None if snapshot.oldest_due is None else max(0, snapshot.now - snapshot.oldest_due),
+        "oldestPendingMs": None
+        if snapshot.oldest_due is None
+        else max(0, snapshot.now - snapshot.oldest_due),
         "lagsMs": {direction: _percentiles(lags) for direction, lags in snapshot.lags.items()},
         "pollAt": iso(snapshot.polled_at),
         "graph": _graph(snapshot),
         "listeners": {instance: iso(at) for instance, at in sorted(snapshot.listeners.items())},
         "plans": {plan_id: _plan(snapshot, plan_id) for plan_id in plan_ids},
         "refused": snapshot.refused,
-        "refusals": [{"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())],
+        "refusals": [
+            {"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())
+        ],
         "counters": dict(sorted(snapshot.counters.items())),
     }
 
@@ -60,11 +65,18 @@ def _percentiles(lags: Sequence[int]) -> dict[str, int | None]:
     """Nearest rank; null without a value."""
     ranked = sorted(lags)
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
-    return {name: ranked[math.ceil(share * len(ranked)) - 1] if ranked else None for name, share in shares.items()}
+    return {
+        name: ranked[math.ceil(share * len(ranked)) - 1] if ranked else None
+        for name, share in shares.items()
+    }
 
 
 def iso(ms: int | None) -> str | None:
     """The server's time for people: UTC ISO 8601 with Z."""
     if ms is None:
         return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(ms / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )

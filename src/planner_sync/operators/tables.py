@@ -15,7 +15,9 @@ UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def status_text(snapshot: Snapshot, trashed: int) -> str:
     """Backlog, signs of life, and a row for each plan."""
-    oldest = NONE if snapshot.oldest_due is None else _length(max(0, snapshot.now - snapshot.oldest_due))
+    oldest = (
+        NONE if snapshot.oldest_due is None else _length(max(0, snapshot.now - snapshot.oldest_due))
+    )
     facts = [
         ("backlog", f"{snapshot.backlog}, oldest {oldest}" if snapshot.backlog else "0"),
         ("polled", _ago(snapshot.now, snapshot.polled_at)),
@@ -24,7 +26,10 @@ def status_text(snapshot: Snapshot, trashed: int) -> str:
         ("failed", str(snapshot.refused)),
         ("trash", str(trashed)),
     ]
-    plans = [_plan(snapshot, plan_id) for plan_id in sorted(snapshot.plans.keys() | snapshot.holds.keys())]
+    plans = [
+        _plan(snapshot, plan_id)
+        for plan_id in sorted(snapshot.plans.keys() | snapshot.holds.keys())
+    ]
     lines = [f"{name:<10} {value}" for name, value in facts]
     return "\n".join([*lines, "", table(("PLAN", "LAST PASS", "CARDS", "HELD", "TROUBLE"), plans)])
 
@@ -44,7 +49,10 @@ def trash_text(now: int, entries: Sequence[Entry]) -> str:
     """A row for each document in the trash."""
     if not entries:
         return "The trash is empty."
-    rows = [(e.task_id, e.planner_id, _ago(now, e.at), e.by, printable(e.title, TITLE_SHOWN)) for e in entries]
+    rows = [
+        (e.task_id, e.planner_id, _ago(now, e.at), e.by, printable(e.title, TITLE_SHOWN))
+        for e in entries
+    ]
     return table(("TASK", "CARD", "DELETED", "BY", "TITLE"), rows)
 
 
@@ -54,7 +62,12 @@ def failures_text(now: int, failures: Sequence[Failure]) -> str:
         return "Nothing has failed."
     rows = [
         (
-            *(printable(f.task_id, TITLE_SHOWN), f.code, _ago(now, f.at), "by itself" if f.retrying else "no"),
+            *(
+                printable(f.task_id, TITLE_SHOWN),
+                f.code,
+                _ago(now, f.at),
+                "by itself" if f.retrying else "no",
+            ),
             printable(f.reason, REASON_SHOWN),
         )
         for f in failures
@@ -65,7 +78,10 @@ def failures_text(now: int, failures: Sequence[Failure]) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell."""
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [head, *rows]
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -84,10 +100,18 @@ def _plan(snapshot: Snapshot, plan_id: str) -> tuple[str, ...]:
 
 
 def _planner(snapshot: Snapshot) -> str:
-    answered = f"answered {_ago(snapshot.now, snapshot.graph_ok_at)}" if snapshot.graph_ok_at else "never answered"
+    answered = (
+        f"answered {_ago(snapshot.now, snapshot.graph_ok_at)}"
+        if snapshot.graph_ok_at
+        else "never answered"
+    )
     if (snapshot.graph_failed_at or 0) <= (snapshot.graph_ok_at or 0):
         return answered
-    what = f"{snapshot.graph_code} ({snapshot.graph_cause})" if snapshot.graph_cause else snapshot.graph_code
+    what = (
+        f"{snapshot.graph_code} ({snapshot.graph_cause})"
+        if snapshot.graph_cause
+        else snapshot.graph_code
+    )
     return f"{what} {_ago(snapshot.now, snapshot.graph_failed_at)}, {answered}"
 
 

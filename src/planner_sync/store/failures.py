@@ -16,7 +16,8 @@ FINAL = {
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task is not in step. `at` is the server's time (ms); `retrying`: it is tried again by itself."""
+    """Why a task is not in step. `at` is the server's time (ms); `retrying`: it is tried again by
+    itself."""
 
     task_id: str
     code: str
@@ -48,7 +49,8 @@ class Failures:
         return sorted(failures, key=lambda failure: (-failure.at, failure.task_id))
 
     async def retry(self, task_ids: Iterable[str]) -> None:
-        """Look at these tasks at once, also at those that were parked; the record ends when a look ends well."""
+        """Look at these tasks at once, also at those that were parked; the record ends when a look
+        ends well."""
         await self.pending.free(task_ids)
 
 

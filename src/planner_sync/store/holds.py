@@ -31,7 +31,8 @@ class Holds:
     async def release(self, plan_id: str) -> int | None:
         """Carry the held deletes out. How many there are, None when nothing is held.
 
-        The hold ends first: a look before that would only find it. What is not marked then, sweep and pass find.
+        The hold ends first: a look before that would only find it. What is not marked then, sweep
+        and pass find.
         """
         if await self.plans.hold(plan_id) is None:
             return None
@@ -39,19 +40,25 @@ class Holds:
         missing = await self.repository.missing(tasks)
         await self.plans.end_hold(plan_id, LET_THROUGH_MS)
         await self.pending.mark(sorted(missing), look="missing")
-        await self.pending.mark([task_id for task_id in tasks if task_id not in missing], look="read")
+        await self.pending.mark(
+            [task_id for task_id in tasks if task_id not in missing], look="read"
+        )
         return len(tasks)
 
     async def restore(self, plan_id: str) -> int | None:
-        """Bring documents back that agents deleted, and make cards anew that people deleted. How many, or None.
+        """Bring documents back that agents deleted, and make cards anew that people deleted. How
+        many, or None.
 
-        Everything is marked before the hold ends: whenever this is cut off, nothing of it can be deleted any more.
+        Everything is marked before the hold ends: whenever this is cut off, nothing of it can be
+        deleted any more.
         """
         if await self.plans.hold(plan_id) is None:
             return None
         mapped = await self._mapped(plan_id)
         gone = (await self.plans.noted_deletes(plan_id)).intersection(mapped)
-        tasks = sorted({*gone, *await self._refused(mapped), *await self.repository.missing(mapped)})
+        tasks = sorted(
+            {*gone, *await self._refused(mapped), *await self.repository.missing(mapped)}
+        )
         await self.pending.mark(tasks, look="restore")
         await self.plans.end_hold(plan_id, 0)
         return len(tasks)
@@ -63,4 +70,8 @@ class Holds:
     async def _refused(self, task_ids: list[str]) -> list[str]:
         """Those whose delete is held."""
         refusals = await self.repository.refusals()
-        return [task for task in task_ids if task in refusals and json.loads(refusals[task])["code"] == "held"]
+        return [
+            task
+            for task in task_ids
+            if task in refusals and json.loads(refusals[task])["code"] == "held"
+        ]

@@ -1,4 +1,5 @@
-"""Which card belongs to which task, both ways. Our own hash decides; the public mapping is repaired from it."""
+"""Which card belongs to which task, both ways. Our own hash decides; the public mapping is repaired
+from it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,11 +22,17 @@ class IdMapper:
         if not planner_ids:
             return {}
         owners = await self._redis.hmget(self._keys.private("owners"), list(planner_ids))
-        return {pid: owner.decode() for pid, owner in zip(planner_ids, owners, strict=True) if owner is not None}
+        return {
+            pid: owner.decode()
+            for pid, owner in zip(planner_ids, owners, strict=True)
+            if owner is not None
+        }
 
     async def all_task_ids(self) -> frozenset[str]:
         """Every task that has a card."""
-        return frozenset(task_id.decode() for task_id in await self._redis.hvals(self._keys.private("owners")))
+        return frozenset(
+            task_id.decode() for task_id in await self._redis.hvals(self._keys.private("owners"))
+        )
 
     async def unpublished(self) -> frozenset[str]:
         """Tasks of which the public mapping does not say, both ways, what ours does."""
@@ -35,7 +42,9 @@ class IdMapper:
         for start in range(0, len(pairs), CHUNK):
             part = pairs[start : start + CHUNK]
             there = await self._redis.mget([self._keys.planner_id(task_id) for _, task_id in part])
-            back = await self._redis.mget([self._keys.redis_id(planner_id) for planner_id, _ in part])
+            back = await self._redis.mget(
+                [self._keys.redis_id(planner_id) for planner_id, _ in part]
+            )
             rows = zip(part, there, back, strict=True)
             found |= {t for (p, t), one, other in rows if (one, other) != (p.encode(), t.encode())}
         return frozenset(found)
@@ -48,27 +57,39 @@ class IdMapper:
             for planner_id in planner_ids:
                 pipe.zscore(self._keys.private("tombstones"), planner_id)
             scores = await pipe.execute()
-        return frozenset(pid for pid, score in zip(planner_ids, scores, strict=True) if score is not None)
+        return frozenset(
+            pid for pid, score in zip(planner_ids, scores, strict=True) if score is not None
+        )
 
     async def deleted_by(self, planner_id: str) -> str | None:
-        """On whose side this card was deleted, "agent" or "planner", whichever task it was of; None: nobody knows."""
+        """On whose side this card was deleted, "agent" or "planner", whichever task it was of;
+        None: nobody knows."""
         graves = await self._redis.hvals(self._keys.private("graves"))
-        found = (grave for text in graves if (grave := json.loads(text))["planner_id"] == planner_id)
+        found = (
+            grave for text in graves if (grave := json.loads(text))["planner_id"] == planner_id
+        )
         return next((str(grave["by"]) for grave in found), None)
 
-    async def unowned(self, planner_ids: Sequence[str], owners: Mapping[str, str], plan_id: str) -> frozenset[str]:
-        """Those of these cards that the plan still has, and that had no owner before: half of what we knew is lost.
+    async def unowned(
+        self, planner_ids: Sequence[str], owners: Mapping[str, str], plan_id: str
+    ) -> frozenset[str]:
+        """Those of these cards that the plan still has, and that had no owner before: half of what
+        we knew is lost.
 
-        A settle takes and drops a card and its owner in one step, so this is never a settle in between.
+        A settle takes and drops a card and its owner in one step, so this is never a settle in
+        between.
         """
         lost = [planner_id for planner_id in planner_ids if planner_id not in owners]
         if not lost:
             return frozenset()
         there = await self._redis.hmget(self._keys.private("cards", plan_id), lost)
-        return frozenset(planner_id for planner_id, etags in zip(lost, there, strict=True) if etags is not None)
+        return frozenset(
+            planner_id for planner_id, etags in zip(lost, there, strict=True) if etags is not None
+        )
 
     async def public_task_id(self, planner_id: str) -> str | None:
-        """What the public mapping says, where both directions agree; for adoption, when ours is lost."""
+        """What the public mapping says, where both directions agree; for adoption, when ours is
+        lost."""
         task_id = _text(await self._public(self._keys.redis_id(planner_id)))
         if task_id is None:
             return None

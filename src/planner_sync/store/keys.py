@@ -58,7 +58,7 @@ class Keys:
 
     namespace: str
 
-    # -- public ------------------------------------------------------------------------------------------------------
+    # -- public ------------------------------------------------------------------------------------
     def document(self, task_id: str) -> str:
         return f"{self.namespace}:tasks:{task_id}"
 
@@ -79,7 +79,7 @@ class Keys:
     def redis_id(self, planner_id: str) -> str:
         return f"{self.namespace}:task:mapping:planner:{planner_id}"
 
-    # -- private -----------------------------------------------------------------------------------------------------
+    # -- private -----------------------------------------------------------------------------------
     def private(self, *parts: str) -> str:
         return ":".join((self.namespace, "sync", *parts))
 

@@ -1,7 +1,8 @@
 """Pending and claims: which tasks somebody must look at, and who does.
 
-`pending` is a set with times, so many changes of one task are one entry. A claim moves the entry's time past its lease
-and carries a token that grows; only the holder of the newest token can settle. Nothing here reads a document.
+`pending` is a set with times, so many changes of one task are one entry. A claim moves the entry's
+time past its lease and carries a token that grows; only the holder of the newest token can settle.
+Nothing here reads a document.
 """
 
 import json
@@ -26,7 +27,13 @@ class Pending:
         self._keys = keys
         self._worker = worker
         private = keys.private
-        self._marking = [private("pending"), private("marks"), private("claims"), private("said"), private("look")]
+        self._marking = [
+            private("pending"),
+            private("marks"),
+            private("claims"),
+            private("said"),
+            private("look"),
+        ]
         self._freeing = [*self._marking[:3], private("attempts")]
         self._claiming = [
             *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
@@ -48,7 +55,15 @@ class Pending:
         given = list(task_ids) if task_ids is not None else []
         if task_ids is not None and not given:
             return Batch(now=0, pause_ms=0, next_ms=-1, claims=(), parked=())
-        args: list[str | bytes | int] = [self._worker, uuid.uuid4().hex, most, CLAIM_MS, MAX_ATTEMPTS, PARK_MS, *given]
+        args: list[str | bytes | int] = [
+            self._worker,
+            uuid.uuid4().hex,
+            most,
+            CLAIM_MS,
+            MAX_ATTEMPTS,
+            PARK_MS,
+            *given,
+        ]
         answer = json.loads(await self._scripts["claim_tasks"](self._claiming, args))
         now = int(answer["now"])
         return Batch(
@@ -59,7 +74,10 @@ class Pending:
                 Claim(task_id, token, mark, int(attempts), said, look, now, int(due))
                 for task_id, token, mark, attempts, said, look, due in answer.get("claims", ())
             ),
-            parked=tuple(Claim(task_id, token, "", 0, "", "", now, now) for task_id, token in answer.get("parked", ())),
+            parked=tuple(
+                Claim(task_id, token, "", 0, "", "", now, now)
+                for task_id, token in answer.get("parked", ())
+            ),
         )
 
     async def renew(self, claim: Claim) -> bool:

@@ -1,4 +1,5 @@
-"""What is known of each plan: its lease, its epoch, its cards, notes that wait for a listing, holds and deletes."""
+"""What is known of each plan: its lease, its epoch, its cards, notes that wait for a listing, holds
+and deletes."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -52,7 +53,8 @@ class Plans:
     async def take_lease(self, name: str, ms: int = LEASE_MS, *, rest_ms: int = 0) -> bool:
         """Take or renew the lease on a plan (or on "sweep", or "names {plan}").
 
-        False: another instance has it, or has begun less than `rest_ms` ago, so that it is not our turn.
+        False: another instance has it, or has begun less than `rest_ms` ago, so that it is not our
+        turn.
         """
         args: list[str | bytes | int] = [name, self._instance, ms, rest_ms]
         return bool(await self._scripts["take_lease"]([self._keys.private("leases")], args))
@@ -89,7 +91,8 @@ class Plans:
         return {task_id: int(at) for task_id, at in notes.items()}
 
     async def orphans(self, plan_id: str) -> dict[str, str]:
-        """Planner id -> JSON of what was posted, and for whom, of cards whose mapping was refused."""
+        """Planner id -> JSON of what was posted, and for whom, of cards whose mapping was
+        refused."""
         return _strings(await self._redis.hgetall(self._keys.private("orphans", plan_id)))
 
     async def drop_orphan(self, plan_id: str, planner_id: str) -> None:
@@ -130,7 +133,9 @@ class Plans:
 
     async def note_made(self, plan_id: str, name: str) -> None:
         """A bucket or label name is about to be sent."""
-        await self._redis.hset(self._keys.private("makers", plan_id), name, (await self.moment()).now)
+        await self._redis.hset(
+            self._keys.private("makers", plan_id), name, (await self.moment()).now
+        )
 
     async def forget_made(self, plan_id: str, name: str) -> None:
         """It was not sent."""
@@ -149,7 +154,10 @@ class Plans:
 
     async def noted_deletes(self, plan_id: str) -> set[str]:
         """The same, however old."""
-        return {task_id.decode() for task_id in await self._redis.zrange(self._keys.private("deletes", plan_id), 0, -1)}
+        return {
+            task_id.decode()
+            for task_id in await self._redis.zrange(self._keys.private("deletes", plan_id), 0, -1)
+        }
 
     async def note_deletes(self, plan_id: str, task_ids: Iterable[str]) -> None:
         """These tasks are about to be deleted."""
@@ -169,7 +177,9 @@ class Plans:
 
     async def set_hold(self, plan_id: str, hold: Mapping[str, Any]) -> bool:
         """Hold deletes of the plan; False when they are held already."""
-        return bool(await self._redis.hsetnx(self._keys.private("holds"), plan_id, json.dumps(hold)))
+        return bool(
+            await self._redis.hsetnx(self._keys.private("holds"), plan_id, json.dumps(hold))
+        )
 
     async def end_hold(self, plan_id: str, let_through_ms: int) -> None:
         """An operator has decided: no hold any more, and for so long no new one."""
@@ -198,7 +208,11 @@ class Plans:
         if not wanted:
             return {}
         found = await self._redis.hmget(self._keys.private("people"), wanted)
-        return {email: user.decode() for email, user in zip(wanted, found, strict=True) if user is not None}
+        return {
+            email: user.decode()
+            for email, user in zip(wanted, found, strict=True)
+            if user is not None
+        }
 
     async def set_person(self, email: str, user_id: str) -> None:
         """Remember whom an e-mail address means."""
@@ -214,7 +228,9 @@ class Plans:
             await self._redis.hdel(private("trash", "entries"), *old)
             await self._redis.zrem(private("trash"), *old)
         graves = _strings(await self._redis.hgetall(private("graves")))
-        if dead := [task_id for task_id, grave in graves.items() if json.loads(grave)["at"] < before]:
+        if dead := [
+            task_id for task_id, grave in graves.items() if json.loads(grave)["at"] < before
+        ]:
             await self._redis.hdel(private("graves"), *dead)
 
 

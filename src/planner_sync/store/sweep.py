@@ -1,6 +1,7 @@
 """The sweep: finds documents that changed, appeared or vanished without a message. Bounded in time.
 
-A document that the sweep did not reach is unknown, not missing. Nothing is written but the times of missing documents.
+A document that the sweep did not reach is unknown, not missing. Nothing is written but the times of
+missing documents.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ SCAN_COUNT = 500
 
 @dataclass(frozen=True)
 class Swept:
-    """`changed` differ from what was last looked at (new ones too), `missing` had a document and have none now.
+    """`changed` differ from what was last looked at (new ones too), `missing` had a document and
+    have none now.
 
     `present` are all documents that were seen; `complete` says whether the sweep reached every one.
     """
@@ -43,7 +45,9 @@ class Sweep:
         changed: list[str] = []
         batch: list[bytes] = []
         complete = True
-        async for key in self._redis.scan_iter(match=literally(self._keys.document("")) + "*", count=SCAN_COUNT):
+        async for key in self._redis.scan_iter(
+            match=literally(self._keys.document("")) + "*", count=SCAN_COUNT
+        ):
             batch.append(key)
             if len(batch) >= SCAN_COUNT:
                 changed += await self._compare(batch, present)
@@ -59,17 +63,23 @@ class Sweep:
     async def confirm_missing(self, swept: Swept, now: int, interval_ms: int) -> tuple[str, ...]:
         """Of the missing ones, those that were missing an interval ago already."""
         key = self._keys.private("missing")
-        known = {task_id.decode(): int(at) for task_id, at in (await self._redis.hgetall(key)).items()}
+        known = {
+            task_id.decode(): int(at) for task_id, at in (await self._redis.hgetall(key)).items()
+        }
         # Back, or without a card by now: a delete may have ended while this sweep was under way.
         if over := [task_id for task_id in known if task_id not in swept.missing]:
             await self._redis.hdel(key, *over)
         if fresh := {task_id: now for task_id in swept.missing if task_id not in known}:
             await self._redis.hset(key, mapping=fresh)
-        return tuple(task_id for task_id in swept.missing if known.get(task_id, now) <= now - interval_ms)
+        return tuple(
+            task_id for task_id in swept.missing if known.get(task_id, now) <= now - interval_ms
+        )
 
     async def _compare(self, keys: list[bytes], present: set[str]) -> list[str]:
         ids = [self._keys.task_id(key.decode("utf-8", "replace")) for key in keys]
-        fresh = [(key, task_id) for key, task_id in zip(keys, ids, strict=True) if task_id not in present]
+        fresh = [
+            (key, task_id) for key, task_id in zip(keys, ids, strict=True) if task_id not in present
+        ]
         if not fresh:
             return []
         present.update(task_id for _, task_id in fresh)

@@ -1,4 +1,5 @@
-"""Documents and what we believe of each task: read in one round trip, written only by scripts that compare first.
+"""Documents and what we believe of each task: read in one round trip, written only by scripts that
+compare first.
 
 What is believed (`state`, `notes`) is opaque here: text that the sync engine reads and writes.
 """
@@ -8,7 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planner_sync.model.lease import Claim
-from planner_sync.model.orders import WRONG_TYPE, Channel, Note, NoteKind, Order, Result, Stored, document_hash
+from planner_sync.model.orders import (
+    WRONG_TYPE,
+    Channel,
+    Note,
+    NoteKind,
+    Order,
+    Result,
+    Stored,
+    document_hash,
+)
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import SEND_MS
 from planner_sync.store.scripts import Scripts
@@ -36,7 +46,9 @@ class TaskRepository:
             pipe.hget(private("graves"), task_id)
             pipe.hgetall(private("namings"))
             pipe.get(self._keys.planner_id(task_id))
-            text, exists, beliefs, refusal, grave, namings, public = await pipe.execute(raise_on_error=False)
+            text, exists, beliefs, refusal, grave, namings, public = await pipe.execute(
+                raise_on_error=False
+            )
         wrong_type = isinstance(text, Exception)
         for answer in (exists, beliefs, refusal, grave, namings):
             if isinstance(answer, Exception):
@@ -51,14 +63,24 @@ class TaskRepository:
             notes=tuple(sorted(_notes(beliefs), key=lambda note: note.at)),
             refusal=_text(refusal),
             grave=_text(grave),
-            public_planner_id=public.decode(errors="replace") if isinstance(public, bytes) else None,
+            public_planner_id=public.decode(errors="replace")
+            if isinstance(public, bytes)
+            else None,
             namings={plan.decode(): naming.decode() for plan, naming in namings.items()},
         )
 
-    async def write_note(self, claim: Claim, nonce: str, body: str, plan_id: str, kind: NoteKind) -> str:
-        """Note what is about to be sent and renew the claim: "noted", "overtaken" or "recovering"."""
+    async def write_note(
+        self, claim: Claim, nonce: str, body: str, plan_id: str, kind: NoteKind
+    ) -> str:
+        """Note what is about to be sent and renew the claim: "noted", "overtaken" or
+        "recovering"."""
         private = self._keys.private
-        keys = [private("pending"), private("claims"), self._keys.task(claim.task_id), private("epochs")]
+        keys = [
+            private("pending"),
+            private("claims"),
+            self._keys.task(claim.task_id),
+            private("epochs"),
+        ]
         answer = await self._scripts["write_note"](
             [*keys, private("creating", plan_id), private("look")],
             [claim.task_id, claim.token, SEND_MS, nonce, body, plan_id, kind],
@@ -67,7 +89,9 @@ class TaskRepository:
 
     async def settle(self, claim: Claim, order: Order) -> Result:
         """Carry out one order under a claim."""
-        given = {name: value for name, value in self._order(claim, order).items() if value is not None}
+        given = {
+            name: value for name, value in self._order(claim, order).items() if value is not None
+        }
         expected = b"" if order.expected is None else b"=" + order.expected
         keys = self._keys_of(claim.task_id, order)
         answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
@@ -141,10 +165,13 @@ class TaskRepository:
         if kind != "string":
             return None if kind == "none" else WRONG_TYPE
         text = await self._redis.getrange(key, 0, self._size_limit)
-        return document_hash(text, await self._redis.strlen(key) if len(text) > self._size_limit else None)
+        return document_hash(
+            text, await self._redis.strlen(key) if len(text) > self._size_limit else None
+        )
 
     async def report(self, task_id: str, refusal: str, digest: str, message: str) -> None:
-        """Put a refusal on record that no look has found, and say it; `digest` keeps the sweep from seeing it again."""
+        """Put a refusal on record that no look has found, and say it; `digest` keeps the sweep from
+        seeing it again."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hset(self._keys.private("refusals"), task_id, refusal)
             pipe.hset(self._keys.private("hashes"), task_id, digest)
@@ -160,7 +187,9 @@ class TaskRepository:
     async def refusals(self) -> dict[str, str]:
         """Task id -> refusal (JSON)."""
         refusals = await self._redis.hgetall(self._keys.private("refusals"))
-        return {task_id.decode("utf-8", "replace"): text.decode() for task_id, text in refusals.items()}
+        return {
+            task_id.decode("utf-8", "replace"): text.decode() for task_id, text in refusals.items()
+        }
 
     async def read_documents(self, task_ids: Sequence[str]) -> dict[str, bytes]:
         """The documents that exist among these ids, as bytes."""
@@ -168,7 +197,11 @@ class TaskRepository:
         for start in range(0, len(task_ids), READ_IN_ONE):
             ids = task_ids[start : start + READ_IN_ONE]
             texts = await self._redis.mget([self._keys.document(task_id) for task_id in ids])
-            found.update((task_id, text) for task_id, text in zip(ids, texts, strict=True) if text is not None)
+            found.update(
+                (task_id, text)
+                for task_id, text in zip(ids, texts, strict=True)
+                if text is not None
+            )
         return found
 
     async def to_restore(self, task_ids: Sequence[str]) -> set[str]:
@@ -176,20 +209,26 @@ class TaskRepository:
         if not task_ids:
             return set()
         looks = await self._redis.hmget(self._keys.private("look"), list(task_ids))
-        return {task_id for task_id, look in zip(task_ids, looks, strict=True) if look == b"restore"}
+        return {
+            task_id for task_id, look in zip(task_ids, looks, strict=True) if look == b"restore"
+        }
 
     async def missing(self, task_ids: Sequence[str]) -> set[str]:
         """Those of these ids that have no document now, whatever its type."""
         found: set[str] = set()
         for start in range(0, len(task_ids), READ_IN_ONE):
             ids = task_ids[start : start + READ_IN_ONE]
-            if len(ids) == await self._redis.exists(*(self._keys.document(task_id) for task_id in ids)):
+            if len(ids) == await self._redis.exists(
+                *(self._keys.document(task_id) for task_id in ids)
+            ):
                 continue
             async with self._redis.pipeline(transaction=False) as pipe:
                 for task_id in ids:
                     pipe.exists(self._keys.document(task_id))
                 answers = await pipe.execute()
-            found.update(task_id for task_id, exists in zip(ids, answers, strict=True) if not exists)
+            found.update(
+                task_id for task_id, exists in zip(ids, answers, strict=True) if not exists
+            )
         return found
 
 

@@ -1,7 +1,8 @@
-"""Signs of life: what every instance leaves in Redis so that any instance can answer for all of them.
+"""Signs of life: what every instance leaves in Redis so that any instance can answer for all of
+them.
 
-All times are the server's, in milliseconds. Counts and lags are for people to look at: a command that Redis ran twice
-counts twice, and nothing is decided by them.
+All times are the server's, in milliseconds. Counts and lags are for people to look at: a command
+that Redis ran twice counts twice, and nothing is decided by them.
 """
 
 import asyncio
@@ -37,7 +38,8 @@ class PlanVitals:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All signs of life at `now`. None: never seen. `refused` counts all refusals, `refusals` has some hundreds."""
+    """All signs of life at `now`. None: never seen. `refused` counts all refusals, `refusals` has
+    some hundreds."""
 
     now: int
     listeners: Mapping[str, int]
@@ -64,7 +66,11 @@ class Vitals:
         self._scripts = scripts
         self._keys = keys
         names = ("beats", "holds", "counters", "refusals", "pending")
-        self._reading = [*(keys.private(name) for name in names), self._lags("upload"), self._lags("download")]
+        self._reading = [
+            *(keys.private(name) for name in names),
+            self._lags("upload"),
+            self._lags("download"),
+        ]
 
     def use(self, redis: Any, scripts: Scripts) -> None:
         """From here on ask this client: the server has turned out to be part of a cluster."""
@@ -83,11 +89,13 @@ class Vitals:
         await self._beat("graph")
 
     async def graph_failed(self, code: str, cause: str = "") -> None:
-        """Planner could not be reached, or would not let us in; `code` as in messages, `cause` as in causes.py."""
+        """Planner could not be reached, or would not let us in; `code` as in messages, `cause` as
+        in causes.py."""
         await self._beat("graph failed", f"{code} {cause}".rstrip())
 
     async def pass_done(self, plan_id: str, *, took_ms: int, cards: int, left_out: int = 0) -> None:
-        """One plan was listed and compared; `left_out` cards were not in the listing and still answered."""
+        """One plan was listed and compared; `left_out` cards were not in the listing and still
+        answered."""
         text = json.dumps({"took_ms": took_ms, "cards": cards, "left_out": left_out})
         await self._beat(f"plan {plan_id}", text, f"error {plan_id}")
 
@@ -119,7 +127,9 @@ class Vitals:
             return None
 
     async def _beat(self, part: str, text: str = "", *untrue: str) -> None:
-        await self._scripts["record_beat"]([self._keys.private("beats")], [part, text, FORGET_LISTENER_MS, *untrue])
+        await self._scripts["record_beat"](
+            [self._keys.private("beats")], [part, text, FORGET_LISTENER_MS, *untrue]
+        )
 
     def _lags(self, direction: Direction) -> str:
         return self._keys.private("lags", direction)
@@ -153,8 +163,12 @@ def _plans(signs: Mapping[str, tuple[int, str]]) -> dict[str, PlanVitals]:
     passes, errors = dict(_of_kind("plan", signs)), dict(_of_kind("error", signs))
     plans: dict[str, PlanVitals] = {}
     for plan in sorted(passes.keys() | errors.keys()):
-        done: dict[str, Any] = {"pass_at": passes[plan][0], **json.loads(passes[plan][1])} if plan in passes else {}
-        failed: dict[str, Any] = {"error_at": errors[plan][0], "error": errors[plan][1]} if plan in errors else {}
+        done: dict[str, Any] = (
+            {"pass_at": passes[plan][0], **json.loads(passes[plan][1])} if plan in passes else {}
+        )
+        failed: dict[str, Any] = (
+            {"error_at": errors[plan][0], "error": errors[plan][1]} if plan in errors else {}
+        )
         plans[plan] = PlanVitals(**done, **failed)
     return plans
 

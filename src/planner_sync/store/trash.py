@@ -1,6 +1,8 @@
-"""The trash: documents whose card was deleted, kept 30 days, and brought back on an operator's wish.
+"""The trash: documents whose card was deleted, kept 30 days, and brought back on an operator's
+wish.
 
-A document that comes back is a new task to the sync: written as an agent writes one, it gets a new card.
+A document that comes back is a new task to the sync: written as an agent writes one, it gets a new
+card.
 """
 
 import json
@@ -17,7 +19,8 @@ SOURCE = "planner-sync"
 
 @dataclass(frozen=True)
 class Entry:
-    """One document in the trash. `at` is the server's time (ms), `renewed` the text with which it comes back."""
+    """One document in the trash. `at` is the server's time (ms), `renewed` the text with which it
+    comes back."""
 
     name: str
     task_id: str
@@ -44,16 +47,25 @@ class Trash:
         return sorted(entries, key=lambda entry: (-entry.at, entry.name))
 
     async def restore(self, entry: Entry) -> bool:
-        """Write the document and take the entry out; False: another document stands there, nothing is done.
+        """Write the document and take the entry out; False: another document stands there, nothing
+        is done.
 
-        The nonce is the entry's own, so that a restore which was cut off before the end is finished by the next.
+        The nonce is the entry's own, so that a restore which was cut off before the end is finished
+        by the next.
         """
         private = self._keys.private
         keys = [private("pending"), private("marks"), private("claims"), private("said")]
         message = json.dumps({"action": "created", "taskId": entry.task_id, "source": SOURCE})
-        args: list[str | bytes | int] = [entry.task_id, f"restore {entry.name}", ABSENT, entry.renewed]
+        args: list[str | bytes | int] = [
+            entry.task_id,
+            f"restore {entry.name}",
+            ABSENT,
+            entry.renewed,
+        ]
         document = self._keys.document(entry.task_id)
-        done, *_ = await self._save_document([document, *keys], [*args, self._keys.updates, message, "created"])
+        done, *_ = await self._save_document(
+            [document, *keys], [*args, self._keys.updates, message, "created"]
+        )
         if not done:
             return False
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -66,4 +78,13 @@ class Trash:
 def _entry(name: str, body: Mapping[str, Any]) -> Entry:
     renewed = body["renewed"]
     title = str(json.loads(renewed).get("title", ""))
-    return Entry(name, body["taskId"], body["plannerId"], body["planId"], title, body["by"], int(body["at"]), renewed)
+    return Entry(
+        name,
+        body["taskId"],
+        body["plannerId"],
+        body["planId"],
+        title,
+        body["by"],
+        int(body["at"]),
+        renewed,
+    )

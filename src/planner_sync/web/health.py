@@ -26,7 +26,12 @@ def health(snapshot: "Snapshot | None", settings: Settings) -> tuple[int, dict[s
     unhealthy  503  Redis is gone, or nobody polls although Planner answers
     """
     if snapshot is None:
-        checks: dict[str, Check] = {"redis": "down", "graph": "degraded", "listener": "degraded", "poll": "degraded"}
+        checks: dict[str, Check] = {
+            "redis": "down",
+            "graph": "degraded",
+            "listener": "degraded",
+            "poll": "degraded",
+        }
     else:
         checks = {
             "redis": "ok",
@@ -41,22 +46,30 @@ def health(snapshot: "Snapshot | None", settings: Settings) -> tuple[int, dict[s
 
 
 def _graph(snapshot: "Snapshot", settings: Settings) -> Check:
-    """Down once it has failed for longer than a late poll; degraded before the first answer and after one failure."""
+    """Down once it has failed for longer than a late poll; degraded before the first answer and
+    after one failure."""
     if (snapshot.graph_failed_at or 0) <= (snapshot.graph_ok_at or 0):
         return "ok" if snapshot.graph_ok_at is not None else "degraded"
     return (
-        "degraded" if _age(snapshot, snapshot.graph_ok_at) <= LATE_INTERVALS * _interval(snapshot, settings) else "down"
+        "degraded"
+        if _age(snapshot, snapshot.graph_ok_at) <= LATE_INTERVALS * _interval(snapshot, settings)
+        else "down"
     )
 
 
 def _listener(snapshot: "Snapshot", settings: Settings) -> Check:
     if not settings.listener:
         return "ok"
-    return "ok" if _age(snapshot, max(snapshot.listeners.values(), default=None)) <= LISTENER_SILENT_MS else "degraded"
+    return (
+        "ok"
+        if _age(snapshot, max(snapshot.listeners.values(), default=None)) <= LISTENER_SILENT_MS
+        else "degraded"
+    )
 
 
 def _poll(snapshot: "Snapshot", settings: Settings) -> Check:
-    """Late polls count only while Planner answers: without it nobody can poll. A plan that needs a person degrades."""
+    """Late polls count only while Planner answers: without it nobody can poll. A plan that needs a
+    person degrades."""
     if snapshot.polled_at is None:
         return "degraded"
     late_by = _age(snapshot, snapshot.polled_at) / _interval(snapshot, settings)
@@ -69,12 +82,17 @@ def _poll(snapshot: "Snapshot", settings: Settings) -> Check:
 def _is_troubled(snapshot: "Snapshot", plan_id: str) -> bool:
     """Held by the brake, unreadable, or with a listing that leaves out cards which still answer."""
     plan = snapshot.plans.get(plan_id)
-    return plan_id in snapshot.holds or (plan is not None and (plan.error is not None or plan.left_out > 0))
+    return plan_id in snapshot.holds or (
+        plan is not None and (plan.error is not None or plan.left_out > 0)
+    )
 
 
 def _interval(snapshot: "Snapshot", settings: Settings) -> float:
-    """Milliseconds from one complete poll to the next: the wait between two, and the time that the passes took."""
-    took = sum(plan.took_ms for plan_id, plan in snapshot.plans.items() if plan_id in settings.plan_ids)
+    """Milliseconds from one complete poll to the next: the wait between two, and the time that the
+    passes took."""
+    took = sum(
+        plan.took_ms for plan_id, plan in snapshot.plans.items() if plan_id in settings.plan_ids
+    )
     return settings.poll_seconds * 1000 + took
 
 

@@ -1,6 +1,8 @@
-"""What the standalone server does around the routes: how large a request may be, and when its connection ends.
+"""What the standalone server does around the routes: how large a request may be, and when its
+connection ends.
 
-Knows no route and no setting. A request that is too large, or cannot be read, is refused without being read on.
+Knows no route and no setting. A request that is too large, or cannot be read, is refused without
+being read on.
 """
 
 import asyncio
@@ -16,7 +18,8 @@ from planner_sync.web.routes import MOST_BODY_BYTES, Response, problem, too_larg
 
 MOST_URL_BYTES = 8_192
 MOST_HEAD_BYTES = 16_384  # of the request line and all headers
-# A body that nobody wants is read so far and so long, since most callers listen only when they have said everything.
+# A body that nobody wants is read so far and so long, since most callers listen only when they have
+# said everything.
 LINGER_BYTES = 2 * MOST_BODY_BYTES
 LINGER_SECONDS = 1.0
 
@@ -25,9 +28,15 @@ class Protocol(H11Protocol):
     """HTTP/1.1 that refuses what cannot be read like any other request."""
 
     def send_400_response(self, msg: str) -> None:
-        refusal = problem(400, "Bad Request", f"No HTTP request, or its head is larger than {MOST_HEAD_BYTES} bytes.")
+        refusal = problem(
+            400,
+            "Bad Request",
+            f"No HTTP request, or its head is larger than {MOST_HEAD_BYTES} bytes.",
+        )
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # else it has its answer already
-            head = h11.Response(status_code=400, headers=headers_of(refusal, closes=True), reason=b"Bad Request")
+            head = h11.Response(
+                status_code=400, headers=headers_of(refusal, closes=True), reason=b"Bad Request"
+            )
             for event in (head, h11.Data(data=refusal.body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
@@ -42,7 +51,8 @@ class Server(uvicorn.Server):
 
 
 class Bounded:
-    """Refuses a request that is too large, and closes the connection where an answer goes out before a body has ended.
+    """Refuses a request that is too large, and closes the connection where an answer goes out
+    before a body has ended.
 
     Else the server would go on to read what nobody wants, for as long as it comes.
     """
@@ -56,7 +66,11 @@ class Bounded:
             await self._app(scope, exchange.receive, exchange.send)
         else:
             await exchange.send(
-                {"type": "http.response.start", "status": refusal.status, "headers": headers_of(refusal)}
+                {
+                    "type": "http.response.start",
+                    "status": refusal.status,
+                    "headers": headers_of(refusal),
+                }
             )
             await exchange.send({"type": "http.response.body", "body": refusal.body})
 
@@ -107,7 +121,9 @@ def _refusal(scope: Scope) -> Response | None:
     if url > MOST_URL_BYTES:
         return problem(414, "URI Too Long", f"At most {MOST_URL_BYTES} bytes are taken.")
     if url + sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEAD_BYTES:
-        return problem(431, "Request Header Fields Too Large", f"At most {MOST_HEAD_BYTES} bytes are taken.")
+        return problem(
+            431, "Request Header Fields Too Large", f"At most {MOST_HEAD_BYTES} bytes are taken."
+        )
     # One that is no number is no request, and has been refused as such.
     told = int(dict(scope["headers"]).get(b"content-length", 0))
     return too_large() if told > MOST_BODY_BYTES else None

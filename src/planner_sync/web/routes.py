@@ -1,7 +1,7 @@
 """Every HTTP route, once, for both hosts: the table, and what each route answers.
 
-Knows no web framework: a host turns its own request into a `Request` and a `Response` into its own answer, and checks
-the key of every route that is not anonymous.
+Knows no web framework: a host turns its own request into a `Request` and a `Response` into its own
+answer, and checks the key of every route that is not anonymous.
 """
 
 import json
@@ -32,7 +32,8 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What a route may know of a request. `params` come from the path, header names are lower-case."""
+    """What a route may know of a request. `params` come from the path, header names are
+    lower-case."""
 
     params: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +43,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, ready to be sent; `headers` are those besides HEADERS, or instead of one of them."""
+    """An answer, ready to be sent; `headers` are those besides HEADERS, or instead of one of
+    them."""
 
     status: int
     body: bytes = b""
@@ -55,7 +57,8 @@ class Response:
 
 
 class Operator(Protocol):
-    """What an operator can do about a hold; each gives how many tasks it met, None when nothing is held."""
+    """What an operator can do about a hold; each gives how many tasks it met, None when nothing is
+    held."""
 
     async def release(self, plan_id: str) -> int | None: ...
 
@@ -82,13 +85,17 @@ class Route:
 
 
 def json_response(status_code: int, body: Any) -> Response:
-    return Response(status_code, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+    return Response(
+        status_code, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    )
 
 
 def problem(status_code: int, title: str, detail: str) -> Response:
     """An error as RFC 9457 has it: https://www.rfc-editor.org/rfc/rfc9457"""
     body = {"type": "about:blank", "status": status_code, "title": title, "detail": detail}
-    return Response(status_code, json.dumps(body, ensure_ascii=False).encode(), "application/problem+json")
+    return Response(
+        status_code, json.dumps(body, ensure_ascii=False).encode(), "application/problem+json"
+    )
 
 
 def too_large() -> Response:
@@ -123,7 +130,9 @@ async def answer_restore(backing: Backing, request: Request) -> Response:
     return await _end_hold(backing, request, backing.operator.restore)
 
 
-async def _end_hold(backing: Backing, request: Request, end: Callable[[str], Awaitable[int | None]]) -> Response:
+async def _end_hold(
+    backing: Backing, request: Request, end: Callable[[str], Awaitable[int | None]]
+) -> Response:
     plan_id = request.params["id"]
     if plan_id not in backing.settings.plan_ids:
         return problem(404, "Not Found", "This service has no such plan.")

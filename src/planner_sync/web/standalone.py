@@ -1,6 +1,7 @@
 """The routes as a web server of its own: Starlette below uvicorn, in the event loop of the service.
 
-Binds before anything else starts, so that a taken port is told at once; leaves the process's signals alone.
+Binds before anything else starts, so that a taken port is told at once; leaves the process's
+signals alone.
 """
 
 import asyncio
@@ -20,7 +21,16 @@ from starlette.routing import Route as WebRoute
 from planner_sync.settings import Settings
 from planner_sync.urls import is_loopback
 from planner_sync.web.http_limits import MOST_HEAD_BYTES, Bounded, Protocol, Server
-from planner_sync.web.routes import MOST_BODY_BYTES, ROUTES, Backing, Request, Response, Route, problem, too_large
+from planner_sync.web.routes import (
+    MOST_BODY_BYTES,
+    ROUTES,
+    Backing,
+    Request,
+    Response,
+    Route,
+    problem,
+    too_large,
+)
 
 GOODBYE_SECONDS = 2
 BODY_SECONDS = 30.0
@@ -29,7 +39,9 @@ BODY_SECONDS = 30.0
 def bind(settings: Settings) -> socket.socket:
     """A socket on the configured host and port; OSError when they cannot be had."""
     family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
-    return socket.create_server((settings.http_host, settings.http_port), family=family, backlog=128)
+    return socket.create_server(
+        (settings.http_host, settings.http_port), family=family, backlog=128
+    )
 
 
 @contextlib.asynccontextmanager
@@ -56,13 +68,15 @@ async def serving(app: Starlette, listening: socket.socket) -> AsyncIterator[Non
 
 
 def create_app(backing: Backing, *, body_seconds: float = BODY_SECONDS) -> Starlette:
-    """The web application; without an API key it answers only those who call it by a name of this machine.
+    """The web application; without an API key it answers only those who call it by a name of this
+    machine.
 
     `body_seconds` is how long a body may take to come.
     """
     app = Starlette(
         routes=[
-            WebRoute(route.path, _endpoint(route, backing, body_seconds), methods=[route.method]) for route in ROUTES
+            WebRoute(route.path, _endpoint(route, backing, body_seconds), methods=[route.method])
+            for route in ROUTES
         ],
         exception_handlers={
             404: _problem_handler(404, "Not Found", "There is no such route."),
@@ -74,7 +88,9 @@ def create_app(backing: Backing, *, body_seconds: float = BODY_SECONDS) -> Starl
     return app
 
 
-def _endpoint(route: Route, backing: Backing, body_seconds: float) -> Callable[[WebRequest], Awaitable[WebResponse]]:
+def _endpoint(
+    route: Route, backing: Backing, body_seconds: float
+) -> Callable[[WebRequest], Awaitable[WebResponse]]:
     async def endpoint(web: WebRequest) -> WebResponse:
         if (refusal := _refusal(route, web, backing.settings)) is not None:
             return _send(refusal)
@@ -85,19 +101,29 @@ def _endpoint(route: Route, backing: Backing, body_seconds: float) -> Callable[[
             return _send(problem(408, "Request Timeout", "The body has not come in time."))
         if body is None:
             return _send(too_large())
-        request = Request(params=web.path_params, query=dict(web.query_params), headers=dict(web.headers), body=body)
+        request = Request(
+            params=web.path_params,
+            query=dict(web.query_params),
+            headers=dict(web.headers),
+            body=body,
+        )
         return _send(await route.answer(backing, request))
 
     return endpoint
 
 
 def _refusal(route: Route, web: WebRequest, settings: Settings) -> Response | None:
-    """Why this caller gets no answer, if so. Without a key, a page that a browser loaded elsewhere must not get in:
-    neither by pointing a name of its own at this machine, nor by sending a form."""
+    """Why this caller gets no answer, if so. Without a key, a page that a browser loaded elsewhere
+    must not get in: neither by pointing a name of its own at this machine, nor by sending a
+    form."""
     if settings.api_key is None:
         for told in (f"//{web.headers.get('host', '')}", web.headers.get("origin")):
             if told is not None and not is_loopback(_host(told)):
-                return problem(403, "Forbidden", "Without PLANNER_SYNC_API_KEY only this machine itself is answered.")
+                return problem(
+                    403,
+                    "Forbidden",
+                    "Without PLANNER_SYNC_API_KEY only this machine itself is answered.",
+                )
         return None
     given, wanted = web.headers.get("x-functions-key", ""), settings.api_key.reveal()
     if route.auth == "anonymous" or hmac.compare_digest(given.encode(), wanted.encode()):
@@ -126,7 +152,9 @@ def _send(response: Response) -> WebResponse:
     return WebResponse(response.body, response.status, response.all_headers, response.content_type)
 
 
-def _problem_handler(status_code: int, title: str, detail: str) -> Callable[[WebRequest, Exception], WebResponse]:
+def _problem_handler(
+    status_code: int, title: str, detail: str
+) -> Callable[[WebRequest, Exception], WebResponse]:
     def handle(web: WebRequest, error: Exception) -> WebResponse:
         return _send(problem(status_code, title, detail))
 

@@ -1,4 +1,5 @@
-"""What must hold once everything is quiet: I1 to I12. Each judge gives sentences about what does not hold.
+"""What must hold once everything is quiet: I1 to I12. Each judge gives sentences about what does
+not hold.
 
 They know the contract, the world and what everybody meant; they use no code of the service.
 """

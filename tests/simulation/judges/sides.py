@@ -1,5 +1,5 @@
-"""I1, I2, I4, I5: one card for each document, both alike, nothing gone that nobody deleted, nothing back that somebody
-did.
+"""I1, I2, I4, I5: one card for each document, both alike, nothing gone that nobody deleted, nothing
+back that somebody did.
 """
 
 from collections.abc import Iterator
@@ -30,10 +30,14 @@ def nothing_gone(scene: Scene) -> Iterator[str]:
             continue
         if birth in scene.doomed:
             known = scene.history.born[birth] == "agent" or scene.told(birth, "created")
-            if known and not (scene.script.loses or birth in scene.documents or birth in scene.unsynced):
+            if known and not (
+                scene.script.loses or birth in scene.documents or birth in scene.unsynced
+            ):
                 yield f"I5 {birth}: its plan was deleted, and its document is gone"
         elif not scene.cards.get(birth) and (birth in made or not scene.script.loses):
-            refused = birth in scene.unsynced and birth not in made  # whether rightly so, another judge says
+            refused = (
+                birth in scene.unsynced and birth not in made
+            )  # whether rightly so, another judge says
             if not refused:
                 yield f"I5 {birth}: gone, and nobody deleted it"
 
@@ -50,14 +54,21 @@ def nothing_back(scene: Scene) -> Iterator[str]:
 
 
 def brought_back(scene: Scene) -> Iterator[str]:
-    """I5: what was held when an operator wanted it back is there, unless both sides had deleted it."""
+    """I5: what was held when an operator wanted it back is there, unless both sides had deleted
+    it."""
     for birth in scene.history.born if scene.sure else ():
         deletes = scene.history.deleted(birth)
         if birth in scene.doomed or len({by for _, by in deletes}) != 1:
             continue
-        held = [message["at"] for message in scene.told(birth, "failed", since=deletes[-1][0]) if _is_held(message)]
+        held = [
+            message["at"]
+            for message in scene.told(birth, "failed", since=deletes[-1][0])
+            if _is_held(message)
+        ]
         wanted = scene.restored(held[0]) if held else None
-        if wanted is None or any(message["at"] < wanted for message in scene.told(birth, "deleted", since=held[0])):
+        if wanted is None or any(
+            message["at"] < wanted for message in scene.told(birth, "deleted", since=held[0])
+        ):
             continue  # nobody wanted it, or the hold had been released before
         if not (scene.cards.get(birth) and birth in scene.documents):
             yield f"I5 {birth}: held at {held[0]:.1f} and wanted back, and it is not there"
@@ -76,9 +87,14 @@ def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
     own = [when for when, who in scene.history.deleted(birth) if who == "agent" and when < at]
     if own and any(own[-1] < when < at for when, task in scene.history.sets if task == birth):
         return True  # it was set again after an agent's own delete: nothing tells whose delete has taken the card
-    overruled = any(m["field"] == "deleted" and m["lost"] is True for m in scene.told(birth, "conflict", since=at))
+    overruled = any(
+        m["field"] == "deleted" and m["lost"] is True
+        for m in scene.told(birth, "conflict", since=at)
+    )
     if by == "agent":
-        return _lost_over_a_restart(scene, birth, at) or (overruled and _touched(scene, birth, "human", at))
+        return _lost_over_a_restart(scene, birth, at) or (
+            overruled and _touched(scene, birth, "human", at)
+        )
     if scene.history.born[birth] == "agent" and not scene.had_a_card(birth, at):
         return True  # the card of a create that had no answer yet: nobody could know that there had been one
     winner = scene.script.env.get("CONFLICT_WINNER")
@@ -86,32 +102,47 @@ def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
 
 
 def _touched(scene: Scene, birth: str, by: str, at: float) -> bool:
-    """Has this side changed the task when the delete was under way, or nobody was there to see it?"""
-    return any(e.at > at - 2 * SETTLING and (e.task, e.by) == (birth, by) for e in scene.history.edits)
+    """Has this side changed the task when the delete was under way, or nobody was there to see
+    it?"""
+    return any(
+        e.at > at - 2 * SETTLING and (e.task, e.by) == (birth, by) for e in scene.history.edits
+    )
 
 
 def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
-    """What vanished without a word, and was held or not carried out yet when Redis restarted, or before the first pass
-    after that, may be lost by that Redis: it is back.
+    """What vanished without a word, and was held or not carried out yet when Redis restarted, or
+    before the first pass after that, may be lost by that Redis: it is back.
     """
     restarts = scene.script.times("restart redis")
     if (at, birth) in scene.history.said:  # nobody may hear it before the next canary is missed
-        return any(restart <= at < restart + HEARD_AGAIN or _all_deaf(scene, at, restart) for restart in restarts)
+        return any(
+            restart <= at < restart + HEARD_AGAIN or _all_deaf(scene, at, restart)
+            for restart in restarts
+        )
     held = any(_is_held(message) for message in scene.told(birth, "failed", since=at))
     return any(abs(restart - at) < SETTLING or (held and at < restart) for restart in restarts)
 
 
 def _all_deaf(scene: Scene, at: float, restart: float) -> bool:
-    """May no process have heard what was said, frozen or killed while it was said and while Redis restarted?"""
+    """May no process have heard what was said, frozen or killed while it was said and while Redis
+    restarted?"""
     first, last = sorted((at, restart))
     faults = [fault for fault in scene.script.faults if fault["at"] <= first]
-    deaf = [fault.get("seconds", fault.get("down")) for fault in faults if fault["kind"] in ("freeze", "kill")]
+    deaf = [
+        fault.get("seconds", fault.get("down"))
+        for fault in faults
+        if fault["kind"] in ("freeze", "kill")
+    ]
     return sum(last < first + seconds + HEARD_AGAIN for seconds in deaf) >= scene.script.instances
 
 
 def equal(scene: Scene) -> Iterator[str]:
     """I2: document and card say the same."""
-    moved = {write.task for write in scene.history.writes if write.by == "human" and write.name == "bucket"}
+    moved = {
+        write.task
+        for write in scene.history.writes
+        if write.by == "human" and write.name == "bucket"
+    }
     for birth in scene.births:
         pairs = list(zip(scene.cards.get(birth, []), scene.documents.get(birth, []), strict=False))
         for card, document in pairs[: len(pairs) == 1]:
@@ -136,7 +167,9 @@ def equal(scene: Scene) -> Iterator[str]:
 def _word(priority: int) -> str:
     """The range that a priority is in."""
     return next(
-        word for word, most in {"urgent": 1, "important": 4, "medium": 7, "low": 10}.items() if priority <= most
+        word
+        for word, most in {"urgent": 1, "important": 4, "medium": 7, "low": 10}.items()
+        if priority <= most
     )
 
 

@@ -1,4 +1,5 @@
-"""What agents are told, and what is kept for them: every message once and true, the trash, the public mapping."""
+"""What agents are told, and what is kept for them: every message once and true, the trash, the
+public mapping."""
 
 import json
 from collections import Counter
@@ -9,7 +10,8 @@ from tests.simulation.judges.values import ONCE
 
 
 def once(scene: Scene) -> Iterator[str]:
-    """Of a card it is said once that it was made, once that it came to be a document, once that it is gone."""
+    """Of a card it is said once that it was made, once that it came to be a document, once that it
+    is gone."""
     if not scene.sure:
         return
     said: Counter[tuple[str, str]] = Counter()
@@ -23,7 +25,8 @@ def once(scene: Scene) -> Iterator[str]:
 
 
 def true(scene: Scene) -> Iterator[str]:
-    """Messages name the right card, conflicts the right winner and two values that differ, revisions only grow."""
+    """Messages name the right card, conflicts the right winner and two values that differ,
+    revisions only grow."""
     winner, births = scene.script.env.get("CONFLICT_WINNER", "planner"), scene.world.births
     newest: dict[str, int] = {}
     for message in scene.world.said():
@@ -33,7 +36,11 @@ def true(scene: Scene) -> Iterator[str]:
             yield f"I9 {birth}: {message['action']} names the card of {births[card]}"
         if message["action"] == "conflict" and message["kept"] == message["lost"]:
             yield f"I9 {birth}: a conflict between {message['kept']!r} and the same"
-        if message["action"] == "conflict" and message["field"] != "deleted" and message["winner"] != winner:
+        if (
+            message["action"] == "conflict"
+            and message["field"] != "deleted"
+            and message["winner"] != winner
+        ):
             yield f"I9 {birth}: {message['winner']} wins over {message['field']}"
         if "task" in message and scene.sure:
             before, newest[task_id] = newest.get(task_id, 0), message["task"]["_rev"]
@@ -47,13 +54,20 @@ def people_heard(scene: Scene) -> Iterator[str]:
         return
     for birth, documents in scene.documents.items():
         news = scene.told(birth, "created", "updated")
-        if scene.history.born.get(birth) == "human" and not any(m["action"] == "created" for m in news):
+        if scene.history.born.get(birth) == "human" and not any(
+            m["action"] == "created" for m in news
+        ):
             yield f"I9 {birth}: no agent was told that there is such a task"
         final = {write.name: write for write in scene.history.writes if write.task == birth}
         for name, write in final.items():
             said = [m for m in news if name in m["changed"] and m["task"].get(name) == write.value]
             there = documents[0].get(name) == write.value is not None
-            if write.by == "human" and name in ONCE and there and not any(m["at"] >= write.at for m in said):
+            if (
+                write.by == "human"
+                and name in ONCE
+                and there
+                and not any(m["at"] >= write.at for m in said)
+            ):
                 yield f"I9 {birth} {name}: no agent was told of the human's {write.value!r}"
 
 
@@ -66,19 +80,32 @@ def deletes_told(scene: Scene) -> Iterator[str]:
         if not gone or scene.lost_around(deletes[-1][0]):
             continue
         of_card = [m for m in scene.said.get(birth, []) if m.get("plannerId") == card]
-        of_card += [m for m in scene.said.get(birth, []) if m.get("task", {}).get("plannerId") == card]
+        of_card += [
+            m for m in scene.said.get(birth, []) if m.get("task", {}).get("plannerId") == card
+        ]
         until = dict(scene.script.lost_spans)
-        forgot = max((until.get(at, at) for at in scene.script.forgets if at < deletes[-1][0]), default=0.0)
-        of_card = [m for m in of_card if m["at"] >= forgot]  # a card that was not imported again yet is nobody's
+        forgot = max(
+            (until.get(at, at) for at in scene.script.forgets if at < deletes[-1][0]), default=0.0
+        )
+        of_card = [
+            m for m in of_card if m["at"] >= forgot
+        ]  # a card that was not imported again yet is nobody's
         said = [m for m in of_card if m["action"] == "deleted"]
-        anew = any(m["action"] == "conflict" and m["field"] == "deleted" and m["lost"] for m in of_card)
+        anew = any(
+            m["action"] == "conflict" and m["field"] == "deleted" and m["lost"] for m in of_card
+        )
         if of_card and not (said or anew or scene.restored(deletes[0][0])):
             yield f"I9 {birth}: its card is gone, and nobody was told"
-        if any(m["by"] == "planner" for m in said) and not scene.told(birth, "deleted", since=said[0]["at"])[1:]:
+        if (
+            any(m["by"] == "planner" for m in said)
+            and not scene.told(birth, "deleted", since=said[0]["at"])[1:]
+        ):
             yield f"I9 {birth}: deleted was said on one channel only"
         if said and card not in trash and birth not in scene.documents:
             yield f"I5 {birth}: deleted, and not in the trash"
-        settled = of_card and of_card[0]["at"] < deletes[-1][0] - SETTLING  # what never was is not kept
+        settled = (
+            of_card and of_card[0]["at"] < deletes[-1][0] - SETTLING
+        )  # what never was is not kept
         if said and card in trash and settled:
             yield from _whole(scene, birth, trash[card])
 
@@ -97,14 +124,19 @@ def refusals(scene: Scene) -> Iterator[str]:
     for task_id, text in scene.stored.refused.items():
         refusal, birth = json.loads(text), scene.birth(task_id)
         code, waits = refusal["code"], birth in scene.doomed and not refusal.get("said", True)
-        if not waits and not any(message["code"] == code for message in scene.told(birth, "failed")):
+        if not waits and not any(
+            message["code"] == code for message in scene.told(birth, "failed")
+        ):
             yield f"I9 {birth}: refused as {code}, and nobody was told"
         because = {
-            "stale_copy": any(by == "human" or scene.script.loses for _, by, _ in scene.history.deletes),
+            "stale_copy": any(
+                by == "human" or scene.script.loses for _, by, _ in scene.history.deletes
+            ),
             "unauthorized": birth in scene.doomed,
             "unreachable": birth in scene.doomed,
             "limit": "max_tasks" in scene.script.switches,
-            "unknown_bucket": scene.history.styles.get(birth) == {"copier"},  # of another plan, and the plan left out
+            "unknown_bucket": scene.history.styles.get(birth)
+            == {"copier"},  # of another plan, and the plan left out
             "not_json": task_id == "odd",
         }
         if not because.get(code):
@@ -114,10 +146,17 @@ def refusals(scene: Scene) -> Iterator[str]:
 def mapped(scene: Scene) -> Iterator[str]:
     """I1: the public mapping has every pair of card and document, both ways, and nothing else."""
     cards, mapping = scene.world.cards(), scene.stored.mapping
-    pairs = {d["key"]: d["plannerId"] for of_birth in scene.documents.values() for d in of_birth if "plannerId" in d}
+    pairs = {
+        d["key"]: d["plannerId"]
+        for of_birth in scene.documents.values()
+        for d in of_birth
+        if "plannerId" in d
+    }
     pairs = {task_id: card for task_id, card in pairs.items() if card in cards}
     wanted = {**pairs, **{f"planner:{card}": task_id for task_id, card in pairs.items()}}
     for name in sorted(wanted.keys() | mapping.keys()):
-        left = name not in wanted and (scene.doomed or not scene.sure)  # what is gone was never seen to go
+        left = name not in wanted and (
+            scene.doomed or not scene.sure
+        )  # what is gone was never seen to go
         if wanted.get(name) != mapping.get(name) and not left:
             yield f"I1 mapping {name}: {mapping.get(name)}, and not {wanted.get(name)}"

@@ -1,5 +1,5 @@
-"""I5, I8, I11, I12: no delete that nobody asked for, not more writes than were needed, nothing while Graph asked for a
-pause, nothing of others, no secret anywhere.
+"""I5, I8, I11, I12: no delete that nobody asked for, not more writes than were needed, nothing
+while Graph asked for a pause, nothing of others, no secret anywhere.
 """
 
 import re
@@ -15,25 +15,38 @@ WRITES_PER_EVENT, WRITES_AT_LEAST = 4, 12
 
 
 def asked_for(scene: Scene) -> Iterator[str]:
-    """I5: a card that we deleted was deleted by an agent before, or was the second of its birth; and whatever a person
-    had written on it was known to the agent, or has lost to it.
+    """I5: a card that we deleted was deleted by an agent before, or was the second of its birth;
+    and whatever a person had written on it was known to the agent, or has lost to it.
     """
     for at, card in _deleted(scene):
         birth = scene.world.births.get(card, "?")
         asked = [when for when, by in scene.history.deleted(birth) if by == "agent" and when <= at]
         if not asked and list(scene.world.births.values()).count(birth) < 2:
             yield f"I5 {birth}: we deleted its card, and no agent did"
-        first = max((when for when, by in scene.history.deleted(birth) if by == "human" and when < at), default=0.0)
-        people = [w for w in scene.history.writes if (w.task, w.by) == (birth, "human") and first < w.at < at]
+        first = max(
+            (when for when, by in scene.history.deleted(birth) if by == "human" and when < at),
+            default=0.0,
+        )
+        people = [
+            w
+            for w in scene.history.writes
+            if (w.task, w.by) == (birth, "human") and first < w.at < at
+        ]
         for name, write in {write.name: write for write in people}.items():
-            if name == "description" and scene.script.switches["details_bump"] != "always" and write.at > at - AT_ONCE:
+            if (
+                name == "description"
+                and scene.script.switches["details_bump"] != "always"
+                and write.at > at - AT_ONCE
+            ):
                 continue  # no etag that a DELETE can name tells of it
             back = any(w.name == name and w.stood == write.value for w in people if w is not write)
-            if asked and scene.sure and name in ONCE and not back:  # who puts back what stood there has changed nothing
+            if (
+                asked and scene.sure and name in ONCE and not back
+            ):  # who puts back what stood there has changed nothing
                 told = scene.told(birth, "created", "updated", since=write.at)
-                if not any(write.name in m["changed"] and m["at"] <= asked[-1] for m in told) and not reported(
-                    scene, birth, write
-                ):
+                if not any(
+                    write.name in m["changed"] and m["at"] <= asked[-1] for m in told
+                ) and not reported(scene, birth, write):
                     yield f"I5 {birth}: we deleted its card, on which a person had just written {write.value!r}"
 
 
@@ -48,9 +61,13 @@ def _deleted(scene: Scene) -> Iterator[tuple[float, str]]:
 def bounded(scene: Scene) -> Iterator[str]:
     """I8: writes to Planner stay within a small multiple of what happened."""
     writes = [
-        row for row in scene.world.planner.journal.rows() if row["method"] != "GET" and "batch" not in row["path"]
+        row
+        for row in scene.world.planner.journal.rows()
+        if row["method"] != "GET" and "batch" not in row["path"]
     ]
-    happened = scene.history.done.total() + len(scene.script.faults) + len(scene.world.said("conflict"))
+    happened = (
+        scene.history.done.total() + len(scene.script.faults) + len(scene.world.said("conflict"))
+    )
     if len(writes) > WRITES_AT_LEAST + WRITES_PER_EVENT * happened:
         yield f"I8 {len(writes)} writes for {happened} deeds, faults and conflicts"
 

@@ -1,5 +1,5 @@
-"""A client of a Redis Cluster that does what one for a single server does: it waits for a free connection, and whatever
-keeps a command from being carried out is an error of Redis.
+"""A client of a Redis Cluster that does what one for a single server does: it waits for a free
+connection, and whatever keeps a command from being carried out is an error of Redis.
 
 It adds no command and decides nothing; each class says which habit of redis-py 8 it is for.
 """
@@ -12,10 +12,12 @@ from redis.exceptions import ConnectionError, RedisClusterException
 
 
 class Cluster(RedisCluster):
-    """A cluster that cannot be reached, or has no server for a slot, is a Redis that does not answer.
+    """A cluster that cannot be reached, or has no server for a slot, is a Redis that does not
+    answer.
 
-    redis-py raises RedisClusterException for it, which is no RedisError; and an error where more commands are under way
-    than a server may have connections. Here at most `places` are, the others wait.
+    redis-py raises RedisClusterException for it, which is no RedisError; and an error where more
+    commands are under way than a server may have connections. Here at most `places` are, the others
+    wait.
     """
 
     def __init__(self, *, places: int, **settings: Any) -> None:
@@ -61,8 +63,9 @@ class _Pipeline(ClusterPipeline):
 class _Closable:
     """A connection that was closed under a command: that is a lost connection, to be tried again.
 
-    When one command fails, redis-py closes the idle connections of that server, also those that another command has
-    taken meanwhile and is about to write to; that one would end with an AttributeError, and with it the service.
+    When one command fails, redis-py closes the idle connections of that server, also those that
+    another command has taken meanwhile and is about to write to; that one would end with an
+    AttributeError, and with it the service.
     """
 
     async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:

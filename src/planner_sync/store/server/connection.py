@@ -1,6 +1,7 @@
 """Opens Redis: one server, or a cluster, which is recognised by itself.
 
-On a cluster one namespace lives in one slot, by its hash tag; pub/sub goes through any of its servers.
+On a cluster one namespace lives in one slot, by its hash tag; pub/sub goes through any of its
+servers.
 """
 
 import asyncio
@@ -22,13 +23,17 @@ log = logging.getLogger(__name__)
 
 SOCKET_SECONDS = 5.0
 RETRIES = 5  # every script gives the same result when it runs twice
-CONNECTIONS, WAIT_SECONDS = 24, 20.0  # small servers take few connections; a busy moment waits for one
+CONNECTIONS, WAIT_SECONDS = (
+    24,
+    20.0,
+)  # small servers take few connections; a busy moment waits for one
 
 
 def connect(url: str, credentials: Credentials | None = None) -> Any:
     """A client for the server at `url`; nothing is opened before the first command.
 
-    It signs in with user and password of the URL, or with `credentials`, which may change at any time.
+    It signs in with user and password of the URL, or with `credentials`, which may change at any
+    time.
     """
     options: dict[str, Any] = {
         "max_connections": CONNECTIONS,
@@ -39,29 +44,37 @@ def connect(url: str, credentials: Credentials | None = None) -> Any:
         "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), RETRIES),
     }
     if credentials is None:
-        return redis.asyncio.Redis.from_pool(redis.asyncio.BlockingConnectionPool.from_url(url, **options))
+        return redis.asyncio.Redis.from_pool(
+            redis.asyncio.BlockingConnectionPool.from_url(url, **options)
+        )
     return RenewingRedis.from_pool(RenewingPool.from_url(url, credentials=credentials, **options))
 
 
-async def for_namespace(client: Any, url: str, namespace: str, credentials: Credentials | None = None) -> Any:
-    """The client to use for this namespace: the same, or one for the cluster that the server belongs to.
+async def for_namespace(
+    client: Any, url: str, namespace: str, credentials: Credentials | None = None
+) -> Any:
+    """The client to use for this namespace: the same, or one for the cluster that the server
+    belongs to.
 
-    On a cluster a connection that the server closes when its token ends is opened again with the next one.
-    Raises SettingsError when the namespace has no hash tag on a cluster.
+    On a cluster a connection that the server closes when its token ends is opened again with the
+    next one. Raises SettingsError when the namespace has no hash tag on a cluster.
     """
     info = await client.info("cluster")
     if not info.get("cluster_enabled"):
         return client
     if "{" not in namespace:
         name = "PLANNER_SYNC_NAMESPACE"
-        raise SettingsError([f"{name}: on a Redis Cluster it needs a hash tag, such as {{{namespace}}}"])
+        raise SettingsError(
+            [f"{name}: on a Redis Cluster it needs a hash tag, such as {{{namespace}}}"]
+        )
     options: dict[str, Any] = {"credential_provider": SignIn(credentials)} if credentials else {}
     cluster = Cluster.from_url(
         url,
         places=CONNECTIONS,
         socket_timeout=SOCKET_SECONDS,
         socket_connect_timeout=SOCKET_SECONDS,
-        # Else every fifth MOVED closes all connections, also those that others are using. One slot is all we need.
+        # Else every fifth MOVED closes all connections, also those that others are using. One slot
+        # is all we need.
         reinitialize_steps=0,
         **options,
     )
@@ -70,16 +83,24 @@ async def for_namespace(client: Any, url: str, namespace: str, credentials: Cred
 
 
 def why(error: Exception) -> str:
-    """What is wrong with Redis, for a log line: no user, no password, and its host only where TLS is the trouble."""
+    """What is wrong with Redis, for a log line: no user, no password, and its host only where TLS
+    is the trouble."""
     if isinstance(error, AuthenticationError):
         said = str(error)
-        known = next((word for word in ("WRONGPASS", "NOAUTH", "sign-in: ") if said.startswith(word)), "")
-        return said if known == "sign-in: " else f"it refuses our user or password ({known or type(error).__name__})"
+        known = next(
+            (word for word in ("WRONGPASS", "NOAUTH", "sign-in: ") if said.startswith(word)), ""
+        )
+        return (
+            said
+            if known == "sign-in: "
+            else f"it refuses our user or password ({known or type(error).__name__})"
+        )
     return fault_of_tls(error) or type(error).__name__
 
 
 async def may_evict(client: Any) -> bool:
-    """May a server take keys away by itself when its memory is full? Then a missing key proves nothing."""
+    """May a server take keys away by itself when its memory is full? Then a missing key proves
+    nothing."""
     if isinstance(client, RedisCluster):
         info = await client.info("memory", target_nodes=RedisCluster.PRIMARIES)
         # Of a single server redis-py gives the answer itself.
@@ -90,7 +111,8 @@ async def may_evict(client: Any) -> bool:
 
 
 def end_if_cancelled() -> None:
-    """For loops around Redis: below Python 3.12 a cancel can be lost in `asyncio.wait_for`, with which redis-py sends.
+    """For loops around Redis: below Python 3.12 a cancel can be lost in `asyncio.wait_for`, with
+    which redis-py sends.
 
     https://github.com/python/cpython/issues/81839
     """

@@ -1,10 +1,12 @@
-"""Connections to Redis whose password changes while they are open, such as one that is an Entra token.
+"""Connections to Redis whose password changes while they are open, such as one that is an Entra
+token.
 
-A connection signs in when it opens, and again before it is used once there is another password, so that none is closed
-when the old one ends. Where the passwords come from is somebody else's matter.
+A connection signs in when it opens, and again before it is used once there is another password, so
+that none is closed when the old one ends. Where the passwords come from is somebody else's matter.
 
-redis-py has listeners for this too. They read from a subscription that somebody else is reading from, and keep one
-callback where there are many connections (RegisterReAuthForPubSub in redis/event.py of 8.1); these here do not.
+redis-py has listeners for this too. They read from a subscription that somebody else is reading
+from, and keep one callback where there are many connections (RegisterReAuthForPubSub in
+redis/event.py of 8.1); these here do not.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +19,9 @@ from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError
 
 from planner_sync.errors import GraphError
 
-Credentials = Callable[[], Awaitable[tuple[str, str]]]  # user name and password that are good for now
+Credentials = Callable[
+    [], Awaitable[tuple[str, str]]
+]  # user name and password that are good for now
 
 
 class SignIn(CredentialProvider):
@@ -35,7 +39,8 @@ class SignIn(CredentialProvider):
         return self._used
 
     async def renewed(self) -> tuple[str, str] | None:
-        """Other credentials than those that this connection has used, once; None while they are the same."""
+        """Other credentials than those that this connection has used, once; None while they are the
+        same."""
         current = await self._current()
         if self._used in (None, current):
             return None
@@ -68,7 +73,9 @@ class RenewingPool(redis.asyncio.BlockingConnectionPool):
                 await connection.send_command("AUTH", *renewed)
                 await connection.read_response()
             except (ConnectionError, TimeoutError, OSError):
-                await connection.disconnect()  # the server has closed it; a new one signs in by itself
+                await (
+                    connection.disconnect()
+                )  # the server has closed it; a new one signs in by itself
                 await connection.connect()
             except BaseException:
                 await connection.disconnect(nowait=True)  # it may hold half an answer
@@ -83,12 +90,14 @@ class RenewingRedis(redis.asyncio.Redis):
 
 
 class RenewingPubSub(PubSub):
-    """A subscription that signs in again between two messages; whoever reads the messages reads the answer."""
+    """A subscription that signs in again between two messages; whoever reads the messages reads the
+    answer."""
 
     async def get_message(self, *arguments: Any, **options: Any) -> Any:
         connection: Any = self.connection
         is_open = connection is not None and connection.is_connected
         if is_open and (renewed := await connection.credential_provider.renewed()):
-            # The answer comes as a message of the type "pong"; a refusal is raised where it is read.
+            # The answer comes as a message of the type "pong"; a refusal is raised where it is
+            # read.
             await connection.send_command("AUTH", *renewed, check_health=False)
         return await super().get_message(*arguments, **options)

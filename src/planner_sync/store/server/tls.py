@@ -1,4 +1,5 @@
-"""What is wrong with the encryption of a connection to Redis, and what to do about it, told from an error. Pure.
+"""What is wrong with the encryption of a connection to Redis, and what to do about it, told from an
+error. Pure.
 
 Says which server is meant, never a user or a password.
 """
@@ -45,7 +46,9 @@ def _said(error: BaseException, is_tcp: bool) -> str | None:
             return f"{_FILES} holds no PEM"
         case ssl.SSLError(reason=reason) if reason:
             return f"no TLS connection: {reason}: is this the server's port for TLS, and does it know TLS 1.2?"
-        case FileNotFoundError() | IsADirectoryError() | PermissionError() if is_tcp:  # no socket of a network says so
+        case FileNotFoundError() | IsADirectoryError() | PermissionError() if (
+            is_tcp
+        ):  # no socket of a network says so
             return f"{_FILES} cannot be read: {error.strerror}"
     return None
 

@@ -1,8 +1,10 @@
-"""Adoption: after Redis was lost, cards and documents that belong together find each other again. Nothing is deleted.
+"""Adoption: after Redis was lost, cards and documents that belong together find each other again.
+Nothing is deleted.
 
-Asked in this order: the public mapping where both directions agree; the `plannerId` inside a document; the id
-`planner-{planner id}`; equality of a document with a card of ours; the title of a document whose own card is gone, for
-the card may have been made anew in the seconds that were lost. Whatever is left is imported like any new card.
+Asked in this order: the public mapping where both directions agree; the `plannerId` inside a
+document; the id `planner-{planner id}`; equality of a document with a card of ours; the title of a
+document whose own card is gone, for the card may have been made anew in the seconds that were lost.
+Whatever is left is imported like any new card.
 """
 
 import json
@@ -25,13 +27,16 @@ from planner_sync.sync.task.reconcile import Observed
 
 SWEEP_SECONDS = 60.0
 CARD_SHOWS_MS = 300_000  # after a claim: the time that its create may take, and a listing that lags
-Looks = Callable[[Mapping[str, Observed]], Awaitable[frozenset[str]]]  # gives those that were not looked at
+Looks = Callable[
+    [Mapping[str, Observed]], Awaitable[frozenset[str]]
+]  # gives those that were not looked at
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Documents that may get a card: the `free` that have none, by the planner id inside or, without one, by title, and
-    by title those that are `widowed`, whose card is gone. All are task ids.
+    """Documents that may get a card: the `free` that have none, by the planner id inside or,
+    without one, by title, and by title those that are `widowed`, whose card is gone. All are task
+    ids.
     """
 
     free: frozenset[str]
@@ -56,18 +61,27 @@ class Adoption:
     sweep: Sweep
     reader: PlanReader
 
-    async def adopt(self, cards: dict[str, Card], gone: Sequence[str], began: int, looks: Looks) -> bool:
-        """Take out of `cards` all that have found their document. False: some could not be looked at now.
+    async def adopt(
+        self, cards: dict[str, Card], gone: Sequence[str], began: int, looks: Looks
+    ) -> bool:
+        """Take out of `cards` all that have found their document. False: some could not be looked
+        at now.
 
-        Those are taken out too, for a card that has a document must not get another one; the next pass tries again.
-        `gone` are planner ids that nothing answers to.
+        Those are taken out too, for a card that has a document must not get another one; the next
+        pass tries again. `gone` are planner ids that nothing answers to.
         """
         documents = await self._documents(gone)
         complete = True
         for card in list(cards.values()):
             public = await self.mapper.public_task_id(card.id)
-            task_id = public if public and TASK_ID.fullmatch(public) else documents.by_planner_id.get(card.id)
-            task_id = task_id or (by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in documents.free else None)
+            task_id = (
+                public
+                if public and TASK_ID.fullmatch(public)
+                else documents.by_planner_id.get(card.id)
+            )
+            task_id = task_id or (
+                by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in documents.free else None
+            )
             title = str(card.atoms.get("title")) if card.created_by_app is not None else ""
             twins, widowed = documents.by_title.get(title), documents.widowed.get(title)
             missed: frozenset[str] = frozenset()
@@ -76,7 +90,9 @@ class Adoption:
             elif twins:
                 missed = await looks({twins[0]: Observed(twin=card, began=began, recovering=True)})
             elif widowed:
-                await self.reader.planner.read_plan(card.plan_id, interactive=False)  # so that gone means gone
+                await self.reader.planner.read_plan(
+                    card.plan_id, interactive=False
+                )  # so that gone means gone
                 for old in (GONE, None):  # first it is buried
                     observed = Observed(card=old, twin=card, began=began, recovering=True)
                     missed |= await looks({widowed[0]: observed})
@@ -91,7 +107,11 @@ class Adoption:
     async def named_cards(self) -> list[str]:
         """The cards that documents without a card of ours name: inside, or by their own id."""
         documents = await self._documents()
-        by_own_id = [each.removeprefix(IMPORT_ID) for each in sorted(documents.free) if each.startswith(IMPORT_ID)]
+        by_own_id = [
+            each.removeprefix(IMPORT_ID)
+            for each in sorted(documents.free)
+            if each.startswith(IMPORT_ID)
+        ]
         return list(dict.fromkeys([*documents.by_planner_id, *by_own_id]))
 
     async def restore(self, plan_id: str, looks: Looks) -> None:
@@ -101,8 +121,11 @@ class Adoption:
         lost = [task_id for task_id in owners.values() if task_id not in there]
         await looks({task_id: Observed(recovering=True) for task_id in lost})
 
-    async def place_orphans(self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks) -> None:
-        """A card whose mapping was refused: its document's, if that has none; deleted, if nobody has touched it.
+    async def place_orphans(
+        self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks
+    ) -> None:
+        """A card whose mapping was refused: its document's, if that has none; deleted, if nobody
+        has touched it.
 
         What nobody can see in the plan any more is forgotten.
         """
@@ -128,14 +151,17 @@ class Adoption:
             await self.plans.drop_orphan(plan_id, planner_id)
 
     async def _documents(self, gone: Sequence[str] = ()) -> Documents:
-        """The planner id that a copy has brought along is none: that card belongs to another task."""
+        """The planner id that a copy has brought along is none: that card belongs to another
+        task."""
         swept = await self.sweep.run((), SWEEP_SECONDS)
         free = sorted(swept.present - await self.mapper.all_task_ids())
         by_planner_id: dict[str, str] = {}
         by_title: dict[str, list[str]] = {}
         widowed: dict[str, list[str]] = {}
         documents = await self._parsed(free)
-        taken = await self.mapper.task_ids([found.planner_id for found in documents.values() if found.planner_id])
+        taken = await self.mapper.task_ids(
+            [found.planner_id for found in documents.values() if found.planner_id]
+        )
         for task_id, document in documents.items():
             if document.planner_id and document.planner_id not in taken:
                 by_planner_id.setdefault(document.planner_id, task_id)
@@ -156,5 +182,6 @@ class Adoption:
 
 
 def _untouched(card: Card, posted: Mapping[str, object]) -> bool:
-    """Is the card what Planner made of the request, and no more? What people have set since is theirs."""
+    """Is the card what Planner made of the request, and no more? What people have set since is
+    theirs."""
     return dict(card.atoms) == {**DEFAULTS, **posted}

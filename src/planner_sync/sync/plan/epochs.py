@@ -1,7 +1,7 @@
 """Does this Redis know a plan? It may have lost what it knew between two passes, and during one.
 
-A pass that finds a strange epoch, or none, puts `adopting-…` there first: only when that still stands at its end has
-nothing of what it brought together been lost on the way.
+A pass that finds a strange epoch, or none, puts `adopting-…` there first: only when that still
+stands at its end has nothing of what it brought together been lost on the way.
 """
 
 import uuid
@@ -12,7 +12,8 @@ from planner_sync.store.plans import ADOPTING, Epoch, Plans
 
 @dataclass(frozen=True)
 class Begun:
-    """A pass that has begun: at the server's time `now` (ms), on the server `run_id`, under this epoch of the plan.
+    """A pass that has begun: at the server's time `now` (ms), on the server `run_id`, under this
+    epoch of the plan.
 
     `trusted`: what Redis says about the plan is all that we ever knew of it.
     """
@@ -23,13 +24,15 @@ class Begun:
     trusted: bool
 
     def __str__(self) -> str:
-        """What an order that rests on this pass must still find: a replica may have the epoch, and not what we read."""
+        """What an order that rests on this pass must still find: a replica may have the epoch, and
+        not what we read."""
         return f"{self.run_id} {self.epoch}"
 
 
 @dataclass
 class Epochs:
-    """What one process remembers: the highest beat of each plan. A Redis with a lower one has been put back in time."""
+    """What one process remembers: the highest beat of each plan. A Redis with a lower one has been
+    put back in time."""
 
     plans: Plans
     _beats: dict[str, int] = field(default_factory=dict)
@@ -45,7 +48,8 @@ class Epochs:
         return Begun(moment.now, moment.run_id, adopting, trusted=False)
 
     async def end(self, plan_id: str, begun: Begun) -> bool:
-        """This Redis knows the plan. False: it lost something since the pass began, or another instance was at it."""
+        """This Redis knows the plan. False: it lost something since the pass began, or another
+        instance was at it."""
         epoch = Epoch(begun.run_id, max(begun.epoch.beat, self._beats.get(plan_id, 0)) + 1)
         if not await self.plans.set_epoch(plan_id, begun.epoch, epoch):
             return False

@@ -1,4 +1,5 @@
-"""What Planner shows of a plan: its listing, and the details that the listing may not bring. Changes nothing."""
+"""What Planner shows of a plan: its listing, and the details that the listing may not bring.
+Changes nothing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ FORBIDDEN: Final = "forbidden"  # a card that we may not read, or a right that w
 
 @dataclass
 class PlanReader:
-    """Reads for passes; `brings_details` says whether this Planner's listings can bring the details along."""
+    """Reads for passes; `brings_details` says whether this Planner's listings can bring the details
+    along."""
 
     planner: Planner
     brings_details: bool = True
@@ -24,7 +26,9 @@ class PlanReader:
     async def list_tasks(self, plan_id: str) -> list[dict[str, Any]]:
         """Every task of the plan, as Graph gives it."""
         try:
-            tasks = await self.planner.list_cards(plan_id, expand=self.brings_details, interactive=False)
+            tasks = await self.planner.list_cards(
+                plan_id, expand=self.brings_details, interactive=False
+            )
         except Rejected:
             if not self.brings_details:
                 raise
@@ -35,20 +39,24 @@ class PlanReader:
         return tasks
 
     async def with_details(self, tasks: Sequence[dict[str, Any]]) -> list[Card]:
-        """The cards with their details, which are asked for where the listing does not bring them."""
+        """The cards with their details, which are asked for where the listing does not bring
+        them."""
 
         async def read(task: dict[str, Any]) -> Card | None:
             if "details" in task:
                 return read_card(task)
             try:
-                return read_card(task, await self.planner.read_details(task["id"], interactive=False))
+                return read_card(
+                    task, await self.planner.read_details(task["id"], interactive=False)
+                )
             except NotFound:
                 return None  # just made, or just deleted: the next pass will tell
 
         return [card for card in await asyncio.gather(*(read(task) for task in tasks)) if card]
 
     async def ask(self, planner_id: str) -> Card | str | None:
-        """One card by its id: GONE when there is none, FORBIDDEN or None when Planner does not say."""
+        """One card by its id: GONE when there is none, FORBIDDEN or None when Planner does not
+        say."""
         try:
             task = await self.planner.read_task(planner_id, interactive=False)
         except NotFound:

@@ -1,6 +1,8 @@
-"""Download: one pass over one plan. List it, find the cards that changed, vanished or are new, look at their tasks.
+"""Download: one pass over one plan. List it, find the cards that changed, vanished or are new, look
+at their tasks.
 
-Only a complete listing counts; whatever it lacks is asked for by its id. What a task becomes is decided in `decide.py`.
+Only a complete listing counts; whatever it lacks is asked for by its id. What a task becomes is
+decided in `decide.py`.
 """
 
 import asyncio
@@ -41,7 +43,8 @@ Look = Callable[[Claim, Observed], Awaitable[bool]]  # did it come to an end?
 
 @dataclass(frozen=True)
 class Listing:
-    """One complete listing: Graph's tasks by id, the server's time (ms) before it began, and the pass that read it."""
+    """One complete listing: Graph's tasks by id, the server's time (ms) before it began, and the
+    pass that read it."""
 
     plan_id: str
     tasks: Mapping[str, dict[str, Any]]
@@ -52,8 +55,8 @@ class Listing:
 
 @dataclass(frozen=True)
 class Missing:
-    """The cards that a listing lacks: those that are `gone`, how many still answer, and as of when it is true for all
-    that (server's time, ms; None: it proves nothing).
+    """The cards that a listing lacks: those that are `gone`, how many still answer, and as of when
+    it is true for all that (server's time, ms; None: it proves nothing).
     """
 
     gone: Sequence[str]
@@ -63,7 +66,8 @@ class Missing:
 
 @dataclass
 class Download:
-    """The passes of one process. `waiting` are tasks that a pass releases: now the plan is known."""
+    """The passes of one process. `waiting` are tasks that a pass releases: now the plan is
+    known."""
 
     planner: Planner
     plans: Plans
@@ -82,7 +86,8 @@ class Download:
     _listed: dict[str, frozenset[str]] = field(default_factory=dict)
 
     async def run(self, plan_id: str, rest_ms: int = 0) -> bool:
-        """One pass. False: the plan could not be read, or another instance is at it or began within `rest_ms`."""
+        """One pass. False: the plan could not be read, or another instance is at it or began within
+        `rest_ms`."""
         if not await self.plans.take_lease(plan_id, rest_ms=rest_ms):
             return False
         renewing = asyncio.create_task(self._renew(plan_id))
@@ -91,7 +96,11 @@ class Download:
         except Throttled:
             return False
         except GraphError as error:
-            code = "unauthorized" if isinstance(error, (Unauthorized, Forbidden, NotFound)) else "unreachable"
+            code = (
+                "unauthorized"
+                if isinstance(error, (Unauthorized, Forbidden, NotFound))
+                else "unreachable"
+            )
             advice = "" if error.cause in str(error) else f"; {told(error.cause)}"
             log.warning("plan %s: %s%s", plan_id, error, advice)
             await self.vitals.pass_failed(plan_id, f"{code}: {error}")
@@ -120,7 +129,9 @@ class Download:
             await self.vitals.graph_ok()
         await self._read_names(plan_id)
         known, lost = await self._known(plan_id)
-        listing = Listing(plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun))
+        listing = Listing(
+            plan_id, tasks, begun.now, recovering=not begun.trusted or lost, epoch=str(begun)
+        )
         await self._look_at_changed(listing, known)
         lacking = await self._look_at_missing(listing, known)
         complete = await self._look_at_unmapped(listing, known, lacking)
@@ -130,17 +141,21 @@ class Download:
             await self.pending.mark(self.waiting)  # the plan is known: what waited for that goes on
             self.waiting.clear()
         took = round((loop.time() - started) * 1000)
-        await self.vitals.pass_done(plan_id, took_ms=took, cards=len(tasks), left_out=lacking.left_out)
+        await self.vitals.pass_done(
+            plan_id, took_ms=took, cards=len(tasks), left_out=lacking.left_out
+        )
 
     async def _known(self, plan_id: str) -> tuple[dict[str, str], bool]:
-        """The etags of the plan's mapped cards. True: some have lost their owner, and must be adopted again."""
+        """The etags of the plan's mapped cards. True: some have lost their owner, and must be
+        adopted again."""
         known = await self.plans.cards(plan_id)
         owners = await self.mapper.task_ids(list(known))
         unowned = await self.mapper.unowned(list(known), owners, plan_id)
         return {pid: etags for pid, etags in known.items() if pid not in unowned}, bool(unowned)
 
     async def _read_names(self, plan_id: str) -> None:
-        """Names are read again every tenth pass; when a human renamed one, every document of the plan is looked at."""
+        """Names are read again every tenth pass; when a human renamed one, every document of the
+        plan is looked at."""
         passes = self._passes[plan_id] = self._passes.get(plan_id, -1) + 1
         if passes % NAMES_EVERY:
             return
@@ -153,17 +168,27 @@ class Download:
             owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))
             await self.pending.mark(owners.values())
 
-    # -- cards that have a task --------------------------------------------------------------------------------------
+    # -- cards that have a task --------------------------------------------------------------------
     async def _look_at_changed(self, listing: Listing, known: Mapping[str, str]) -> None:
-        changed = [task for pid, task in listing.tasks.items() if pid in known and _differs(task, known[pid])]
+        changed = [
+            task
+            for pid, task in listing.tasks.items()
+            if pid in known and _differs(task, known[pid])
+        ]
         for start in range(0, len(changed), CHUNK):
-            await self._look_at_cards(listing, await self.reader.with_details(changed[start : start + CHUNK]))
+            await self._look_at_cards(
+                listing, await self.reader.with_details(changed[start : start + CHUNK])
+            )
         if not self.reader.brings_details:
             await self._sweep_details(listing, known, {task["id"] for task in changed})
 
     async def _look_at_cards(self, listing: Listing, cards: Sequence[Card]) -> None:
         owners = await self.mapper.task_ids([card.id for card in cards])
-        observed = {owners[card.id]: Observed(card=card, began=listing.began) for card in cards if card.id in owners}
+        observed = {
+            owners[card.id]: Observed(card=card, began=listing.began)
+            for card in cards
+            if card.id in owners
+        }
         await self._looks(observed)
 
     async def _looks(self, observed: Mapping[str, Observed]) -> frozenset[str]:
@@ -172,14 +197,19 @@ class Download:
         One that somebody else holds gets its card read by the next look.
         """
         batch = await self.pending.claim(len(observed), list(observed))
-        ended = await asyncio.gather(*(self.look(claim, observed[claim.task_id]) for claim in batch.claims))
+        ended = await asyncio.gather(
+            *(self.look(claim, observed[claim.task_id]) for claim in batch.claims)
+        )
         busy = set(observed) - {claim.task_id for claim in batch.claims}
         await self.pending.mark(sorted(busy), look="read")
         failed = {claim.task_id for claim, end in zip(batch.claims, ended, strict=True) if not end}
         return frozenset(busy | failed)
 
-    async def _sweep_details(self, listing: Listing, known: Mapping[str, str], fresh: set[str]) -> None:
-        """An edit of a description may leave the task's etag alone: look at the details of some cards every time."""
+    async def _sweep_details(
+        self, listing: Listing, known: Mapping[str, str], fresh: set[str]
+    ) -> None:
+        """An edit of a description may leave the task's etag alone: look at the details of some
+        cards every time."""
         ids = sorted(pid for pid in listing.tasks if pid in known and pid not in fresh)
         after = self._swept.get(listing.plan_id, "")
         turn = [pid for pid in ids if pid > after][:DETAILS_AT_LEAST]
@@ -191,8 +221,10 @@ class Download:
         moved = [card for card in cards if f"{card.etag} {card.details_etag}" != known[card.id]]
         await self._look_at_cards(listing, moved)
 
-    # -- cards that have none ----------------------------------------------------------------------------------------
-    async def _look_at_unmapped(self, listing: Listing, known: Mapping[str, str], missing: Missing) -> bool:
+    # -- cards that have none ----------------------------------------------------------------------
+    async def _look_at_unmapped(
+        self, listing: Listing, known: Mapping[str, str], missing: Missing
+    ) -> bool:
         """False: while adopting, some cards could not be brought to their documents yet."""
         as_of = missing.as_of
         ids = [pid for pid in listing.tasks if pid not in known]
@@ -203,7 +235,8 @@ class Download:
         buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
         alone = {pid: listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried}
         if as_of is not None:
-            # A create sends no details, so none are needed to know what it made; they may not show yet.
+            # A create sends no details, so none are needed to know what it made; they may not show
+            # yet.
             unclaimed = {pid: read_card(task) for pid, task in alone.items()}
             await self._resolve_creates(listing, unclaimed, as_of, last=False)
             if not listing.recovering:
@@ -216,13 +249,18 @@ class Download:
         if listing.recovering:
             adopted = await self.adoption.adopt(cards, missing.gone, listing.began, self._looks)
             complete = adopted and not unread and (as_of is not None or bool(listing.tasks))
-            if as_of is not None:  # a card that a document equals, or names, is no lost create's by its place
+            if (
+                as_of is not None
+            ):  # a card that a document equals, or names, is no lost create's by its place
                 await self._resolve_creates(listing, cards, as_of, last=True)
         await self._import(listing, cards, unread)
         return complete
 
-    async def _resolve_creates(self, listing: Listing, cards: dict[str, Card], as_of: int, *, last: bool) -> None:
-        """Open create notes: was the card made? First those that know their card by what it says, `last` by its place.
+    async def _resolve_creates(
+        self, listing: Listing, cards: dict[str, Card], as_of: int, *, last: bool
+    ) -> None:
+        """Open create notes: was the card made? First those that know their card by what it says,
+        `last` by its place.
 
         Takes out of `cards` what has found its task.
         """
@@ -238,14 +276,18 @@ class Download:
             for planner_id in await self.mapper.task_ids(list(cards)):
                 cards.pop(planner_id, None)
 
-    async def _import(self, listing: Listing, cards: Mapping[str, Card], unread: Collection[str]) -> None:
-        """Every other card gets a document; one of our own waits while a lost create may still claim it, and one whose
-        details were `unread` for the next pass."""
+    async def _import(
+        self, listing: Listing, cards: Mapping[str, Card], unread: Collection[str]
+    ) -> None:
+        """Every other card gets a document; one of our own waits while a lost create may still
+        claim it, and one whose details were `unread` for the next pass."""
         creating = await self.plans.creating(listing.plan_id)
         application = await self.plans.application()
         young = await self.plans.young(listing.plan_id)
         left_out = self._listed[listing.plan_id] - listing.tasks.keys()
-        waiting = {planner_id: passes for planner_id, passes in young.items() if planner_id in left_out}
+        waiting = {
+            planner_id: passes for planner_id, passes in young.items() if planner_id in left_out
+        }
         waiting |= {planner_id: young.get(planner_id, 0) for planner_id in unread}
         ready: dict[str, Observed] = {}
         for card in cards.values():
@@ -254,23 +296,38 @@ class Download:
             if own and (creating or (passes < PASSES_UNMAPPED and not listing.recovering)):
                 waiting[card.id] = passes + 1
             else:
-                ready[f"{IMPORT_ID}{card.id}"] = Observed(card=card, began=listing.began, epoch=listing.epoch)
+                ready[f"{IMPORT_ID}{card.id}"] = Observed(
+                    card=card, began=listing.began, epoch=listing.epoch
+                )
         if waiting or young:
             await self.plans.set_young(listing.plan_id, waiting)
         tasks = list(ready)
         for start in range(0, len(tasks), CHUNK):
             await self._looks({task: ready[task] for task in tasks[start : start + CHUNK]})
 
-    # -- cards that the listing lacks --------------------------------------------------------------------------------
+    # -- cards that the listing lacks --------------------------------------------------------------
     async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> Missing:
         """Ask for each by its id, known or only listed before."""
-        before = self._listed.get(listing.plan_id, frozenset()) | (await self.plans.young(listing.plan_id)).keys()
+        before = (
+            self._listed.get(listing.plan_id, frozenset())
+            | (await self.plans.young(listing.plan_id)).keys()
+        )
         if listing.recovering and not listing.tasks:
             before |= set((await self.adoption.named_cards())[:ASKED_WHEN_EMPTY])
-        missing = [pid for pid in (*known, *sorted(before - known.keys())) if pid not in listing.tasks]
-        answers = dict(zip(missing, await asyncio.gather(*(self.reader.ask(pid) for pid in missing)), strict=True))
+        missing = [
+            pid for pid in (*known, *sorted(before - known.keys())) if pid not in listing.tasks
+        ]
+        answers = dict(
+            zip(
+                missing,
+                await asyncio.gather(*(self.reader.ask(pid) for pid in missing)),
+                strict=True,
+            )
+        )
         there = [answer for answer in answers.values() if isinstance(answer, Card)]
-        await self._look_at_cards(listing, [card for card in there if card.plan_id != listing.plan_id])
+        await self._look_at_cards(
+            listing, [card for card in there if card.plan_id != listing.plan_id]
+        )
         gone = [pid for pid, answer in answers.items() if answer == GONE and pid in known]
         if gone and not listing.recovering:
             await self._bury(listing, gone)
@@ -279,18 +336,27 @@ class Download:
         self._listed[listing.plan_id] = frozenset({*listing.tasks, *left})
         left_out = len(there) - len(moved)
         if left_out:
-            log.warning("plan %s: the listing left out %d cards that still answer", listing.plan_id, left_out)
-        elsewhere = await self._elsewhere(listing, [pid for pid in left if answers[pid] == FORBIDDEN])
+            log.warning(
+                "plan %s: the listing left out %d cards that still answer",
+                listing.plan_id,
+                left_out,
+            )
+        elsewhere = await self._elsewhere(
+            listing, [pid for pid in left if answers[pid] == FORBIDDEN]
+        )
         lacking = [answers[pid] for pid in left if pid not in elsewhere]
         return Missing(gone, left_out, true_as_of(listing.began, lacking))
 
     async def _elsewhere(self, listing: Listing, forbidden: Sequence[str]) -> frozenset[str]:
-        """Which of these are in a plan that we may not read? Those that stay forbidden while this one answers."""
+        """Which of these are in a plan that we may not read? Those that stay forbidden while this
+        one answers."""
         if not forbidden or not await self.plans.creating(listing.plan_id):
             return frozenset()  # nobody needs to know
         await self.planner.read_plan(listing.plan_id, interactive=False)
         answers = await asyncio.gather(*(self.reader.ask(pid) for pid in forbidden))
-        return frozenset(pid for pid, answer in zip(forbidden, answers, strict=True) if answer == FORBIDDEN)
+        return frozenset(
+            pid for pid, answer in zip(forbidden, answers, strict=True) if answer == FORBIDDEN
+        )
 
     async def _bury(self, listing: Listing, gone: Sequence[str]) -> None:
         await self.planner.read_plan(listing.plan_id, interactive=False)
@@ -299,8 +365,12 @@ class Download:
         before = self._listed.get(listing.plan_id, frozenset())
         observed = Observed(card=GONE, began=listing.began, may_bury=not held)
         for start in range(0, len(gone), CHUNK):
-            known = {owners[pid]: pid in before for pid in gone[start : start + CHUNK] if pid in owners}
-            await self._looks({task: replace(observed, was_listed=listed) for task, listed in known.items()})
+            known = {
+                owners[pid]: pid in before for pid in gone[start : start + CHUNK] if pid in owners
+            }
+            await self._looks(
+                {task: replace(observed, was_listed=listed) for task, listed in known.items()}
+            )
 
 
 def _differs(task: Mapping[str, Any], etags: str) -> bool:

@@ -1,4 +1,5 @@
-"""Documents under an id that is not allowed: never synced, reported once, forgotten when they are gone."""
+"""Documents under an id that is not allowed: never synced, reported once, forgotten when they are
+gone."""
 
 import json
 from collections.abc import Collection
@@ -17,9 +18,11 @@ class BadIds:
         self._plans = plans
 
     async def report(self, task_id: str, refusal: Refusal, *, swept: bool = False) -> None:
-        """Say once that the document under this id is not synced; nothing when there is no such document.
+        """Say once that the document under this id is not synced; nothing when there is no such
+        document.
 
-        `swept`: it was seen. A key that is no UTF-8 is not found again under the id that is shown for it.
+        `swept`: it was seen. A key that is no UTF-8 is not found again under the id that is shown
+        for it.
         """
         digest = await self._repository.digest(task_id)
         if (digest is None and not swept) or task_id in await self._repository.refusals():

@@ -1,6 +1,8 @@
-"""What agents say on `tasks:updates`: which task, and whether it was created or deleted. Pure; never trusts the rest.
+"""What agents say on `tasks:updates`: which task, and whether it was created or deleted. Pure;
+never trusts the rest.
 
-Understood are `{"action", "taskId"}`, also `task_id`, `id`, or the id inside `"task"`, and a bare id.
+Understood are `{"action", "taskId"}`, also `task_id`, `id`, or the id inside `"task"`, and a bare
+id.
 """
 
 import json
@@ -26,7 +28,8 @@ class Hint:
 
 
 def read_message(data: bytes) -> Hint | Literal["own"] | None:
-    """The hint in a message; "own" for what the service said itself, None for what cannot be understood."""
+    """The hint in a message; "own" for what the service said itself, None for what cannot be
+    understood."""
     if len(data) > MESSAGE_MAX_BYTES:
         return None
     try:
@@ -47,7 +50,9 @@ def _is_own(body: dict[str, Any]) -> bool:
 
 def _from_object(body: dict[str, Any]) -> Hint | None:
     task = body.get("task")
-    found = [body.get(name) for name in ID_NAMES] + ([task.get("id")] if isinstance(task, dict) else [])
+    found = [body.get(name) for name in ID_NAMES] + (
+        [task.get("id")] if isinstance(task, dict) else []
+    )
     for task_id in found:
         if isinstance(task_id, str) and _can_be_an_id(task_id):
             action = body.get("action")

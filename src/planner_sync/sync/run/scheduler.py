@@ -1,4 +1,5 @@
-"""Rounds: every interval one pass over each plan, and one sweep over all documents. Bounded in time."""
+"""Rounds: every interval one pass over each plan, and one sweep over all documents. Bounded in
+time."""
 
 import asyncio
 import logging
@@ -30,7 +31,8 @@ PLANS_AT_ONCE = 4
 
 @dataclass
 class Rounds:
-    """The polls and sweeps of one process. `evicting` says that a missing key proves nothing on this server."""
+    """The polls and sweeps of one process. `evicting` says that a missing key proves nothing on
+    this server."""
 
     plan_ids: tuple[str, ...]
     download: Download
@@ -59,7 +61,8 @@ class Rounds:
 
     @property
     def _rest_ms(self) -> int:
-        """Less than an interval, so that whoever passes keeps its turn although its beat is not exact."""
+        """Less than an interval, so that whoever passes keeps its turn although its beat is not
+        exact."""
         return round(self.interval * 900)
 
     async def poll(self, rest_ms: int = 0) -> None:
@@ -109,7 +112,9 @@ class Rounds:
             else:
                 good.append(task_id)
         await self.pending.mark(good)
-        await self.pending.mark(sorted(await self.mapper.unpublished()))  # whoever looks at one publishes it again
+        await self.pending.mark(
+            sorted(await self.mapper.unpublished())
+        )  # whoever looks at one publishes it again
         if swept.complete:
             await self.bad_ids.withdraw_missing(swept.present)
             missing = await self.sweep.confirm_missing(swept, now, self._rest_ms)
@@ -132,7 +137,9 @@ class Rounds:
 
     async def _sweep_on(self) -> None:
         while True:
-            asked = self._sweep_now.is_set()  # whatever others have swept, something was missed since
+            asked = (
+                self._sweep_now.is_set()
+            )  # whatever others have swept, something was missed since
             self._sweep_now.clear()
             try:
                 await self.sweep_once(0 if asked else self._rest_ms)

@@ -1,4 +1,5 @@
-"""Puts the service together, once for both hosts: `build(settings)`. Nothing else makes a collaborator."""
+"""Puts the service together, once for both hosts: `build(settings)`. Nothing else makes a
+collaborator."""
 
 import asyncio
 import logging
@@ -26,7 +27,13 @@ from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Plans
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.server.connection import connect, end_if_cancelled, for_namespace, may_evict, why
+from planner_sync.store.server.connection import (
+    connect,
+    end_if_cancelled,
+    for_namespace,
+    may_evict,
+    why,
+)
 from planner_sync.store.server.sign_in import Credentials
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
@@ -54,8 +61,8 @@ DRAIN_SECONDS, POLL_SECONDS = 60.0, 120.0
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the service meets the outside: its clock (seconds, monotonic), Redis by URL and credentials, and httpx'
-    way to Graph.
+    """Where the service meets the outside: its clock (seconds, monotonic), Redis by URL and
+    credentials, and httpx' way to Graph.
 
     The simulation has its own; everybody else takes these. `transport` None is a real connection.
     """
@@ -74,7 +81,13 @@ class Parts:
     """Everything that needs an open Redis."""
 
     def __init__(
-        self, settings: Settings, ports: Ports, redis: object, pubsub: object, vitals: Vitals, instance: str
+        self,
+        settings: Settings,
+        ports: Ports,
+        redis: object,
+        pubsub: object,
+        vitals: Vitals,
+        instance: str,
     ) -> None:
         keys = Keys(settings.namespace)
         scripts = Scripts(redis)
@@ -88,8 +101,12 @@ class Parts:
         sweep = Sweep(redis, keys, DOCUMENT_MAX_BYTES, ports.clock)
         names, people = PlanNames(planner, plans), People(planner, plans)
         window = round(2 * settings.poll_seconds * 1000)
-        brake = Brake(plans, mapper, repository, settings.max_delete_ratio, settings.max_delete_count, window)
-        policy = Policy(frozenset(settings.plan_ids), settings.default_plan_id, settings.conflict_winner)
+        brake = Brake(
+            plans, mapper, repository, settings.max_delete_ratio, settings.max_delete_count, window
+        )
+        policy = Policy(
+            frozenset(settings.plan_ids), settings.default_plan_id, settings.conflict_winner
+        )
         actor = Actor(repository, mapper, plans, planner, names, people, brake, vitals)
         reconciler = Reconciler(actor, repository, plans, planner, policy, vitals)
         bad_ids = BadIds(repository, plans)
@@ -163,7 +180,8 @@ class Service:
                 group.create_task(parts.listener.run())
 
     async def tick(self) -> None:
-        """One tick of a timer: what is due, one sweep, one pass over each plan. Each is bounded in time."""
+        """One tick of a timer: what is due, one sweep, one pass over each plan. Each is bounded in
+        time."""
         self.ensure_listener()
         async with asyncio.timeout(RECONNECT_SECONDS * 5):
             parts = await self._opened()
@@ -174,7 +192,8 @@ class Service:
         await parts.workers.drain(DRAIN_SECONDS)
 
     def ensure_listener(self) -> None:
-        """Start listener and workers on the running loop, or start them again when they have ended."""
+        """Start listener and workers on the running loop, or start them again when they have
+        ended."""
         if not self._settings.listener:
             return
         if self._background is not None and self._background.done():
@@ -192,7 +211,8 @@ class Service:
         return count
 
     async def restore(self, plan_id: str) -> int | None:
-        """Bring back what is missing in a plan whose deletes are held. How many, None when nothing is held."""
+        """Bring back what is missing in a plan whose deletes are held. How many, None when nothing
+        is held."""
         parts = await self._opened()
         count = await parts.holds.restore(plan_id)
         parts.workers.wake()
@@ -232,10 +252,14 @@ class Service:
         self._cluster = await for_namespace(self._redis, url, settings.namespace, self._credentials)
         if self._cluster is not self._redis:
             self.vitals.use(self._cluster, Scripts(self._cluster))
-        parts = Parts(settings, self._ports, self._cluster, self._redis, self.vitals, self._instance)
+        parts = Parts(
+            settings, self._ports, self._cluster, self._redis, self.vitals, self._instance
+        )
         parts.rounds.evicting = await may_evict(self._cluster)
         if parts.rounds.evicting:
-            log.warning("maxmemory-policy lets Redis take keys away: no missing document counts as deleted")
+            log.warning(
+                "maxmemory-policy lets Redis take keys away: no missing document counts as deleted"
+            )
         return parts
 
 
@@ -243,7 +267,9 @@ def _graph(settings: Settings, gate: Gate, ports: Ports) -> Graph:
     parts = urlsplit(settings.graph_url)
     ready = settings.graph_token.reveal() if settings.graph_token else None
     tokens = _tokens(settings, ports, f"{parts.scheme}://{parts.netloc}", ready_token=ready)
-    return Graph(settings.graph_url, tokens, gate, frozenset(settings.plan_ids), transport=ports.transport)
+    return Graph(
+        settings.graph_url, tokens, gate, frozenset(settings.plan_ids), transport=ports.transport
+    )
 
 
 def _redis_credentials(settings: Settings, ports: Ports) -> Credentials | None:

@@ -1,7 +1,8 @@
 """Upload: the listener hears of changes and marks them, the workers look at whatever is due.
 
-The listener never waits for Planner, and carries no work: what it misses, the sweep finds. It talks to itself, because
-a connection that is half open is silent for ever, and no health check of the client notices.
+The listener never waits for Planner, and carries no work: what it misses, the sweep finds. It talks
+to itself, because a connection that is half open is silent for ever, and no health check of the
+client notices.
 """
 
 import asyncio
@@ -47,7 +48,8 @@ class Workers:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled; the looks that are under way are cancelled too, and their claims run out."""
+        """Work until cancelled; the looks that are under way are cancelled too, and their claims
+        run out."""
         try:
             while True:
                 try:
@@ -75,7 +77,8 @@ class Workers:
             log.info("%d looks go on after the time for draining", len(self._looks))
 
     async def look(self, claim: Claim, observed: Observed | None = None) -> bool:
-        """One look that harms nobody else when it fails (False); its claim runs out, and the task comes due again."""
+        """One look that harms nobody else when it fails (False); its claim runs out, and the task
+        comes due again."""
         holding = asyncio.create_task(self._hold(claim))
         try:
             result = await self.reconciler.look(claim, observed)
@@ -92,7 +95,8 @@ class Workers:
         return False
 
     async def _hold(self, claim: Claim) -> None:
-        """Keep the claim while its look waits for a slow Planner; one that was lost is not taken back."""
+        """Keep the claim while its look waits for a slow Planner; one that was lost is not taken
+        back."""
         try:
             while True:
                 await asyncio.sleep(CLAIM_MS / 3000)
@@ -188,7 +192,8 @@ class Listener:
             if message is None:
                 continue
             if message["type"] == "subscribe":
-                # Also when redis-py has subscribed again by itself: what was said in between is lost.
+                # Also when redis-py has subscribed again by itself: what was said in between is
+                # lost.
                 self.on_subscribed()
             elif message["channel"] == canary:
                 self._heard = self.clock()

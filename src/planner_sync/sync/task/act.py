@@ -1,7 +1,9 @@
-"""Carries out what was decided, one step at a time: reads and writes Planner, and keeps what Planner has told us.
+"""Carries out what was decided, one step at a time: reads and writes Planner, and keeps what
+Planner has told us.
 
-A request that changes Planner is sent only after its note is stored, and the note is dropped only when the answer tells
-that it was, or was not, carried out. No rules in here: those are in `decide.py`.
+A request that changes Planner is sent only after its note is stored, and the note is dropped only
+when the answer tells that it was, or was not, carried out. No rules in here: those are in
+`decide.py`.
 """
 
 import asyncio
@@ -16,7 +18,15 @@ from planner_sync.decide.mapped import card_atoms
 from planner_sync.decide.observation import GONE, Owner, Seen
 from planner_sync.decide.preconditions import uploaded
 from planner_sync.decide.unmapped import created_belief
-from planner_sync.errors import AnswerLost, Forbidden, GraphError, LimitReached, NotFound, NotYet, Refusal
+from planner_sync.errors import (
+    AnswerLost,
+    Forbidden,
+    GraphError,
+    LimitReached,
+    NotFound,
+    NotYet,
+    Refusal,
+)
 from planner_sync.graph.cards import create_body, details_patch, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.model.card import Card, is_of_details, newer
@@ -41,16 +51,20 @@ class ClaimLost(Exception):
 
 
 class Recovering(Exception):
-    """This Redis does not know the plan: no create and no delete before a pass has adopted its cards."""
+    """This Redis does not know the plan: no create and no delete before a pass has adopted its
+    cards."""
 
 
 class Trouble(Exception):
-    """A GraphError, with what had been seen when it happened; `creating`: a card may have been made nevertheless.
+    """A GraphError, with what had been seen when it happened; `creating`: a card may have been made
+    nevertheless.
 
     `reading`: nothing was to be changed, so it says nothing of the document.
     """
 
-    def __init__(self, seen: Seen, error: GraphError, *, creating: bool = False, reading: bool = False) -> None:
+    def __init__(
+        self, seen: Seen, error: GraphError, *, creating: bool = False, reading: bool = False
+    ) -> None:
         super().__init__(str(error))
         self.seen = seen
         self.error = error
@@ -90,7 +104,9 @@ class Actor:
                         owner = await self.mapper.public_task_id(planner_id)  # ours is lost
                     buried = planner_id in await self.mapper.buried([planner_id])
                     by = await self.mapper.deleted_by(planner_id) if buried else None
-                    return replace(seen, owner=Owner(planner_id, owner, buried, by_agent=by == "agent"))
+                    return replace(
+                        seen, owner=Owner(planner_id, owner, buried, by_agent=by == "agent")
+                    )
                 case steps.ReadCard(planner_id):
                     return await self._read_card(seen, planner_id)
                 case steps.ReadDetails(planner_id):
@@ -116,7 +132,9 @@ class Actor:
             task = await self.planner.read_task(planner_id)
         except NotFound as error:
             if seen.belief and -LAG_MS < seen.claim.now - seen.belief.born < YOUNG_MS:
-                raise NotYet(f"the card {planner_id} was just made; it does not show yet") from error
+                raise NotYet(
+                    f"the card {planner_id} was just made; it does not show yet"
+                ) from error
             # 404 proves a delete only while the plan itself can be read.
             await self.planner.read_plan(seen.plan_id)
             return replace(seen, card=GONE, fresh=True)
@@ -143,7 +161,11 @@ class Actor:
         """A card that exists becomes this task's own, or is followed into another plan."""
         before = seen.belief
         done = [note.nonce for note in seen.notes if note.kind == "create"]
-        taken = replace(seen, belief=belief, names=None if before and before.plan_id != belief.plan_id else seen.names)
+        taken = replace(
+            seen,
+            belief=belief,
+            names=None if before and before.plan_id != belief.plan_id else seen.names,
+        )
         old_plan_id = before.plan_id if before else ""
         await self._record(taken, belief, done=done, old_plan_id=old_plan_id, epoch=seen.epoch)
         card = seen.card if isinstance(seen.card, Card) else None
@@ -156,11 +178,17 @@ class Actor:
             "create",
             step.atoms,
             (),
-            lambda before: self.planner.create_task(create_body(step.plan_id, step.atoms), before=before),
+            lambda before: self.planner.create_task(
+                create_body(step.plan_id, step.atoms), before=before
+            ),
         )
         card = read_card(answer)
-        belief = replace(created_belief(seen, card, step.atoms), born=(await self.plans.moment()).now)
-        posted = json.dumps({"taskId": seen.task_id, "at": seen.claim.now, "atoms": dict(step.atoms)})
+        belief = replace(
+            created_belief(seen, card, step.atoms), born=(await self.plans.moment()).now
+        )
+        posted = json.dumps(
+            {"taskId": seen.task_id, "at": seen.claim.now, "atoms": dict(step.atoms)}
+        )
         await self._record(seen, belief, done=[nonce], created=True, posted=posted)
         if card.created_by_app:
             await self._learn_application(card.created_by_app)
@@ -186,12 +214,23 @@ class Actor:
             lambda before: update(belief.planner_id, body, etag, before=before),
         )
         owed = tuple(message for _, message in step.unsaid)
-        news = {atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value}
-        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(step.changes)
-        card = card_with_task(seen, answer) if isinstance(step, steps.PatchTask) else card_with_details(seen, answer)
+        news = {
+            atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value
+        }
+        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(
+            step.changes
+        )
+        card = (
+            card_with_task(seen, answer)
+            if isinstance(step, steps.PatchTask)
+            else card_with_details(seen, answer)
+        )
         details_etag = card.details_etag or belief.details_etag
-        belief = replace(belief, etag=card.etag, details_etag=details_etag, settled_at=seen.claim.now)
-        # The note stays open until what else the answer shows is merged: its etag hides that from every pass.
+        belief = replace(
+            belief, etag=card.etag, details_etag=details_etag, settled_at=seen.claim.now
+        )
+        # The note stays open until what else the answer shows is merged: its etag hides that from
+        # every pass.
         await self._record(seen, belief, done=[])
         await self._count("patched", seen)
         return replace(seen, belief=belief, card=card, written=(*seen.written, nonce))
@@ -214,7 +253,7 @@ class Actor:
         await self._count("deleted", seen)
         return replace(seen, card=GONE, fresh=True, claim=replace(seen.claim, said="deleted"))
 
-    # -- writing -----------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
     async def _send(
         self,
         seen: Seen,
@@ -223,10 +262,13 @@ class Actor:
         unsaid: steps.Unsaid,
         send: Callable[[Before], Awaitable[Any]],
     ) -> tuple[Any, Seen, str]:
-        """Write the note, send the request; what is known afterwards of the note is in the seen that comes back."""
+        """Write the note, send the request; what is known afterwards of the note is in the seen
+        that comes back."""
         nonce = uuid.uuid4().hex
         plan_id = seen.plan_id
-        body = json.dumps({"kind": kind, "plan": plan_id, "atoms": dict(atoms), "unsaid": list(unsaid)})
+        body = json.dumps(
+            {"kind": kind, "plan": plan_id, "atoms": dict(atoms), "unsaid": list(unsaid)}
+        )
 
         async def note() -> None:
             answer = await self.repository.write_note(seen.claim, nonce, body, plan_id, kind)
@@ -282,12 +324,16 @@ class Actor:
 
     async def _count(self, name: str, seen: Seen) -> None:
         now = (await self.plans.moment()).now
-        await asyncio.gather(self.vitals.count(name), self.vitals.lag("upload", now - seen.claim.due))
+        await asyncio.gather(
+            self.vitals.count(name), self.vitals.lag("upload", now - seen.claim.due)
+        )
 
     async def ask_brake(self, seen: Seen, side: Side) -> None:
         """Raises Refusal (held) when deletes of the plan are held."""
         if await self.brake.stops(seen.plan_id, side, [seen.task_id] if side == "planner" else ()):
-            raise Refusal("held", f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once")
+            raise Refusal(
+                "held", f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once"
+            )
 
 
 def _is_behind(card: Card, belief: Belief, now: int) -> bool:
@@ -306,17 +352,24 @@ def card_with_task(seen: Seen, task: Mapping[str, Any]) -> Card:
     if not isinstance(old, Card) or old.details_etag is None:
         return card
     details = {atom: value for atom, value in old.atoms.items() if is_of_details(atom)}
-    return replace(card, atoms={**card.atoms, **details}, details_etag=old.details_etag, order=old.order)
+    return replace(
+        card, atoms={**card.atoms, **details}, details_etag=old.details_etag, order=old.order
+    )
 
 
 def card_with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
-    """The card with its details; a task that was not read in this look is taken as it was last agreed."""
+    """The card with its details; a task that was not read in this look is taken as it was last
+    agreed."""
     known = seen.card
-    card = read_card({"id": known.id if isinstance(known, Card) else seen.believed.planner_id}, details)
+    card = read_card(
+        {"id": known.id if isinstance(known, Card) else seen.believed.planner_id}, details
+    )
     own = {atom: value for atom, value in card.atoms.items() if is_of_details(atom)}
     if isinstance(known, Card):
         task = {atom: value for atom, value in known.atoms.items() if not is_of_details(atom)}
-        return replace(known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order)
+        return replace(
+            known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order
+        )
     belief = seen.believed
     task = {atom: value for atom, value in belief.base.items() if not is_of_details(atom)}
     return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})

@@ -1,7 +1,8 @@
-"""The mass-delete brake: too much that vanishes at once, on either side, stops all deletes of a plan.
+"""The mass-delete brake: too much that vanishes at once, on either side, stops all deletes of a
+plan.
 
-Tasks are counted by their ids, so that one which is missing now and deleted a moment later counts once. What an
-operator wants back has not vanished.
+Tasks are counted by their ids, so that one which is missing now and deleted a moment later counts
+once. What an operator wants back has not vanished.
 """
 
 import logging
@@ -29,10 +30,14 @@ class Brake:
     window_ms: int
 
     async def stops(self, plan_id: str, side: Side, gone: Collection[str] = ()) -> bool:
-        """Must deletes wait? `gone` are the tasks whose card is gone; documents that are missing are counted here."""
+        """Must deletes wait? `gone` are the tasks whose card is gone; documents that are missing
+        are counted here."""
         if await self.plans.hold(plan_id) is not None:
-            # Also what people delete while it lasts: a restore knows of it, whatever is said of the task by then.
-            await self.plans.note_deletes(plan_id, set(gone) - await self.repository.to_restore(sorted(gone)))
+            # Also what people delete while it lasts: a restore knows of it, whatever is said of the
+            # task by then.
+            await self.plans.note_deletes(
+                plan_id, set(gone) - await self.repository.to_restore(sorted(gone))
+            )
             return True
         if await self.plans.is_released(plan_id):
             return False
@@ -40,14 +45,25 @@ class Brake:
         vanished = set(gone) if side == "planner" else await self.repository.missing(sorted(mapped))
         vanished -= await self.repository.to_restore(sorted(vanished))
         if side == "planner":
-            # Nothing shows them all but a pass: many looks that each find one card gone must see each other.
+            # Nothing shows them all but a pass: many looks that each find one card gone must see
+            # each other.
             await self.plans.note_deletes(plan_id, vanished)
         # Read last: what was deleted since the documents were counted is in here.
         vanished |= await self.plans.recent_deletes(plan_id, self.window_ms)
         before = len(mapped | vanished)
         if len(vanished) <= self.max_count or len(vanished) <= self.max_ratio * before:
             return False
-        hold = {"side": side, "vanished": len(vanished), "of": before, "at": (await self.plans.moment()).now}
+        hold = {
+            "side": side,
+            "vanished": len(vanished),
+            "of": before,
+            "at": (await self.plans.moment()).now,
+        }
         if await self.plans.set_hold(plan_id, hold):
-            log.error("plan %s: deletes are held: %d of %d tasks vanished at once", plan_id, len(vanished), before)
+            log.error(
+                "plan %s: deletes are held: %d of %d tasks vanished at once",
+                plan_id,
+                len(vanished),
+                before,
+            )
         return True

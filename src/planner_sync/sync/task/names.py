@@ -1,7 +1,8 @@
-"""Bucket and label names of the plans: read when needed, remembered in this process, made under a lease.
+"""Bucket and label names of the plans: read when needed, remembered in this process, made under a
+lease.
 
-A name is made only after a fresh read, by one instance at a time, and is written down before it is sent: a lost answer
-is settled by reading again.
+A name is made only after a fresh read, by one instance at a time, and is written down before it is
+sent: a lost answer is settled by reading again.
 """
 
 import asyncio
@@ -30,19 +31,25 @@ class PlanNames:
         self._namings: dict[str, str] = {}
         self._reading: dict[str, asyncio.Task[Names]] = {}
         self._last_hints: dict[str, str] = {}  # a new bucket goes behind the last one
-        self._making = asyncio.Lock()  # a lease keeps other instances out, not two tasks of this one
+        self._making = (
+            asyncio.Lock()
+        )  # a lease keeps other instances out, not two tasks of this one
 
     async def get(self, plan_id: str, *, naming: str | None = None, fresh: bool = False) -> Names:
-        """The plan's names; `naming` is what the last instance that read them has put on record, None after a loss.
+        """The plan's names; `naming` is what the last instance that read them has put on record,
+        None after a loss.
 
-        Planner is asked when they are to be `fresh`, or others are on record. Many that wait share one request.
+        Planner is asked when they are to be `fresh`, or others are on record. Many that wait share
+        one request.
         """
         if plan_id in self._known and not fresh and naming == self._namings[plan_id]:
             return self._known[plan_id]
         joined = plan_id in self._reading
         names = await self._share(plan_id)
         if joined and naming != self._namings[plan_id]:
-            return await self._share(plan_id)  # that reading may have begun before the names changed
+            return await self._share(
+                plan_id
+            )  # that reading may have begun before the names changed
         return names
 
     async def _share(self, plan_id: str) -> Names:
@@ -53,7 +60,8 @@ class PlanNames:
         return await asyncio.shield(self._reading[plan_id])
 
     async def make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
-        """Make a bucket, or name a free label; the names afterwards. Raises Refusal when no label is free."""
+        """Make a bucket, or name a free label; the names afterwards. Raises Refusal when no label
+        is free."""
         async with self._making:
             lease = f"names {plan_id}"
             if not await self._plans.take_lease(lease, MAKER_LEASE_MS):
@@ -65,7 +73,9 @@ class PlanNames:
 
     async def _make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
         names = await self.get(plan_id, fresh=True)
-        known = {text for _, text in names.buckets} if kind == "bucket" else set(names.labels.values())
+        known = (
+            {text for _, text in names.buckets} if kind == "bucket" else set(names.labels.values())
+        )
         if name in known:
             return names
         if await self._plans.made_lately(plan_id, f"{kind} {name}", LAG_MS):
@@ -77,16 +87,27 @@ class PlanNames:
             raise
         return await self.get(plan_id, fresh=True)
 
-    async def _send(self, plan_id: str, kind: Literal["bucket", "label"], name: str, names: Names) -> None:
+    async def _send(
+        self, plan_id: str, kind: Literal["bucket", "label"], name: str, names: Names
+    ) -> None:
         async def note() -> None:
             await self._plans.note_made(plan_id, f"{kind} {name}")
 
         if kind == "bucket":
-            body = {"name": name, "planId": plan_id, "orderHint": f"{self._last_hints.get(plan_id, '')} !"}
+            body = {
+                "name": name,
+                "planId": plan_id,
+                "orderHint": f"{self._last_hints.get(plan_id, '')} !",
+            }
             await self._planner.create_bucket(body, before=note)
             return
         tasks = await self._planner.list_cards(plan_id)
-        used = {slot for task in tasks for slot, on in (task.get("appliedCategories") or {}).items() if on}
+        used = {
+            slot
+            for task in tasks
+            for slot, on in (task.get("appliedCategories") or {}).items()
+            if on
+        }
         slot = _free_label(names, name, used)
         await self._planner.update_plan_details(
             plan_id, {"categoryDescriptions": {slot: name}}, names.etag, before=note
@@ -96,9 +117,13 @@ class PlanNames:
         buckets, details = await asyncio.gather(
             self._planner.list_buckets(plan_id), self._planner.read_plan_details(plan_id)
         )
-        self._last_hints[plan_id] = max((bucket.get("orderHint") or "" for bucket in buckets), default="")
+        self._last_hints[plan_id] = max(
+            (bucket.get("orderHint") or "" for bucket in buckets), default=""
+        )
         self._known[plan_id] = names = parse_plan_names(buckets, details)
-        self._namings[plan_id] = naming = hashlib.blake2b(dump(names).encode(), digest_size=8).hexdigest()
+        self._namings[plan_id] = naming = hashlib.blake2b(
+            dump(names).encode(), digest_size=8
+        ).hexdigest()
         if await self._plans.naming(plan_id) != naming:
             await self._plans.set_naming(plan_id, naming)
         return names
@@ -110,11 +135,18 @@ def dump(names: Names) -> str:
 
 
 def _free_label(names: Names, name: str, used: Collection[str]) -> str:
-    """The last label without a name, one that is on no card first: people use labels by their colour alone.
+    """The last label without a name, one that is on no card first: people use labels by their
+    colour alone.
 
     A name for such a colour would be on all their cards.
     """
-    for slot in sorted(names.labels, key=lambda slot: (slot in used, -int(slot.removeprefix("category")))):
+    for slot in sorted(
+        names.labels, key=lambda slot: (slot in used, -int(slot.removeprefix("category")))
+    ):
         if not names.labels[slot]:
             return slot
-    raise Refusal("no_free_label", f"labels: {name!r} needs a label, and all 25 of the plan have names", "labels")
+    raise Refusal(
+        "no_free_label",
+        f"labels: {name!r} needs a label, and all 25 of the plan have names",
+        "labels",
+    )

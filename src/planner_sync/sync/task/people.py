@@ -22,7 +22,8 @@ class People:
         return self._known
 
     async def find(self, texts: Sequence[str]) -> None:
-        """Look up those that are not known. Raises Refusal (unknown_person) for one that Graph does not know."""
+        """Look up those that are not known. Raises Refusal (unknown_person) for one that Graph does
+        not know."""
         wanted = [text.lower() for text in texts if text.lower() not in self._known]
         self._known.update(await self._plans.people(wanted))
         for text in wanted:
@@ -36,8 +37,12 @@ class People:
         except Forbidden as error:
             if person_kind(text) == "user":
                 return text  # without the right to read users an id is taken as it is; Planner will say
-            reason = f"assignedTo: {text} cannot be looked up, the right User.ReadBasic.All is missing"
+            reason = (
+                f"assignedTo: {text} cannot be looked up, the right User.ReadBasic.All is missing"
+            )
             raise Refusal("unknown_person", reason, "assignedTo") from error
         if user is None:
-            raise Refusal("unknown_person", f"assignedTo: {text} is nobody in this tenant", "assignedTo")
+            raise Refusal(
+                "unknown_person", f"assignedTo: {text} is nobody in this tenant", "assignedTo"
+            )
         return user.lower()

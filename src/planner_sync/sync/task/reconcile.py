@@ -1,7 +1,8 @@
 """One look at one task: observe, decide, act, until the decision is to finish; then settle.
 
-Both wake-ups, a change in Redis and a change in Planner, end here. Every rule is in `decide.py`, every step is carried
-out in `act.py`; what became of a look that could not be finished is said here.
+Both wake-ups, a change in Redis and a change in Planner, end here. Every rule is in `decide.py`,
+every step is carried out in `act.py`; what became of a look that could not be finished is said
+here.
 """
 
 import json
@@ -46,16 +47,22 @@ log = logging.getLogger(__name__)
 
 MAX_STEPS = 60
 MAX_ROUNDS = 5  # of reading the card again after 409 or 412
-AGAIN_MS, UNAUTHORIZED_MS, RECOVERING_MS, RETRY_MS, RETRY_MAX_MS = 15_000, 60_000, 2_000, 2_000, 300_000
+AGAIN_MS, UNAUTHORIZED_MS, RECOVERING_MS, RETRY_MS, RETRY_MAX_MS = (
+    15_000,
+    60_000,
+    2_000,
+    2_000,
+    300_000,
+)
 
 
 @dataclass(frozen=True)
 class Observed:
     """What whoever wakes the reconciler knows already.
 
-    A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost create; a possible
-    twin; whether the brake was asked already; whether an earlier listing showed the card that is GONE now; the epoch of
-    the pass that found that nobody has the card.
+    A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost
+    create; a possible twin; whether the brake was asked already; whether an earlier listing showed
+    the card that is GONE now; the epoch of the pass that found that nobody has the card.
     """
 
     card: Card | str | None = None
@@ -70,7 +77,8 @@ class Observed:
 
 @dataclass
 class Reconciler:
-    """Everything that a look needs; one for each process. `waiting` are tasks that wait for a plan to be adopted."""
+    """Everything that a look needs; one for each process. `waiting` are tasks that wait for a plan
+    to be adopted."""
 
     actor: Actor
     repository: TaskRepository
@@ -97,11 +105,13 @@ class Reconciler:
         """A task whose looks have never come to an end: something in it may kill the process."""
         digest = await self.repository.digest(claim.task_id) or ""
         reason = "no look at this task has come to an end; it is tried again once an hour"
-        record, message = telling.failure(claim.task_id, claim.now, "internal", reason, retrying=True)
+        record, message = telling.failure(
+            claim.task_id, claim.now, "internal", reason, retrying=True
+        )
         log.error("task %s: %s", claim.task_id, reason)
         await self.repository.report(claim.task_id, record, digest, message)
 
-    # -- observe -----------------------------------------------------------------------------------------------------
+    # -- observe -----------------------------------------------------------------------------------
     async def _observe(self, claim: Claim, observed: Observed) -> Seen:
         stored = await self.repository.read(claim.task_id)
         belief = Belief.load(stored.state) if stored.state else None
@@ -128,13 +138,15 @@ class Reconciler:
             epoch=observed.epoch,
         )
 
-    # -- decide, act -------------------------------------------------------------------------------------------------
+    # -- decide, act -------------------------------------------------------------------------------
     async def _run(self, seen: Seen, observed: Observed) -> Order:
         rounds = 0
         for _ in range(MAX_STEPS):
             try:
                 if seen.belief and seen.notes and seen.fresh and seen.names and seen.card != GONE:
-                    seen = judge_notes(seen)  # once, before the next write changes the card that tells
+                    seen = judge_notes(
+                        seen
+                    )  # once, before the next write changes the card that tells
                 step = decide(seen)
                 if isinstance(step, steps.Finish):
                     return step.order
@@ -150,7 +162,9 @@ class Reconciler:
                 return outcome.later(seen, RECOVERING_MS)
             except Trouble as trouble:
                 seen, error = trouble.seen, trouble.error
-                again = isinstance(error, CardChanged) or (isinstance(error, NotFound) and seen.belief)
+                again = isinstance(error, CardChanged) or (
+                    isinstance(error, NotFound) and seen.belief
+                )
                 if again and rounds < MAX_ROUNDS:
                     rounds += 1
                     seen = _to_read_again(seen)
@@ -159,9 +173,11 @@ class Reconciler:
                     seen = replace(_to_read_again(seen), names=None)
                     continue
                 return await self._give_back(trouble)
-        return outcome.later(seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3)
+        return outcome.later(
+            seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3
+        )
 
-    # -- trouble -----------------------------------------------------------------------------------------------------
+    # -- trouble -----------------------------------------------------------------------------------
     async def _give_back(self, trouble: Trouble) -> Order:
         seen, error = trouble.seen, trouble.error
         log.warning("task %s: %s", seen.task_id, error)
@@ -176,15 +192,24 @@ class Reconciler:
                 return outcome.later(seen, wait, "unreachable", str(error), say_after=3)
             case AnswerLost():
                 return outcome.later(
-                    seen, GRACE_MS if trouble.creating else wait, "unreachable", str(error), say_after=3
+                    seen,
+                    GRACE_MS if trouble.creating else wait,
+                    "unreachable",
+                    str(error),
+                    say_after=3,
                 )
             case Unauthorized():
                 return outcome.later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
             case LimitReached():
-                return outcome.refused(seen, Refusal("limit", f"{error.code}: Planner takes no more ({error})"))
+                return outcome.refused(
+                    seen, Refusal("limit", f"{error.code}: Planner takes no more ({error})")
+                )
             case Forbidden() | NotFound() if not await self._plan_answers(seen.plan_id):
                 return outcome.later(
-                    seen, UNAUTHORIZED_MS, "unauthorized", f"plan {seen.plan_id} cannot be read: {error}"
+                    seen,
+                    UNAUTHORIZED_MS,
+                    "unauthorized",
+                    f"plan {seen.plan_id} cannot be read: {error}",
                 )
             case Forbidden() if trouble.reading:
                 return outcome.later(seen, AGAIN_MS)  # the right came back in between
@@ -196,7 +221,8 @@ class Reconciler:
         return outcome.later(seen, AGAIN_MS)
 
     async def _names_moved(self, seen: Seen) -> bool:
-        """Are bucket and label names others by now? Then Planner may have refused an id that is gone."""
+        """Are bucket and label names others by now? Then Planner may have refused an id that is
+        gone."""
         if seen.names is None:
             return False
         try:
@@ -214,7 +240,9 @@ class Reconciler:
 
 def _parse(stored: Stored, belief: Belief | None) -> tuple[Any, Refusal | None]:
     if stored.wrong_type:
-        return None, Refusal("not_json", "the key of the document holds something that is no string")
+        return None, Refusal(
+            "not_json", "the key of the document holds something that is no string"
+        )
     if stored.text is None:
         return None, None
     if stored.size is not None:
@@ -227,7 +255,8 @@ def _parse(stored: Stored, belief: Belief | None) -> tuple[Any, Refusal | None]:
 
 
 def _usable(card: Card | str, belief: Belief, observed: Observed) -> bool:
-    """Does a listing count? Not one that may be older than what we know, or that cannot know a new card yet."""
+    """Does a listing count? Not one that may be older than what we know, or that cannot know a new
+    card yet."""
     if belief.settled_at >= observed.began:
         return False
     if not isinstance(card, Card):

@@ -160,7 +160,7 @@ async def answer_with_service(route: Route, req: func.HttpRequest) -> Response:
     request = Request(
         params=dict(req.route_params), query=dict(req.params), headers=headers, body=body
     )
-    return await route.answer(Backing(settings, service.vitals, service), request)
+    return await route.answer(Backing(settings, service.telemetry, service), request)
 
 
 def to_http(response: Response) -> func.HttpResponse:

@@ -46,7 +46,7 @@ def _service(url: str, emulator: Emulator) -> Service:
 
 
 async def _plans(count: int) -> list[Figure]:
-    """Rounds of passes over so many quiet plans of ten cards each."""
+    """Scheduler of passes over so many quiet plans of ten cards each."""
     ids = [f"plan{n:024d}" for n in range(count)]
     with redis_process() as url, emulator_process(plans=ids, latency_ms=LATENCY) as emulator:
         for plan_id in ids:
@@ -55,13 +55,13 @@ async def _plans(count: int) -> list[Figure]:
         service = _service(url, emulator)
         try:
             parts = await service._opened()
-            await parts.rounds.poll()
+            await parts.scheduler.poll()
             await parts.workers.drain(60)
             taken = []
             for _ in range(2):
                 emulator.forget_requests()
                 started = time.perf_counter()
-                await parts.rounds.poll()
+                await parts.scheduler.poll()
                 taken.append(time.perf_counter() - started)
             asked = len([call for call in emulator.requests() if call["path"] != "/$batch"])
         finally:
@@ -100,13 +100,13 @@ async def _cards() -> list[Figure]:
                         title=f"Card {n}", details={"description": f"What card {n} is about"}
                     )
                 there = cards
-                await parts.rounds.poll()
+                await parts.scheduler.poll()
                 await parts.workers.drain(60)
                 emulator.forget_requests()
                 cpu = []
                 for _ in range(PASSES):
                     before = time.process_time()
-                    await parts.rounds.poll()
+                    await parts.scheduler.poll()
                     cpu.append(time.process_time() - before)
                 asked = len([call for call in emulator.requests() if call["path"] != "/$batch"])
                 used = (await client.info("memory"))["used_memory"] / 2**20
@@ -127,7 +127,7 @@ async def _changes() -> list[Figure]:
         client = redis.asyncio.Redis.from_url(url)
         service = _service(url, emulator)
         parts = await service._opened()
-        await parts.rounds.poll()
+        await parts.scheduler.poll()
         figures = []
         try:
             for what, fields in (
@@ -138,7 +138,7 @@ async def _changes() -> list[Figure]:
                 emulator.forget_requests()
                 for n in range(CHANGES):
                     await _change(client, n, fields)
-                await parts.rounds.sweep_once()
+                await parts.scheduler.sweep_once()
                 while await client.zcard("annika:sync:pending"):
                     await parts.workers.drain(10)
                     await asyncio.sleep(0.05)

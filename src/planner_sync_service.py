@@ -101,7 +101,7 @@ async def _serve(settings: Settings, service: "Service", listening: "socket.sock
 
     stop = _stop_on_signals()
     try:
-        async with serving(create_app(Backing(settings, service.vitals, service)), listening):
+        async with serving(create_app(Backing(settings, service.telemetry, service)), listening):
             log.info(
                 "started: %d plans, http on %s port %d",
                 len(settings.plan_ids),

@@ -176,9 +176,9 @@ async def test_every_write_is_marked_for_the_sync_also_when_nobody_listens(tasks
     await tasks.update("t1", {"title": "B"})
 
     assert await plain.zrange(keys.private("pending"), 0, -1) == [b"t1"]
-    assert await plain.hget(keys.private("said"), "t1") == b"created"
+    assert await plain.hget(keys.private("announced"), "t1") == b"created"
     await tasks.delete("t1")
-    assert await plain.hget(keys.private("said"), "t1") == b"deleted"
+    assert await plain.hget(keys.private("announced"), "t1") == b"deleted"
 
 
 # -- refusals --------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ async def test_a_call_whose_answer_is_lost_changes_and_says_nothing_twice(
     service = Pending(Scripts(plain), keys, "service")
 
     async def between() -> None:
-        await service.mark(["t1", "seen"], word=action if action != "updated" else "")
+        await service.enqueue(["t1", "seen"], announced=action if action != "updated" else "")
         for task_id in left:
             text = await plain.get(keys.document(task_id))
             await plain.set(keys.document(task_id), text.replace(b"{", b'{"_rev":7,', 1))

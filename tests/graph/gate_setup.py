@@ -100,5 +100,5 @@ class Held:
         if self._error:
             raise self._error
 
-    def let_go(self) -> None:
+    def unlink(self) -> None:
         self._go.set()

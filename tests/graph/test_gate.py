@@ -103,13 +103,13 @@ async def test_before_runs_after_admission_and_right_before_the_request(jam: Set
     assert note.started
     assert ["late"] not in jam.road.cars
 
-    note.let_go()
+    note.unlink()
     assert await ride == "answer to late"
 
 
 async def test_a_failed_before_frees_the_seat_and_sends_nothing(free: Setup) -> None:
     refused = Held(ValueError("no claim any more"))
-    refused.let_go()
+    refused.unlink()
     rides = [free.start("a", nothing), free.start("b", refused), free.start("c", nothing)]
 
     answers = await asyncio.gather(*rides, return_exceptions=True)
@@ -130,7 +130,7 @@ async def test_a_car_leaves_without_those_who_take_two_seconds_and_they_go_alone
     await free.time.advance(0.1)
     assert await quick == "answer to quick"
 
-    slow.let_go()
+    slow.unlink()
     assert await late == "answer to late"
     assert free.road.cars == [["quick"], ["late"]]
 
@@ -144,7 +144,7 @@ async def test_a_late_passenger_with_no_free_place_is_not_sent(jam: Setup) -> No
         rides.append(jam.start(n))
         await settle()
 
-    slow.let_go()
+    slow.unlink()
 
     with pytest.raises(NotSent):
         await rides[1]
@@ -160,7 +160,7 @@ async def test_a_before_that_hangs_does_not_hold_its_place_for_ever() -> None:
 
 async def test_a_timeout_inside_before_is_the_callers_own(free: Setup) -> None:
     mine = Held(TimeoutError("of the caller's own"))
-    mine.let_go()
+    mine.unlink()
 
     with pytest.raises(TimeoutError, match="of the caller's own"):
         await free.gate.ride("a", free.road.carry, before=mine)
@@ -219,7 +219,7 @@ async def test_a_caller_who_gives_up_in_a_waiting_car_is_not_sent(free: Setup) -
 
     impatient.cancel()
     await settle()
-    slow.let_go()
+    slow.unlink()
 
     assert await patient == "answer to patient"
     assert free.road.cars == [["patient"]]

@@ -1,4 +1,4 @@
-"""A listing is whole, or it is none: pages, links and rows that must not be believed."""
+"""A listing is whole, or it is none: pages, links and rows that must not be mapped_state."""
 
 from typing import Any
 

@@ -49,7 +49,7 @@ async def test_a_pause_that_begins_while_a_car_is_boarding_holds_it(free: Setup)
     await settle()
 
     free.gate.pause_for(60)
-    note.let_go()
+    note.unlink()
 
     with pytest.raises(Throttled):
         await ride

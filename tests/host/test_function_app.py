@@ -86,7 +86,8 @@ print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - sy
 
 
 def test_the_package_is_found_whatever_the_working_directory(tmp_path):
-    code = f"import sys; sys.path.append({str(ROOT)!r}); import function_app, planner_sync; print(planner_sync.__file__)"
+    path = f"import sys; sys.path.append({str(ROOT)!r})"
+    code = f"{path}; import function_app, planner_sync; print(planner_sync.__file__)"
     printed = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )

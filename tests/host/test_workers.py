@@ -63,9 +63,9 @@ class Site:
 
     def sleep_through(self, ms: int) -> None:
         """As if nobody had given a sign of life for so long."""
-        for part, value in self.redis.hgetall("annika:sync:beats").items():
+        for part, value in self.redis.hgetall("annika:sync:heartbeats").items():
             at, _, text = value.decode().partition(" ")
-            self.redis.hset("annika:sync:beats", part, f"{int(at) - ms} {text}")
+            self.redis.hset("annika:sync:heartbeats", part, f"{int(at) - ms} {text}")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from planner_sync.store.pending import MAX_ATTEMPTS
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from tests.operators.console import Said, run
 from tests.redis_process import free_port
 from tests.store.shelf import PLAN, Shelf
@@ -70,8 +70,8 @@ async def hold(shelf: Shelf) -> None:
 
 # -- status ----------------------------------------------------------------------------------------
 async def test_status_shows_plans_and_signs_of_life(console: Console) -> None:
-    vitals = Vitals(console.shelf.redis, console.shelf.scripts, console.shelf.keys)
-    await vitals.pass_done(PLAN, took_ms=10, cards=20)
+    telemetry = Telemetry(console.shelf.redis, console.shelf.scripts, console.shelf.keys)
+    await telemetry.pass_done(PLAN, took_ms=10, cards=20)
     await hold(console.shelf)
     said = console.run("planner-sync status")
     assert (said.code, said.err) == (0, "")
@@ -96,12 +96,14 @@ async def test_holds_are_listed(console: Console) -> None:
     assert (row["planId"], row["side"], row["vanished"], row["of"]) == (PLAN, "agents", 12, 20)
 
 
-@pytest.mark.parametrize(("verb", "look"), [("release", "missing"), ("restore", "restore")])
+@pytest.mark.parametrize(
+    ("verb", "look"), [("release", "confirmed_missing"), ("restore", "restore")]
+)
 async def test_a_hold_ends(console: Console, verb: str, look: str) -> None:
     await hold(console.shelf)
     assert console.read(f"planner-sync hold {verb} {PLAN}") == {"count": 1}
     assert await console.shelf.plans.hold(PLAN) is None
-    assert (await console.shelf.claim()).look == look
+    assert (await console.shelf.claim()).reason == look
     again = console.run(f"planner-sync hold {verb} {PLAN}")
     assert (again.code, again.out) == (1, "")
     assert PLAN in again.err
@@ -155,11 +157,11 @@ async def test_failures_are_listed_with_their_reasons(console: Console) -> None:
 
 
 async def test_a_retry_frees_a_parked_task(console: Console) -> None:
-    await console.shelf.pending.mark(["t1"])
+    await console.shelf.pending.enqueue(["t1"])
     for _ in range(MAX_ATTEMPTS):
         await console.shelf.claim()
         await console.shelf.expire()
-    assert len((await console.shelf.pending.claim(1)).parked) == 1
+    assert len((await console.shelf.pending.lease(1)).parked) == 1
     await refuse(console.shelf, "t1", "internal")
     assert console.read("planner-sync failed retry t1") == {"taskIds": ["t1"]}
     assert (await console.shelf.claim()).attempts == 1

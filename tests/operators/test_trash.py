@@ -121,7 +121,7 @@ async def test_a_task_that_an_agent_deleted_comes_back_too(world: World, service
     task_id, before = await a_full_card(world, service)
     await world.redis.delete(world.keys.document(task_id))
     shelf = Shelf(world.redis, world.keys.namespace)
-    await shelf.pending.mark([task_id], word="deleted")
+    await shelf.pending.enqueue([task_id], announced="deleted")
     await world.settle(service)
     assert world.cards() == {}
     (entry,) = await trash(world).entries()

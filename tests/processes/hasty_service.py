@@ -24,7 +24,7 @@ from planner_sync.store.plans import Plans
 TIMES = 10
 SHORTER = {
     "planner_sync.store.server.connection": ("SOCKET_SECONDS",),
-    "planner_sync.store.pending": ("CLAIM_MS", "SEND_MS"),
+    "planner_sync.store.pending": ("TASK_LEASE_MS", "SEND_MS"),
     "planner_sync.store.plans": ("LEASE_MS",),
     "planner_sync.identity.tokens": ("REMEMBER_FAILURE",),
     "planner_sync.graph.client": ("CONNECT_LIMIT",),
@@ -35,7 +35,7 @@ SHORTER = {
         "FIRST_BACKOFF",
         "PATIENCE",
     ),
-    "planner_sync.sync.task.act": ("YOUNG_MS",),
+    "planner_sync.sync.task.act": ("NEW_CARD_MS",),
     "planner_sync.decide.unmapped": ("GRACE_MS",),
     "planner_sync.sync.task.names": ("LAG_MS", "MAKER_LEASE_MS"),
     "planner_sync.sync.task.reconcile": (

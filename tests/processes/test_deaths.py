@@ -61,10 +61,10 @@ async def test_a_service_that_was_frozen_for_longer_than_its_claims_writes_nothi
 
 
 async def claimed_without_note(stage: Stage) -> int:
-    claims = await stage.redis.hgetall("annika:sync:claims")
+    claims = await stage.redis.hgetall("annika:sync:task_leases")
     held = [task_id.decode() for task_id, claim in claims.items() if b" done" not in claim]
     notes = [await stage.redis.hkeys(f"annika:sync:task:{task_id}") for task_id in held]
-    return sum(not any(field.startswith(b"note ") for field in fields) for fields in notes)
+    return sum(not any(field.startswith(b"intent ") for field in fields) for fields in notes)
 
 
 async def is_well(service: Running) -> bool:

@@ -31,12 +31,12 @@ async def test_any_answer_of_redis_may_be_lost(stage: Stage) -> None:
     stage.edit_card("t0")
     await stage.judged()
     changing = {
-        "mark_tasks",
-        "claim_tasks",
+        "enqueue_tasks",
+        "lease_tasks",
         "take_lease",
-        "write_note",
+        "record_intent",
         "settle_task",
-        "record_beat",
+        "record_heartbeat",
     }
     assert changing <= {name(stage, kind) for kind in map(command, stage.to_redis.lost)}
 

@@ -206,7 +206,7 @@ async def noted(stage: Stage) -> set[str]:
     return {
         key.removeprefix(prefix)
         for key in found
-        if any(name.startswith(b"note ") for name in fields[key])
+        if any(name.startswith(b"intent ") for name in fields[key])
     }
 
 

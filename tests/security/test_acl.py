@@ -48,7 +48,7 @@ client  PUBLISH @:tasks:updates x
 client  PUBLISH @:sync:canary:me x
 client  SUBSCRIBE @:sync:canary:me @:tasks:sync @:tasks:updates
 client  INFO cluster
-client  EVALSHA ! 5 @:tasks:t @:sync:pending @:sync:marks @:sync:claims @:sync:said TIME
+client  EVALSHA ! 5 @:tasks:t @:sync:pending @:sync:generations @:sync:task_leases @:sync:announced TIME
 reader  GET @:tasks:t
 reader  GET @:task:mapping:t
 reader  SUBSCRIBE @:tasks:updates @:tasks:sync
@@ -60,7 +60,7 @@ service PUBLISH @:tasks:updates x
 service SUBSCRIBE @:tasks:updates @:sync:canary:me
 service SCRIPT LOAD "return 1"
 service INFO server
-health  HGETALL @:sync:beats
+health  HGETALL @:sync:heartbeats
 health  HGETALL @:sync:counters
 health  ZCARD @:sync:pending
 health  HLEN @:sync:refusals
@@ -123,13 +123,13 @@ agent   INFO
 client  PUBLISH @:tasks:sync x
 client  SCRIPT LOAD "return 1"
 client  EVALSHA ! 1 @:sync:owners HGETALL
-client  EVALSHA ! 1 @:sync:claims DEL
+client  EVALSHA ! 1 @:sync:task_leases DEL
 client  EVALSHA ! 1 @:sync:pending DEL
 client  EVALSHA ! 1 @:tasks:t FLUSHALL
 client  EVALSHA ! 1 @:tasks:t PUBLISH
-client  HSET @:sync:claims t 1
+client  HSET @:sync:task_leases t 1
 client  HSET @:sync:owners p t
-client  HGETALL @:sync:claims
+client  HGETALL @:sync:task_leases
 client  GET @:sync:token
 client  SET @:task:mapping:t p
 client  SCAN 0
@@ -148,11 +148,11 @@ health  GET @:tasks:t
 health  GET @:task:mapping:t
 health  HGETALL @:sync:refusals
 health  HGETALL @:sync:owners
-health  HSET @:sync:beats poll 1
+health  HSET @:sync:heartbeats poll 1
 health  SET @:tasks:t {}
 health  SUBSCRIBE @:tasks:sync
 health  PUBLISH @:tasks:updates x
-health  EVALSHA ! 1 @:sync:beats HGETALL
+health  EVALSHA ! 1 @:sync:heartbeats HGETALL
 health  SCAN 0
 """
 # Does to its first key what it is told; with its PUBLISH it would forge a confirmation.
@@ -320,5 +320,5 @@ def test_every_private_key_that_a_client_may_write_is_one_of_its_script():
     keys = Keys("annika")
 
     assert {key for key in granted if key.startswith(keys.private(""))} == {
-        keys.private(name) for name in ("pending", "marks", "claims", "said")
+        keys.private(name) for name in ("pending", "generations", "task_leases", "announced")
     }

@@ -18,7 +18,7 @@ import pytest
 from planner_sync.errors import CODES
 from planner_sync.identity.causes import ADVICE
 from planner_sync.settings import Settings
-from planner_sync.store.telemetry import PlanVitals, Snapshot
+from planner_sync.store.telemetry import PlanTelemetry, Snapshot
 from planner_sync.web.health import LISTENER_SILENT_MS, Check, health
 from planner_sync.web.routes import ROUTES, without_settings
 from tests.emulator_process import emulator_process
@@ -91,7 +91,7 @@ def snapshots() -> Iterator[Snapshot | None]:
     yield None
     for age in AGES:
         full = leaking(Snapshot, None if age is None else NOW - age)
-        quiet = dataclasses.replace(full, plans={PLAN: PlanVitals()}, holds={})
+        quiet = dataclasses.replace(full, plans={PLAN: PlanTelemetry()}, holds={})
         for one, heard, polled, good, bad in itertools.product(
             (full, quiet), AGES, AGES, AGES, AGES
         ):

@@ -71,7 +71,7 @@ async def test_the_service_and_an_agent_with_the_client_do_everything_under_thei
         await heard.aclose()
     await world.set("bad id", title="Task")
     await world.until(lambda: world.said("failed"))
-    snapshot = await service.vitals.snapshot_within(5)
+    snapshot = await service.telemetry.snapshot_within(5)
 
     assert mapped == card.encode()
     assert snapshot is not None

@@ -20,15 +20,15 @@ from typing import Any
 
 from planner_sync.decide import mapped as decide
 from planner_sync.decide import unmapped as decide_new
-from planner_sync.decide.merge import Meaning, merge
-from planner_sync.decide.observation import GONE, Seen
+from planner_sync.decide.merge import DocumentAtoms, merge
+from planner_sync.decide.observation import GONE, Observation
 from planner_sync.graph.planner import Planner
 from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.scripts import Scripts, script_names, script_text
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.plan.epochs import Begun, Epochs
 from planner_sync.sync.plan.listing import PlanReader
-from planner_sync.sync.run.scheduler import Rounds
+from planner_sync.sync.run.scheduler import Scheduler
 from planner_sync.sync.task import reconcile
 from tests.simulation.maker import of_seed
 from tests.simulation.runs import with_fixed_hashes
@@ -54,43 +54,47 @@ def swapped(*swaps: tuple[Any, str, Any]) -> Iterator[None]:
 def no_sweep() -> AbstractContextManager[None]:
     """Documents whose message was lost are never found."""
 
-    async def nothing(rounds: Rounds, rest_ms: int = 0) -> None:
+    async def nothing(rounds: Scheduler, min_gap_ms: int = 0) -> None:
         """No sweep."""
 
-    return swapped((Rounds, "sweep_once", nothing))
+    return swapped((Scheduler, "sweep_once", nothing))
 
 
-def no_notes() -> AbstractContextManager[None]:
+def no_intents() -> AbstractContextManager[None]:
     """Nothing is written down before it is sent; the claim is renewed all the same."""
-    write = TaskRepository.write_note
+    write = TaskRepository.record_intent
 
     async def unnoted(repository: TaskRepository, claim: Any, nonce: str, *rest: Any) -> str:
         answer = await write(repository, claim, nonce, *rest)
         keys, redis = repository._keys, repository._redis
-        await redis.hdel(keys.task(claim.task_id), f"note {nonce}")
+        await redis.hdel(keys.task(claim.task_id), f"intent {nonce}")
         await redis.hdel(keys.private("creating", rest[1]), claim.task_id)
         return answer
 
-    return swapped((TaskRepository, "write_note", unnoted))
+    return swapped((TaskRepository, "record_intent", unnoted))
 
 
-def no_fields_in_notes() -> AbstractContextManager[None]:
-    """A note says that something was sent, and not what: our own lost write looks like a
+def no_fields_in_intents() -> AbstractContextManager[None]:
+    """A intent says that something was sent, and not what: our own lost write looks like a
     person's."""
 
-    def forgotten(seen: Seen) -> Seen:
+    def forgotten(seen: Observation) -> Observation:
         return replace(
-            seen, notes=(), done_notes=(*seen.done_notes, *(note.nonce for note in seen.notes))
+            seen,
+            intents=(),
+            done_intents=(*seen.done_intents, *(intent.nonce for intent in seen.intents)),
         )
 
-    return swapped((decide, "judge_notes", forgotten), (reconcile, "judge_notes", forgotten))
+    return swapped((decide, "judge_intents", forgotten), (reconcile, "judge_intents", forgotten))
 
 
 def no_revisions() -> AbstractContextManager[None]:
     """Whatever a document says, its writer had seen everything."""
 
-    def trusting(belief: Any, meaning: Meaning, rev: int, card: Any, winner: Any) -> Any:
-        return merge(belief, meaning, 10**12, card, winner)
+    def trusting(
+        state: Any, document_atoms: DocumentAtoms, rev: int, card: Any, winner: Any
+    ) -> Any:
+        return merge(state, document_atoms, 10**12, card, winner)
 
     return swapped((decide, "merge", trusting))
 
@@ -98,22 +102,26 @@ def no_revisions() -> AbstractContextManager[None]:
 def no_three_way_merge() -> AbstractContextManager[None]:
     """The document as a whole overwrites the card wherever it says anything else."""
 
-    def overwriting(belief: Any, meaning: Meaning, rev: int, card: Any, winner: Any) -> Any:
-        merged = merge(replace(belief, base=dict(card), trails={}), meaning, 10**12, card, winner)
-        return replace(merged, human=frozenset(card) - merged.meant)
+    def overwriting(
+        state: Any, document_atoms: DocumentAtoms, rev: int, card: Any, winner: Any
+    ) -> Any:
+        merged = merge(
+            replace(state, base=dict(card), histories={}), document_atoms, 10**12, card, winner
+        )
+        return replace(merged, changed_by_people=frozenset(card) - merged.changed_by_agent)
 
     return swapped((decide, "merge", overwriting))
 
 
 def no_epoch() -> AbstractContextManager[None]:
-    """A Redis that has forgotten everything is believed to know every plan."""
-    write = TaskRepository.write_note
+    """A Redis that has forgotten everything is mapped_state to know every plan."""
+    write = TaskRepository.record_intent
 
     async def known(plans: Plans, plan_id: str) -> Epoch:
-        return Epoch((await plans.moment()).run_id, 10**9)
+        return Epoch((await plans.server_clock()).run_id, 10**9)
 
     async def begun(epochs: Epochs, plan_id: str) -> Begun:
-        moment, epoch = await epochs.plans.moment(), await epochs.plans.epoch(plan_id)
+        moment, epoch = await epochs.plans.server_clock(), await epochs.plans.epoch(plan_id)
         await epochs.plans._redis.hset(epochs.plans._keys.private("epochs"), plan_id, str(epoch))
         return Begun(moment.now, moment.run_id, epoch, trusted=True)
 
@@ -123,7 +131,9 @@ def no_epoch() -> AbstractContextManager[None]:
     async def trusted(
         repository: TaskRepository, claim: Any, nonce: str, body: str, plan_id: str, kind: Any
     ) -> str:
-        _, run = await repository._scripts["read_moment"]([repository._keys.private("epochs")], [])
+        _, run = await repository._scripts["read_server_clock"](
+            [repository._keys.private("epochs")], []
+        )
         await repository._redis.hset(
             repository._keys.private("epochs"), plan_id, f"{run.decode()} {10**9}"
         )
@@ -133,7 +143,7 @@ def no_epoch() -> AbstractContextManager[None]:
     # What the public mapping still says is asked as well, and would hide some of it.
     mapping = (decide_new, "_named_by_mapping", lambda seen: None)
     return swapped(
-        (Plans, "epoch", known), *passes, mapping, (TaskRepository, "write_note", trusted)
+        (Plans, "epoch", known), *passes, mapping, (TaskRepository, "record_intent", trusted)
     )
 
 
@@ -184,8 +194,8 @@ def no_leases() -> AbstractContextManager[None]:
     one."""
     edits = {
         "return due ~= false and tonumber(due) > now": "return false",
-        "if claim ~= o.token then": "if false then",
-        "if redis.call('HGET', claims, id) ~= token then return 'overtaken' end": "",
+        "if lease ~= o.token then": "if false then",
+        "if redis.call('HGET', task_leases, id) ~= token then return 'overtaken' end": "",
         "if ms == 0 or held or rests then return 0 end": "",
     }
 
@@ -202,8 +212,8 @@ def no_leases() -> AbstractContextManager[None]:
 
 MECHANISMS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "sweep": no_sweep,
-    "note": no_notes,
-    "fields in notes": no_fields_in_notes,
+    "intent": no_intents,
+    "fields in intents": no_fields_in_intents,
     "_rev": no_revisions,
     "three-way merge": no_three_way_merge,
     "epoch": no_epoch,

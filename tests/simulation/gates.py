@@ -19,7 +19,7 @@ from planner_emulator.planner import Planner
 from planner_emulator.replies import Response
 
 Side = Literal["redis", "graph"]
-Moment = Literal["before", "after"]
+ServerClock = Literal["before", "after"]
 ORIGIN = "https://graph.simulation"
 
 
@@ -39,7 +39,7 @@ class Step:
     side: Side
     number: int
     what: str
-    moment: Moment
+    moment: ServerClock
     answer: Response | None = None
 
 
@@ -72,7 +72,7 @@ class Process:
             self.on_kill()
 
     async def at(
-        self, side: Side, what: str, moment: Moment, answer: Response | None = None
+        self, side: Side, what: str, moment: ServerClock, answer: Response | None = None
     ) -> Response | None:
         """One moment of one step. Raises Killed for a dead process, OSError where the hook cuts the
         connection."""

@@ -49,7 +49,7 @@ def _fault(random: Random, maker: "Maker") -> Json:
         "agent now",
     ):
         match = random.choice(
-            (".", "settle_task", "write_note", "claim_tasks", "mark_tasks", "settle_task")
+            (".", "settle_task", "record_intent", "lease_tasks", "enqueue_tasks", "settle_task")
         )
         fault = {
             "at": at,

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from planner_sync.decide import mapped as deciding
-from planner_sync.decide.merge import Meaning, Merged, agree
-from planner_sync.decide.observation import Seen
+from planner_sync.decide.merge import DocumentAtoms, Merged, agree
+from planner_sync.decide.observation import Observation
 from planner_sync.decide.steps import BuryCard, DeleteCard, Finish, Step
 from planner_sync.errors import Refusal
 from planner_sync.model.card import Card
-from planner_sync.model.state import Belief, token
+from planner_sync.model.state import SyncState, token
 from planner_sync.model.task import Day, Word
 from planner_sync.sync.task import reconcile as reconciling
 from tests.simulation.world import World
@@ -38,7 +38,7 @@ ROWS = {
     "8 wrong type": "a document's key holds no string",
     "8 said": "a document is missing, deleted was said, nobody changed the card",
     "8 said, changed": "a document is missing, deleted was said, somebody changed the card",
-    "8 unsaid": "a document is missing for the second time, nothing was said",
+    "8 unsent_messages": "a document is missing for the second time, nothing was said",
     "8 epoch": "this Redis does not know the plan: adopted",
     "8 brake": "too much vanished at once: held",
     "8 stale copy": "a document names a card that a human deleted",
@@ -79,8 +79,10 @@ def afterwards(world: World) -> Counter[str]:
     return rows
 
 
-def _deciding(decide: Callable[[Seen], Step], rows: Counter[str]) -> Callable[[Seen], Step]:
-    def watched(seen: Seen) -> Step:
+def _deciding(
+    decide: Callable[[Observation], Step], rows: Counter[str]
+) -> Callable[[Observation], Step]:
+    def watched(seen: Observation) -> Step:
         rows.update(_of_seen(seen))
         try:
             step = decide(seen)
@@ -96,29 +98,29 @@ def _deciding(decide: Callable[[Seen], Step], rows: Counter[str]) -> Callable[[S
     return watched
 
 
-def _of_seen(seen: Seen) -> Iterator[str]:
+def _of_seen(seen: Observation) -> Iterator[str]:
     if seen.recovering:
         yield "8 epoch"
     if seen.stored.wrong_type:
         yield "8 wrong type"
     named = seen.document.planner_id if seen.document else None
-    if named and seen.belief and named != seen.belief.planner_id:
+    if named and seen.state and named != seen.state.planner_id:
         yield "8 other card"
     if named and seen.owner and seen.owner.task_id not in (None, seen.task_id):
         yield "8 copy"
 
 
-def _of_step(seen: Seen, step: Step) -> Iterator[str]:
-    said = seen.claim.said == "deleted"
+def _of_step(seen: Observation, step: Step) -> Iterator[str]:
+    said = seen.lease.announced == "deleted"
     if isinstance(step, BuryCard):
         yield "8 gone"
     elif isinstance(step, DeleteCard):
-        yield "8 said" if said else "8 unsaid"
+        yield "8 said" if said else "8 unsent_messages"
     elif (
         isinstance(step, Finish)
         and said
         and seen.document is None
-        and seen.belief
+        and seen.state
         and isinstance(seen.card, Card)
     ):
         yield "8 said, changed"
@@ -126,23 +128,27 @@ def _of_step(seen: Seen, step: Step) -> Iterator[str]:
 
 def _merging(merge: Callable[..., Merged], rows: Counter[str]) -> Callable[..., Merged]:
     def watched(
-        belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], winner: Any
+        state: SyncState,
+        document_atoms: DocumentAtoms,
+        rev: int,
+        card: Mapping[str, Any],
+        winner: Any,
     ) -> Merged:
-        for atom in sorted({*belief.base, *card, *meaning.atoms}):
+        for atom in sorted({*state.base, *card, *document_atoms.atoms}):
             if " " not in atom:
-                rows.update(_of_atom(belief, meaning, rev, card, atom))
-        return merge(belief, meaning, rev, card, winner)
+                rows.update(_of_atom(state, document_atoms, rev, card, atom))
+        return merge(state, document_atoms, rev, card, winner)
 
     return watched
 
 
 def _of_atom(
-    belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Any], atom: str
+    state: SyncState, document_atoms: DocumentAtoms, rev: int, card: Mapping[str, Any], atom: str
 ) -> Iterator[str]:
-    was, now, mine = belief.base.get(atom), card.get(atom), meaning.atoms.get(atom)
+    was, now, mine = state.base.get(atom), card.get(atom), document_atoms.atoms.get(atom)
     kind = "same"
-    if meaning.speaks_of(atom) and not agree(mine, was):
-        kind = _kind(belief, rev, mine, atom)
+    if document_atoms.speaks_of(atom) and not agree(mine, was):
+        kind = _kind(state, rev, mine, atom)
         yield f"3 {kind}"
     if kind in ("same", "stale"):
         yield "6 nothing" if now == was else "6 write"
@@ -152,13 +158,13 @@ def _of_atom(
         yield "6 agreed" if agree(mine, now) else "6 conflict"
 
 
-def _kind(belief: Belief, rev: int, mine: Any, atom: str) -> str:
-    trail = belief.trail(atom)
-    if rev >= trail.human:
+def _kind(state: SyncState, rev: int, mine: Any, atom: str) -> str:
+    history = state.history(atom)
+    if rev >= history.last_human_rev:
         return "changed"
-    if any(_says(mine, past) for past in trail.past):
+    if any(_says(mine, past) for past in history.past_values):
         return "stale"
-    return "insists" if rev in trail.told else "apart"
+    return "insists" if rev in history.notified_revs else "apart"
 
 
 def _says(mine: Any, past: str) -> bool:

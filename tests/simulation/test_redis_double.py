@@ -29,17 +29,22 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     repository = TaskRepository(redis, scripts, KEYS, 1000)
     said: list[Any] = []
     await redis.set(KEYS.document("a"), b'{"title":"A"}')
-    await pending.mark(["a", "b"], word="created")
-    await pending.mark(["b"], look="missing")
-    batch = await pending.claim(10)
-    said.append([(c.task_id, c.attempts, c.said, c.look) for c in batch.claims])
-    first, second = batch.claims
-    said.append(await repository.write_note(first, "n1", "{}", "p", "create"))
-    await plans.set_epoch("p", None, Epoch((await plans.moment()).run_id, 1))
-    said.append(await repository.write_note(first, "n1", '{"kind": "create"}', "p", "create"))
+    await pending.enqueue(["a", "b"], announced="created")
+    await pending.enqueue(["b"], reason="confirmed_missing")
+    batch = await pending.lease(10)
+    said.append([(c.task_id, c.attempts, c.announced, c.reason) for c in batch.leases])
+    first, second = batch.leases
+    said.append(await repository.record_intent(first, "n1", "{}", "p", "create"))
+    await plans.set_epoch("p", None, Epoch((await plans.server_clock()).run_id, 1))
+    said.append(await repository.record_intent(first, "n1", '{"kind": "create"}', "p", "create"))
     said.append(sorted(await plans.creating("p")))
     created = Order(
-        plan_id="p", planner_id="C1", etags="e d", state="{}", notes_done=["n1"], creating_done=True
+        plan_id="p",
+        planner_id="C1",
+        etags="e d",
+        state="{}",
+        intents_done=["n1"],
+        creating_done=True,
     )
     created.created, created.release, created.posted = True, False, "{}"
     said.append(await repository.settle(first, created))
@@ -60,20 +65,20 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     said.append(await repository.settle(first, done))
     stolen = Order(plan_id="p", planner_id="C1", etags="x y", state="{}", created=True, posted="{}")
     said.append(await repository.settle(second, stolen))
-    await pending.mark(["a"], word="deleted")
-    (again,) = (await pending.claim(1, ["a"])).claims
+    await pending.enqueue(["a"], announced="deleted")
+    (again,) = (await pending.lease(1, ["a"])).leases
     bury = Order(
         plan_id="p",
         planner_id="C1",
         bury=True,
         forget=True,
-        grave="{}",
+        deleted_card="{}",
         trash=("a C1", "{}"),
         write="delete",
     )
     bury.expected, bury.only_same = b"other", True
     said.append(await repository.settle(again, bury))
-    (again,) = (await pending.claim(1, ["a"])).claims
+    (again,) = (await pending.lease(1, ["a"])).leases
     bury.expected = b'{"title":"A","plannerId":"C1"}'
     said.append(await repository.settle(again, bury))
     return said
@@ -88,12 +93,12 @@ async def leases_and_pauses(redis: Any) -> list[Any]:
     await mine.give_back("p")
     said += [
         await yours.take_lease("p"),
-        await pending.claim(5, []),
-        (await pending.claim(5)).claims,
+        await pending.lease(5, []),
+        (await pending.lease(5)).leases,
     ]
-    await pending.mark(["a"])
+    await pending.enqueue(["a"])
     await pending.extend_pause(60_000)
-    return [*said, (await pending.claim(5)).claims, await redis.hkeys(KEYS.private("leases"))]
+    return [*said, (await pending.lease(5)).leases, await redis.hkeys(KEYS.private("leases"))]
 
 
 @pytest.mark.parametrize(

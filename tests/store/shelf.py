@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner_sync.model.lease import Claim
+from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import Order, Result
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
@@ -39,18 +39,18 @@ class Shelf:
         self.mapper = IdMapper(self.redis, self.keys)
         self.repository = TaskRepository(self.redis, self.scripts, self.keys, LIMIT)
 
-    async def marked(self, task_id: str = "t1") -> Claim:
+    async def marked(self, task_id: str = "t1") -> TaskLease:
         """A claim on a task that has just been marked."""
-        await self.pending.mark([task_id])
+        await self.pending.enqueue([task_id])
         return await self.claim(task_id)
 
-    async def claim(self, task_id: str = "t1") -> Claim:
-        (claim,) = (await self.pending.claim(1, [task_id])).claims
+    async def claim(self, task_id: str = "t1") -> TaskLease:
+        (claim,) = (await self.pending.lease(1, [task_id])).leases
         return claim
 
     async def due(self) -> list[str]:
         """The ids that the next claim would take."""
-        now = (await self.plans.moment()).now
+        now = (await self.plans.server_clock()).now
         return [
             i.decode()
             for i in await self.redis.zrangebyscore(self.keys.private("pending"), "-inf", now)
@@ -59,7 +59,7 @@ class Shelf:
     async def expire(self, task_id: str = "t1") -> None:
         """The lease on a task runs out: its score is what says so."""
         await self.redis.zadd(
-            self.keys.private("pending"), {task_id: (await self.plans.moment()).now - 1}
+            self.keys.private("pending"), {task_id: (await self.plans.server_clock()).now - 1}
         )
 
     async def set(self, task_id: str, text: bytes) -> None:
@@ -69,7 +69,7 @@ class Shelf:
         text: bytes | None = await self.redis.get(self.keys.document(task_id))
         return text
 
-    async def settle(self, claim: Claim, plan_id: str = PLAN, **order: Any) -> Result:
+    async def settle(self, claim: TaskLease, plan_id: str = PLAN, **order: Any) -> Result:
         return await self.repository.settle(claim, Order(plan_id, **order))
 
     async def map(self, task_id: str, planner_id: str) -> None:
@@ -86,15 +86,15 @@ class Shelf:
     async def know_plan(self) -> None:
         before = await self.plans.epoch(PLAN)
         assert await self.plans.set_epoch(
-            PLAN, before, Epoch((await self.plans.moment()).run_id, 1)
+            PLAN, before, Epoch((await self.plans.server_clock()).run_id, 1)
         )
 
     async def epoch(self) -> str:
         """What an order names that rests on what a pass has read now."""
-        return f"{(await self.plans.moment()).run_id} {await self.plans.epoch(PLAN)}"
+        return f"{(await self.plans.server_clock()).run_id} {await self.plans.epoch(PLAN)}"
 
-    async def note(self, claim: Claim, kind: Any = "update", nonce: str | None = None) -> str:
-        return await self.repository.write_note(
+    async def intent(self, claim: TaskLease, kind: Any = "update", nonce: str | None = None) -> str:
+        return await self.repository.record_intent(
             claim, nonce or uuid.uuid4().hex, '{"x":1}', PLAN, kind
         )
 
@@ -105,7 +105,7 @@ class Shelf:
         private = self.keys.private
         keys = [
             self.keys.document(task_id),
-            *(private(name) for name in ("pending", "marks", "claims", "said")),
+            *(private(name) for name in ("pending", "generations", "task_leases", "announced")),
         ]
         args: list[Any] = [task_id, nonce, expected, new, self.keys.updates, "{}", word]
         return await self.scripts["save_document"](keys, args)

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
 from planner_sync.store.server.connection import connect, for_namespace, may_evict
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from tests.redis_process import free_port, redis_process
 from tests.store.cluster_process import (
     SERVERS,
@@ -86,13 +86,13 @@ async def test_a_server_that_may_evict_is_found_wherever_it_is(
 
 
 async def test_pauses_and_signs_of_life_are_kept(shelf: Shelf) -> None:
-    vitals = Vitals(shelf.redis, shelf.scripts, shelf.keys)
-    await vitals.poll_done()
-    await vitals.lag("upload", 5)
-    snapshot = await vitals.snapshot()
+    telemetry = Telemetry(shelf.redis, shelf.scripts, shelf.keys)
+    await telemetry.poll_done()
+    await telemetry.lag("upload", 5)
+    snapshot = await telemetry.snapshot()
     assert (snapshot.polled_at is not None, list(snapshot.lags["upload"])) == (True, [5])
     await shelf.pending.extend_pause(60_000)
-    assert (await shelf.pending.claim(1)).pause_ms > 0
+    assert (await shelf.pending.lease(1)).pause_ms > 0
 
 
 @pytest.mark.contract("§6 Redis restarts or fails over")

@@ -14,7 +14,7 @@ import pytest
 
 from planner_sync.store.plans import Epoch
 from planner_sync.store.scripts import Scripts, script_names
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from tests.store.shelf import PLAN, Shelf
 
 pytestmark = pytest.mark.cluster
@@ -56,20 +56,20 @@ class Repeating:
         return self.answers[0]
 
 
-@case("mark_tasks")
+@case("enqueue_tasks")
 async def a_mark(shelf: Shelf) -> None:
     shelf.scripts.arm()
-    await shelf.pending.mark(["t1", "t2"], word="deleted", look="read")
+    await shelf.pending.enqueue(["t1", "t2"], announced="deleted", reason="recheck")
 
 
-@case("mark_tasks")
+@case("enqueue_tasks")
 async def a_mark_during_a_claim(shelf: Shelf) -> None:
     await shelf.marked()
     shelf.scripts.arm()
-    await shelf.pending.mark(["t1"])
+    await shelf.pending.enqueue(["t1"])
 
 
-@case("renew_claim")
+@case("renew_task_lease")
 async def a_claim_that_is_held_for_longer(shelf: Shelf) -> None:
     claim = await shelf.marked()
     shelf.scripts.arm()
@@ -84,41 +84,41 @@ async def a_retry(shelf: Shelf) -> None:
     await shelf.pending.free(["t1"])
 
 
-@case("claim_tasks")
+@case("lease_tasks")
 async def a_claim_of_what_is_due(shelf: Shelf) -> None:
-    await shelf.pending.mark([f"t{n}" for n in range(5)])
+    await shelf.pending.enqueue([f"t{n}" for n in range(5)])
     shelf.scripts.arm()
-    await shelf.pending.claim(2)
+    await shelf.pending.lease(2)
 
 
-@case("claim_tasks")
+@case("lease_tasks")
 async def a_claim_by_name(shelf: Shelf) -> None:
     shelf.scripts.arm()
-    await shelf.pending.claim(1, ["t1"])
+    await shelf.pending.lease(1, ["t1"])
 
 
-@case("claim_tasks")
+@case("lease_tasks")
 async def a_claim_that_parks(shelf: Shelf) -> None:
-    await shelf.pending.mark(["t1"])
+    await shelf.pending.enqueue(["t1"])
     for _ in range(5):
         await shelf.claim()
         await shelf.expire()
     shelf.scripts.arm()
-    await shelf.pending.claim(1)
+    await shelf.pending.lease(1)
 
 
-@case("claim_tasks")
+@case("lease_tasks")
 async def a_claim_of_nothing(shelf: Shelf) -> None:
     shelf.scripts.arm()
-    await shelf.pending.claim(1)
+    await shelf.pending.lease(1)
 
 
-@case("write_note")
+@case("record_intent")
 async def a_create_note(shelf: Shelf) -> None:
     await shelf.know_plan()
     claim = await shelf.marked()
     shelf.scripts.arm()
-    assert await shelf.note(claim, "create") == "noted"
+    assert await shelf.intent(claim, "create") == "recorded"
 
 
 @case("set_epoch")
@@ -127,11 +127,11 @@ async def an_epoch(shelf: Shelf) -> None:
     assert await shelf.plans.set_epoch(PLAN, None, Epoch("run", 1))
 
 
-@case("write_note")
+@case("record_intent")
 async def a_note_that_is_not_allowed(shelf: Shelf) -> None:
     claim = await shelf.marked()
     shelf.scripts.arm()
-    assert await shelf.note(claim, "delete") == "recovering"
+    assert await shelf.intent(claim, "delete") == "recovering"
 
 
 @case("settle_task")
@@ -189,7 +189,7 @@ async def a_burial(shelf: Shelf) -> None:
         "bury": True,
         "forget": True,
         "only_same": True,
-        "grave": "{}",
+        "deleted_card": "{}",
         "trash": ("t1 card-1", "{}"),
     }
     messages = {"messages": [("sync", "deleted")]}
@@ -242,26 +242,26 @@ async def a_pause(shelf: Shelf) -> None:
     await shelf.pending.extend_pause(60_000)
 
 
-@case("read_moment")
+@case("read_server_clock")
 async def the_time(shelf: Shelf) -> None:
     shelf.scripts.arm()
-    await shelf.plans.moment()
+    await shelf.plans.server_clock()
 
 
-@case("record_beat")
+@case("record_heartbeat")
 async def a_sign_of_life(shelf: Shelf) -> None:
-    vitals = Vitals(shelf.redis, shelf.scripts, shelf.keys)
-    await vitals.pass_failed(PLAN, "error")
+    telemetry = Telemetry(shelf.redis, shelf.scripts, shelf.keys)
+    await telemetry.pass_failed(PLAN, "error")
     shelf.scripts.arm()
-    await vitals.pass_done(PLAN, took_ms=1, cards=1)
+    await telemetry.pass_done(PLAN, took_ms=1, cards=1)
 
 
-@case("read_vitals")
+@case("read_telemetry")
 async def the_signs_of_life(shelf: Shelf) -> None:
-    vitals = Vitals(shelf.redis, shelf.scripts, shelf.keys)
-    await vitals.graph_ok()
+    telemetry = Telemetry(shelf.redis, shelf.scripts, shelf.keys)
+    await telemetry.graph_ok()
     shelf.scripts.arm()
-    await vitals.snapshot()
+    await telemetry.snapshot()
 
 
 @pytest.mark.contract("§6 Redis restarts or fails over")

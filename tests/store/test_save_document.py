@@ -16,7 +16,7 @@ async def test_a_new_document_is_saved_marked_and_said(shelf: Shelf) -> None:
         assert await shelf.save("", "{}", word="created") == [1]
         assert (await pubsub.get_message(timeout=5))["data"] == b"{}"
     assert await shelf.get() == b"{}"
-    assert (await shelf.claim()).said == "created"
+    assert (await shelf.claim()).announced == "created"
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ async def test_a_delete_is_said_for_the_next_look(shelf: Shelf, expected: str) -
     await shelf.set("t1", b"A")
     assert await shelf.save(expected, "", word="deleted") == [1]
     assert await shelf.get() is None
-    assert (await shelf.claim()).said == "deleted"
+    assert (await shelf.claim()).announced == "deleted"
 
 
 async def test_an_update_takes_back_that_the_task_was_deleted(shelf: Shelf) -> None:
     await shelf.set("t1", b"A")
     await shelf.save("=A", "", nonce="n1", word="deleted")
     await shelf.save("", "B", nonce="n2")
-    assert (await shelf.claim()).said == ""
+    assert (await shelf.claim()).announced == ""
 
 
 async def test_a_save_during_a_claim_keeps_the_task_due(shelf: Shelf) -> None:

@@ -67,14 +67,14 @@ async def test_an_empty_document_is_not_a_missing_one(shelf: Shelf) -> None:
 
 async def test_what_planner_told_is_kept_although_the_document_moved(shelf: Shelf) -> None:
     claim = await shelf.marked()
-    await shelf.note(claim, nonce="n1")
+    await shelf.intent(claim, nonce="n1")
     await shelf.set("t1", C)
-    order = {**CARD, "state": "full", "state_moved": "moved", "notes_done": ["n1"], "expected": A}
+    order = {**CARD, "state": "full", "state_moved": "moved", "intents_done": ["n1"], "expected": A}
     assert await shelf.settle(claim, **order) == "moved"
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
     assert await shelf.plans.cards(PLAN) == {"card-1": "e d"}
     stored = await shelf.repository.read("t1")
-    assert (stored.state, stored.notes, stored.last) == ("moved", (), None)
+    assert (stored.state, stored.intents, stored.last) == ("moved", (), None)
 
 
 async def test_messages_about_the_document_are_said_only_when_it_was_written(shelf: Shelf) -> None:
@@ -171,7 +171,7 @@ async def test_an_order_for_the_same_document_only_is_given_up_as_a_whole(shelf:
     assert await shelf.settle(claim, **order) == "moved"
     assert await shelf.get() == B
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
-    assert (await shelf.claim()).look == "read"
+    assert (await shelf.claim()).reason == "recheck"
 
 
 # -- the mapping -----------------------------------------------------------------------------------
@@ -256,16 +256,16 @@ async def test_an_orphan_that_finds_its_task_is_none_any_more(shelf: Shelf) -> N
 
 @pytest.mark.parametrize("keep", [True, False])
 async def test_how_to_look_is_kept_until_a_look_comes_to_an_end(shelf: Shelf, keep: bool) -> None:
-    await shelf.pending.mark(["t1"], look="restore")
-    await shelf.settle(await shelf.claim(), due_ms=0, keep_look=keep)
-    assert await shelf.private("look", "t1") == ("restore" if keep else None)
+    await shelf.pending.enqueue(["t1"], reason="restore")
+    await shelf.settle(await shelf.claim(), due_ms=0, keep_reason=keep)
+    assert await shelf.private("reason", "t1") == ("restore" if keep else None)
 
 
 async def test_a_burial_that_was_decided_before_a_restore_does_not_happen(shelf: Shelf) -> None:
     await shelf.set("t1", A)
     await shelf.map("t1", "card-1")
     claim = await shelf.marked()
-    await shelf.pending.mark(["t1"], look="restore")
+    await shelf.pending.enqueue(["t1"], reason="restore")
     order = {
         **CARD,
         "bury": True,
@@ -276,14 +276,17 @@ async def test_a_burial_that_was_decided_before_a_restore_does_not_happen(shelf:
     }
     assert await shelf.settle(claim, **order) == "moved"
     assert await shelf.get() == A
-    assert (await shelf.claim()).look == "restore"
+    assert (await shelf.claim()).reason == "restore"
 
 
 async def test_a_delete_that_was_decided_before_a_restore_is_not_sent(shelf: Shelf) -> None:
     await shelf.know_plan()
     claim = await shelf.marked()
-    await shelf.pending.mark(["t1"], look="restore")
-    assert (await shelf.note(claim, "delete"), await shelf.note(claim)) == ("overtaken", "noted")
+    await shelf.pending.enqueue(["t1"], reason="restore")
+    assert (await shelf.intent(claim, "delete"), await shelf.intent(claim)) == (
+        "overtaken",
+        "recorded",
+    )
 
 
 async def test_a_card_is_not_taken_on_what_redis_has_lost_since(shelf: Shelf) -> None:
@@ -347,11 +350,13 @@ async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf:
         "expected": A,
         "write": "delete",
     }
-    grave = json.dumps({"at": 1})
-    await shelf.settle(await shelf.marked(), **order, grave=grave, trash=("t1 card-1", "{}"))
+    deleted_card = json.dumps({"at": 1})
+    await shelf.settle(
+        await shelf.marked(), **order, deleted_card=deleted_card, trash=("t1 card-1", "{}")
+    )
     assert await shelf.get() is None
-    assert await shelf.mapper.buried(["card-1", "card-2"]) == {"card-1"}
-    assert (await shelf.repository.read("t1")).grave == grave
+    assert await shelf.mapper.tombstoned(["card-1", "card-2"]) == {"card-1"}
+    assert (await shelf.repository.read("t1")).deleted_card == deleted_card
     assert await shelf.redis.hgetall(shelf.keys.private("trash", "entries")) == {
         b"t1 card-1": b"{}"
     }
@@ -363,15 +368,20 @@ async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf:
 
 async def test_what_is_buried_for_30_days_is_dropped(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
-    grave = json.dumps({"at": 1})
+    deleted_card = json.dumps({"at": 1})
     await shelf.settle(
-        await shelf.marked(), **CARD, bury=True, forget=True, grave=grave, trash=("t", "{}")
+        await shelf.marked(),
+        **CARD,
+        bury=True,
+        forget=True,
+        deleted_card=deleted_card,
+        trash=("t", "{}"),
     )
     await shelf.redis.zadd(shelf.keys.private("tombstones"), {"card-1": 1})
     await shelf.redis.zadd(shelf.keys.private("trash"), {"t": 1})
     await shelf.plans.prune()
-    assert await shelf.mapper.buried(["card-1"]) == frozenset()
-    assert (await shelf.repository.read("t1")).grave is None
+    assert await shelf.mapper.tombstoned(["card-1"]) == frozenset()
+    assert (await shelf.repository.read("t1")).deleted_card is None
     assert (
         await shelf.redis.exists(
             shelf.keys.private("trash"), shelf.keys.private("trash", "entries")
@@ -382,17 +392,17 @@ async def test_what_is_buried_for_30_days_is_dropped(shelf: Shelf) -> None:
 
 async def test_a_fresh_burial_is_not_dropped(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
-    now = (await shelf.plans.moment()).now
+    now = (await shelf.plans.server_clock()).now
     order = {
         **CARD,
         "bury": True,
         "forget": True,
-        "grave": json.dumps({"at": now}),
+        "deleted_card": json.dumps({"at": now}),
         "trash": ("t", "{}"),
     }
     await shelf.settle(await shelf.marked(), **order)
     await shelf.plans.prune()
-    assert await shelf.mapper.buried(["card-1"]) == {"card-1"}
+    assert await shelf.mapper.tombstoned(["card-1"]) == {"card-1"}
     assert await shelf.redis.hlen(shelf.keys.private("trash", "entries")) == 1
 
 
@@ -417,5 +427,5 @@ async def test_a_card_that_is_let_go_can_be_taken_again(shelf: Shelf) -> None:
         await shelf.marked(), **CARD, bury=True, forget=True, keep_card=True, uncounted=True
     )
     assert await shelf.mapper.task_ids(["card-1"]) == {}
-    assert await shelf.mapper.buried(["card-1"]) == frozenset()
+    assert await shelf.mapper.tombstoned(["card-1"]) == frozenset()
     await shelf.map("t2", "card-1")

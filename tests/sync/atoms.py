@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from planner_sync.decide.merge import ITEM_FIELDS, Meaning
-from planner_sync.model.state import Belief
+from planner_sync.decide.merge import ITEM_FIELDS, DocumentAtoms
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
 Atoms = dict[str, Value]
@@ -78,20 +78,20 @@ def put(atoms: Atoms, name: str, value: Value | None) -> None:
         atoms[name] = value
 
 
-def believing(base: Mapping[str, Value]) -> Belief:
-    return Belief("card", "plan", "etag", base=dict(base), rev=1)
+def believing(base: Mapping[str, Value]) -> SyncState:
+    return SyncState("card", "plan", "etag", base=dict(base), rev=1)
 
 
 def saying(
     atoms: Mapping[str, Any], fields: frozenset[str] = FIELDS, silent: frozenset[str] = frozenset()
-) -> Meaning:
+) -> DocumentAtoms:
     """A document that says all of `fields`, and of those nothing but `atoms`."""
     spoken = {
         atom: value
         for atom, value in atoms.items()
         if atom.split(" ")[0] in fields and atom not in silent
     }
-    return Meaning(fields, spoken, silent)
+    return DocumentAtoms(fields, spoken, silent)
 
 
 def applied(card: Mapping[str, Value], changes: Mapping[str, Value | None]) -> Atoms:

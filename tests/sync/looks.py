@@ -4,13 +4,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from planner_sync.decide.observation import Found, OpenNote, Policy, Seen
+from planner_sync.decide.observation import CreateCandidates, Observation, OpenIntent, Policy
 from planner_sync.decide.steps import BuryCard, Finish, Step
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, Names
-from planner_sync.model.lease import Claim
+from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import Order, Stored
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
 NOW = 1_700_000_000_000
@@ -21,27 +21,27 @@ NAMES = Names(
     "",
 )
 ATOMS: dict[str, Value] = {"title": "T", "percentComplete": 0, "priority": 5, "bucketId": "todo"}
-BELIEF = Belief("card", "plan", "e1", "d1", base=ATOMS, rev=5, shown=("title",))
-CLAIM = Claim("t1", "1", "", 1, "", "", NOW, NOW)
+BELIEF = SyncState("card", "plan", "e1", "d1", base=ATOMS, rev=5, shown=("title",))
+CLAIM = TaskLease("t1", "1", "", 1, "", "", NOW, NOW)
 IMPORT_ID = "planner-" + "c" * 28
 
 
 def seen(
     members: dict[str, Any] | None = None, *, claim: Any = None, stored: Any = None, **more: Any
-) -> Seen:
+) -> Observation:
     """What a look has seen of a document with these members (None: there is none)."""
     text = None if members is None else json.dumps(members).encode()
     document = None if text is None else dialects.parse(text)
-    given = {"policy": POLICY, "refusal": None, "last": None, "belief": None, "notes": (), **more}
+    given = {"policy": POLICY, "refusal": None, "last": None, "state": None, "intents": (), **more}
     claimed, kept = replace(CLAIM, **(claim or {})), Stored(text, **(stored or {}))
-    return Seen(claim=claimed, stored=kept, document=document, **given)
+    return Observation(lease=claimed, stored=kept, document=document, **given)
 
 
-def known(members: dict[str, Any] | None = None, **more: Any) -> Seen:
+def known(members: dict[str, Any] | None = None, **more: Any) -> Observation:
     """The same, of a task that has a card."""
     if members is not None:
         members = {"title": "T", "plannerId": "card", "_rev": 5, **members}
-    return seen(members, **{"belief": BELIEF, "names": NAMES, **more})
+    return seen(members, **{"state": BELIEF, "names": NAMES, **more})
 
 
 def card(details: bool = True, **more: Any) -> Card:
@@ -59,8 +59,10 @@ def card(details: bool = True, **more: Any) -> Card:
     )
 
 
-def note(kind: Any = "create", at: int = NOW, nonce: str = "n1", **atoms: Value | None) -> OpenNote:
-    return OpenNote(nonce, at, kind, "plan", atoms or {"title": "T"})
+def intent(
+    kind: Any = "create", at: int = NOW, nonce: str = "n1", **atoms: Value | None
+) -> OpenIntent:
+    return OpenIntent(nonce, at, kind, "plan", atoms or {"title": "T"})
 
 
 def found(
@@ -69,8 +71,8 @@ def found(
     sure: bool = True,
     last: bool = True,
     own: Card | None = None,
-) -> Found:
-    return Found(candidates, began, sure, last, own)
+) -> CreateCandidates:
+    return CreateCandidates(candidates, began, sure, last, own)
 
 
 def order_of(step: Step) -> Order:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from planner_sync.decide import endings as outcome
+from planner_sync.decide import endings
 from planner_sync.decide.mapped import card_atoms, decide
 from planner_sync.decide.merge import Winner
-from planner_sync.decide.observation import OpenNote, Policy, Seen
-from planner_sync.decide.preconditions import uploaded
+from planner_sync.decide.observation import Observation, OpenIntent, Policy
+from planner_sync.decide.preconditions import with_uploads
 from planner_sync.decide.steps import (
     Finish,
     PatchDetails,
@@ -26,9 +26,9 @@ from planner_sync.decide.steps import (
 )
 from planner_sync.model import dialects
 from planner_sync.model.card import DETAILS_FIELDS, Card, Names
-from planner_sync.model.lease import Claim
-from planner_sync.model.orders import Note, Order, Stored
-from planner_sync.model.state import Belief
+from planner_sync.model.lease import TaskLease
+from planner_sync.model.orders import Intent, Order, Stored
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 from tests.sync.atoms import Atoms, put
 
@@ -62,11 +62,11 @@ class Story:
         self.document: bytes | None = None
         self.state: str | None = None
         self.last: bytes | None = None
-        self.notes: dict[str, Note] = {}
+        self.intents: dict[str, Intent] = {}
         self.now = 1_700_000_000_000
         self.sent: list[tuple[Atoms, Mapping[str, Value | None]]] = []
         self.said: list[dict[str, Any]] = []
-        self._settle(outcome.imported(self._observe(), self._full_card(), NAMES))
+        self._settle(endings.imported(self._observe(), self._full_card(), NAMES))
 
     def edit(self, atoms: Mapping[str, Value | None]) -> None:
         """Somebody changes the card."""
@@ -107,11 +107,14 @@ class Story:
                         )
                         if answer is None:
                             return
-                        if isinstance(answer, Seen):
+                        if isinstance(answer, Observation):
                             seen = answer
                         elif (rounds := rounds + 1) <= ROUNDS:
                             seen = replace(
-                                seen, card=None, fresh=False, claim=replace(seen.claim, look="read")
+                                seen,
+                                card=None,
+                                fresh=False,
+                                lease=replace(seen.lease, reason="recheck"),
                             )
                     case _:
                         raise AssertionError(f"no step for a card that is there: {step}")
@@ -129,17 +132,17 @@ class Story:
         self.document = json.dumps(members).encode()
 
     # -- observe -----------------------------------------------------------------------------------
-    def _observe(self) -> Seen:
-        belief = Belief.load(self.state) if self.state else None
-        return Seen(
-            claim=Claim(TASK_ID, "1", "", 1, "", "", self.now, self.now),
+    def _observe(self) -> Observation:
+        state = SyncState.load(self.state) if self.state else None
+        return Observation(
+            lease=TaskLease(TASK_ID, "1", "", 1, "", "", self.now, self.now),
             policy=self.policy,
             stored=Stored(self.document, state=self.state, last=self.last),
             document=dialects.parse(self.document) if self.document else None,
             refusal=None,
             last=dialects.parse(self.last) if self.last else None,
-            belief=belief,
-            notes=tuple(OpenNote.read(note) for note in self.notes.values()),
+            state=state,
+            intents=tuple(OpenIntent.read(intent) for intent in self.intents.values()),
         )
 
     def _full_card(self) -> Card:
@@ -155,54 +158,54 @@ class Story:
 
     # -- act ---------------------------------------------------------------------------------------
     def _patch(
-        self, seen: Seen, step: PatchTask | PatchDetails, fate: Fate
-    ) -> Seen | Literal["changed"] | None:
+        self, seen: Observation, step: PatchTask | PatchDetails, fate: Fate
+    ) -> Observation | Literal["changed"] | None:
         """The seen after the request; "changed" when its etag is too old; None when the look ends
         with it."""
-        belief, resource = seen.belief, "task" if isinstance(step, PatchTask) else "details"
-        assert belief is not None
+        state, resource = seen.state, "task" if isinstance(step, PatchTask) else "details"
+        assert state is not None
         nonce = f"n{len(self.sent)}-{self.now}"
         body = {
             "kind": "update",
             "plan": PLAN,
             "atoms": dict(step.changes),
-            "unsaid": list(step.unsaid),
+            "unsent_messages": list(step.unsent_messages),
         }
-        self.notes[nonce] = Note(nonce, self.now, json.dumps(body))
+        self.intents[nonce] = Intent(nonce, self.now, json.dumps(body))
         if fate == "killed before":
             raise Killed
         if fate in ("refused", "lost before"):
             done = (nonce,) if fate == "refused" else ()
             self._settle(
-                outcome.later(
-                    replace(seen, done_notes=(*seen.done_notes, *done)), 2000, "unreachable", ""
+                endings.retry_later(
+                    replace(seen, done_intents=(*seen.done_intents, *done)), 2000, "unreachable", ""
                 )
             )
             return None
-        etag = _etag(seen, belief, resource)
+        etag = _etag(seen, state, resource)
         if any(self.touched.get(_group(atom), 0) > etag for atom in step.changes):
-            del self.notes[nonce]
+            del self.intents[nonce]
             return "changed"
         self.sent.append((dict(self.card), step.changes))
         self.edit(step.changes)
         if fate == "killed after":
             raise Killed
         if fate == "lost after":
-            self._settle(outcome.later(seen, 2000, "unreachable", ""))
+            self._settle(endings.retry_later(seen, 2000, "unreachable", ""))
             return None
-        return self._record(seen, belief, step, nonce)
+        return self._record(seen, state, step, nonce)
 
     def _record(
-        self, seen: Seen, belief: Belief, step: PatchTask | PatchDetails, nonce: str
-    ) -> Seen:
-        owed = tuple(message for _, message in step.unsaid)
+        self, seen: Observation, state: SyncState, step: PatchTask | PatchDetails, nonce: str
+    ) -> Observation:
+        owed = tuple(message for _, message in step.unsent_messages)
         news = {
-            atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value
+            atom: value for atom, value in step.changes.items() if state.base.get(atom) != value
         }
-        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(
-            step.changes
-        )
-        full, known = self._full_card(), card_atoms(seen, belief)
+        state = replace(
+            with_uploads(seen, state, news), unsent_messages=(*state.unsent_messages, *owed)
+        ).agree(step.changes)
+        full, known = self._full_card(), card_atoms(seen, state)
         resource = "task" if isinstance(step, PatchTask) else "details"
         other = {atom: value for atom, value in known.items() if _resource(atom) != resource}
         atoms = {
@@ -217,19 +220,17 @@ class Story:
                     card, atoms={atom: v for atom, v in atoms.items() if _resource(atom) == "task"}
                 )
         else:
-            card = replace(full, atoms=atoms, etag=old.etag if old else belief.etag)
-        belief = replace(
-            belief, etag=card.etag, details_etag=card.details_etag or belief.details_etag
-        )
-        self.state = belief.dump()
-        self.notes.pop(nonce)
-        return replace(seen, belief=belief, card=card)
+            card = replace(full, atoms=atoms, etag=old.etag if old else state.etag)
+        state = replace(state, etag=card.etag, details_etag=card.details_etag or state.details_etag)
+        self.state = state.dump()
+        self.intents.pop(nonce)
+        return replace(seen, state=state, card=card)
 
     def _settle(self, order: Order) -> None:
         """What `settle_task.lua` does, for one task that nobody else looks at."""
         same = self.document == order.expected
-        for nonce in order.notes_done:
-            self.notes.pop(nonce, None)
+        for nonce in order.intents_done:
+            self.intents.pop(nonce, None)
         self.state = (not same and order.state_moved) or order.state or self.state
         if same:
             if order.write == "set":
@@ -240,12 +241,12 @@ class Story:
         self.said += [json.loads(text) for _, text in messages]
 
 
-def _etag(seen: Seen, belief: Belief, resource: str) -> int:
+def _etag(seen: Observation, state: SyncState, resource: str) -> int:
     card = seen.card if isinstance(seen.card, Card) else None
     if resource == "task":
-        etag = card.etag if card else belief.etag
+        etag = card.etag if card else state.etag
     else:
-        etag = (card.details_etag if card else None) or belief.details_etag
+        etag = (card.details_etag if card else None) or state.details_etag
     return int(etag.split(" ")[1])
 
 

@@ -61,13 +61,13 @@ async def test_a_listing_that_is_not_whole_deletes_nothing(
         await world.settle(service)
     assert [await world.find(f"t{n}") is not None for n in range(5)] == [True] * 5
     assert (len(world.cards()), writes(world), world.said("deleted")) == (5, [], [])
-    snapshot = await service.vitals.snapshot()
+    snapshot = await service.telemetry.snapshot()
     plan = snapshot.plans[world.emulator.plan_id]
     assert (bool(plan.error), plan.left_out > 0) == (is_error, not is_error)
     assert health(snapshot, Settings.from_env(world.env))[1]["checks"]["poll"] == "degraded"
     world.emulator.faults.clear()
     await world.settle(service)
-    assert not (await service.vitals.snapshot()).plans[world.emulator.plan_id].error
+    assert not (await service.telemetry.snapshot()).plans[world.emulator.plan_id].error
 
 
 async def test_a_plan_that_was_deleted_takes_no_document_along(
@@ -79,7 +79,9 @@ async def test_a_plan_that_was_deleted_takes_no_document_along(
         await world.settle(service)
     assert await world.find("t") is not None
     assert world.said("deleted") == []
-    assert "unauthorized" in (await service.vitals.snapshot()).plans[world.emulator.plan_id].error
+    assert (
+        "unauthorized" in (await service.telemetry.snapshot()).plans[world.emulator.plan_id].error
+    )
 
 
 # -- writes ----------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ async def test_a_delete_without_a_good_answer_is_done_once(
     planner_id = await world.uploaded(service)
     world.emulator.faults.add(method="DELETE", path="/planner/tasks", **fault)
     await world.redis.delete(world.keys.document("t"))
-    await (await service._opened()).pending.mark(["t"], word="deleted")
+    await (await service._opened()).pending.enqueue(["t"], announced="deleted")
     await world.settle(service)
     await world.forget_claims()
     await world.settle(service)
@@ -158,7 +160,7 @@ async def test_a_delete_without_a_good_answer_is_done_once(
 
 async def test_a_throttled_read_drops_no_update(world: World, service: Service) -> None:
     planner_id = await world.uploaded(service)
-    await (await service._opened()).pending.mark(["t"], look="read")
+    await (await service._opened()).pending.enqueue(["t"], reason="recheck")
     world.emulator.faults.add(
         "throttle", method="GET", path=f"/planner/tasks/{planner_id}", retry_after="1", times=2
     )
@@ -191,7 +193,7 @@ async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(
     world.human.edit(planner_id, fields={"percentComplete": 50})
     await world.change("t", title="Changed")
     parts = await service._opened()
-    await parts.rounds.sweep_once()
+    await parts.scheduler.sweep_once()
     await parts.workers.drain(20)
     card, document = world.cards()[planner_id], await world.document("t")
     assert (card["title"], card["percentComplete"]) == ("Changed", 50)
@@ -258,7 +260,7 @@ async def test_a_read_from_before_our_own_change_is_no_humans_change(
     await world.change("t", **{field: values[1]})
     await world.settle(service)
     await world.change("t", **{field: values[2]})
-    await parts.pending.mark(["t"], look="read")
+    await parts.pending.enqueue(["t"], reason="recheck")
     world.emulator.faults.add("body", method="GET", path=f"{path}$", body=before)
     await parts.workers.drain(1.0)
     await world.forget_claims()
@@ -273,7 +275,7 @@ async def test_a_404_right_after_the_create_is_no_delete(world: World, service: 
     await world.set("t", title="Task")
     await world.settle(service)
     planner_id = (await world.document("t"))["plannerId"]
-    await (await service._opened()).pending.mark(["t"], look="read")
+    await (await service._opened()).pending.enqueue(["t"], reason="recheck")
     world.emulator.faults.add(
         "status", status=404, method="GET", path=f"/planner/tasks/{planner_id}"
     )
@@ -321,14 +323,14 @@ async def test_a_token_that_is_no_good_is_said_once_costs_no_attempt_and_ends_by
         await world.forget_claims()
     (message,) = world.said("failed")
     assert (message["redisId"], message["code"], message["retrying"]) == ("t", "unauthorized", True)
-    snapshot = await service.vitals.snapshot()
+    snapshot = await service.telemetry.snapshot()
     assert snapshot.graph_code == "unauthorized"
     assert snapshot.refusals["t"]["code"] == "unauthorized"
     assert await world.redis.hlen(world.keys.private("attempts")) == 0
     world.emulator.accept_token(good)
     await world.settle(service)
     assert (await world.document("t"))["plannerId"] in world.cards()
-    assert (await service.vitals.snapshot()).refusals == {}
+    assert (await service.telemetry.snapshot()).refusals == {}
 
 
 async def test_what_belongs_into_a_plan_without_rights_waits_and_goes_nowhere_else(
@@ -366,7 +368,7 @@ async def test_a_lost_create_in_a_plan_that_was_taken_off_the_list_is_said_and_w
     world.emulator.faults.add("drop_after", method="POST", path="/planner/tasks$")
     await world.set("t", title="Task", planId=removed)
     parts = await service._opened()
-    await parts.rounds.sweep_once()
+    await parts.scheduler.sweep_once()
     await parts.workers.drain(20)
     for plan_ids in (ours, f"{ours},{removed}"):
         await world.stop()

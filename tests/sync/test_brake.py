@@ -98,7 +98,7 @@ async def test_a_delete_that_is_missing_first_and_carried_out_then_counts_once(
     shelf: Shelf,
 ) -> None:
     await lose_documents(shelf, 3)
-    await shelf.plans.note_deletes(PLAN, tasks(0, 3))
+    await shelf.plans.record_deletes(PLAN, tasks(0, 3))
     assert not await brake(shelf).stops(PLAN, "agents")
 
 
@@ -119,7 +119,7 @@ async def test_a_card_that_is_made_anew_is_no_delete(shelf: Shelf) -> None:
 @pytest.mark.parametrize("side", ["agents", "planner"])
 async def test_what_an_operator_wants_back_has_not_vanished(shelf: Shelf, side: Any) -> None:
     await lose_documents(shelf, 5)
-    await shelf.pending.mark(tasks(0, 4), look="restore")
+    await shelf.pending.enqueue(tasks(0, 4), reason="restore")
     assert not await brake(shelf).stops(PLAN, side, tasks(0, 5) if side == "planner" else ())
 
 
@@ -165,9 +165,9 @@ async def test_edits_of_many_deleted_cards_do_not_slip_past_the_brake(make_world
         world.human.delete(planner_id)
         await world.change(f"planner-{planner_id}", percentComplete=50)
     parts = await service._opened()
-    await parts.rounds.sweep_once()
+    await parts.scheduler.sweep_once()
     await parts.workers.drain(PATIENCE)
-    assert len((await service.vitals.snapshot()).holds) == 1
+    assert len((await service.telemetry.snapshot()).holds) == 1
     assert len([planner_id for planner_id in ids if await world.find(f"planner-{planner_id}")]) >= 9
 
 

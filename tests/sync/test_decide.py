@@ -30,40 +30,40 @@ from tests.sync.looks import (
     NAMES,
     POLICY,
     card,
+    intent,
     known,
-    note,
     order_of,
     seen,
 )
 
 
-# -- an open note of a card that is there ----------------------------------------------------------
+# -- an open intent of a card that is there ----------------------------------------------------------
 def test_an_open_note_is_judged_by_a_fresh_card_only() -> None:
-    listed = known({}, notes=(note("update"),), card=card())
+    listed = known({}, intents=(intent("update"),), card=card())
     assert decide(listed) == ReadCard("card")
 
 
 def test_what_of_a_note_is_on_the_card_was_uploaded() -> None:
-    notes = (note("update", title="New", priority=1),)
+    intents = (intent("update", title="New", priority=1),)
     there = card(atoms={**ATOMS, "title": "New"})
-    order = order_of(decide(known({"title": "New"}, notes=notes, card=there, fresh=True)))
+    order = order_of(decide(known({"title": "New"}, intents=intents, card=there, fresh=True)))
     (message,) = [json.loads(text) for _, text in order.messages]
     assert (message["action"], message["fields"]) == ("uploaded", ["title"])
-    assert order.notes_done == ("n1",)
+    assert order.intents_done == ("n1",)
 
 
 def test_whatever_of_any_note_is_on_the_card_counts() -> None:
     """The first request was carried out, the second, which took it back, was not."""
-    notes = (note("update", title="New"), note("update", nonce="n2", title="T"))
+    intents = (intent("update", title="New"), intent("update", nonce="n2", title="T"))
     there = card(atoms={**ATOMS, "title": "New"})
-    assert decide(known({}, notes=notes, card=there, fresh=True)) == PatchTask({"title": "T"})
+    assert decide(known({}, intents=intents, card=there, fresh=True)) == PatchTask({"title": "T"})
 
 
 @pytest.mark.contract("§6 The process is killed at any instant")
 def test_what_an_unanswered_change_has_set_is_told_although_the_document_is_gone() -> None:
     gone = known(
         None,
-        notes=(note("update", title="New"),),
+        intents=(intent("update", title="New"),),
         card=card(atoms={**ATOMS, "title": "New"}),
         fresh=True,
     )
@@ -74,20 +74,22 @@ def test_what_an_unanswered_change_has_set_is_told_although_the_document_is_gone
 
 @pytest.mark.contract("§6 The process is killed at any instant")
 def test_an_unanswered_delete_that_was_carried_out_was_the_agents() -> None:
-    order = order_of(decide(known(None, notes=(note("delete"),), card=GONE, fresh=True)))
+    order = order_of(decide(known(None, intents=(intent("delete"),), card=GONE, fresh=True)))
     (message,) = [json.loads(text) for _, text in order.messages]
     assert (order.bury, message["action"], message["by"]) == (True, "deleted", "agent")
 
 
 def test_a_document_that_came_after_our_own_delete_gets_a_new_card() -> None:
-    order = order_of(decide(known({}, notes=(note("delete"),), card=GONE, fresh=True)))
+    order = order_of(decide(known({}, intents=(intent("delete"),), card=GONE, fresh=True)))
     assert (order.bury, order.write, order.due_ms) == (True, "leave", 0)
 
 
 def test_of_a_document_that_came_after_our_own_delete_the_last_one_is_in_the_trash() -> None:
     before = b'{"title": "Before"}'
     order = order_of(
-        decide(known({}, notes=(note("delete"),), stored={"last": before}, card=GONE, fresh=True))
+        decide(
+            known({}, intents=(intent("delete"),), stored={"last": before}, card=GONE, fresh=True)
+        )
     )
     assert order.trash
     assert json.loads(order.trash[1])["document"] == before.decode()
@@ -107,15 +109,15 @@ def test_only_what_changed_is_sent() -> None:
 def test_the_task_is_patched_before_its_details() -> None:
     both = known({"title": "New", "description": "x"})
     assert decide(both) == PatchTask({"title": "New"})
-    after = replace(both, belief=BELIEF.agree({"title": "New"}))
+    after = replace(both, state=BELIEF.agree({"title": "New"}))
     assert decide(after) == PatchDetails({"description": "x"})
 
 
 def test_details_that_were_never_read_are_read_before_they_are_changed() -> None:
     unread = replace(BELIEF, details_etag="")
-    assert decide(known({"description": "x"}, belief=unread)) == ReadCard("card")
+    assert decide(known({"description": "x"}, state=unread)) == ReadCard("card")
     assert decide(
-        known({"description": "x"}, belief=unread, card=card(details=False))
+        known({"description": "x"}, state=unread, card=card(details=False))
     ) == ReadDetails("card")
 
 
@@ -132,15 +134,17 @@ def test_what_a_human_changed_is_written_and_told() -> None:
 
 
 def test_a_label_that_became_the_name_of_an_agent_is_shown_as_the_agent() -> None:
-    belief = replace(BELIEF, base={**ATOMS, "labels category9": True}, shown=("title", "labels"))
+    state = replace(BELIEF, base={**ATOMS, "labels category9": True}, shown=("title", "labels"))
     names = replace(NAMES, labels={**NAMES.labels, "category9": "Agent: scout"})
-    order = order_of(decide(known({"labels": ["category9"]}, belief=belief, names=names)))
+    order = order_of(decide(known({"labels": ["category9"]}, state=state, names=names)))
     assert (json.loads(order.new)["labels"], json.loads(order.new)["assignedTo"]) == ([], ["scout"])
 
 
 def test_a_conflict_that_is_still_to_be_said_is_said_although_the_card_is_gone() -> None:
     message = {"action": "conflict", "field": "title"}
-    step = decide(known({}, belief=replace(BELIEF, unsaid=(message,)), card=GONE, fresh=True))
+    step = decide(
+        known({}, state=replace(BELIEF, unsent_messages=(message,)), card=GONE, fresh=True)
+    )
     assert isinstance(step, BuryCard)
     assert json.loads(step.order.messages[0][1]) == message
 
@@ -151,13 +155,13 @@ def test_an_item_of_a_card_that_was_not_read_is_shown_all_the_same() -> None:
         "checklist 1 title": "one",
         "checklist 1 isChecked": False,
     }
-    belief = replace(BELIEF.agree(item).see_human(item, 9), shown=("title", "checklist"))
-    order = order_of(decide(known({"checklist": []}, belief=belief)))
+    state = replace(BELIEF.agree(item).see_human(item, 9), shown=("title", "checklist"))
+    order = order_of(decide(known({"checklist": []}, state=state)))
     assert json.loads(order.new)["checklist"] == [{"id": "1", "title": "one", "isChecked": False}]
 
 
 def test_a_task_that_must_be_read_is_read_first() -> None:
-    assert decide(known({"title": "New"}, claim={"look": "read"})) == ReadCard("card")
+    assert decide(known({"title": "New"}, claim={"reason": "recheck"})) == ReadCard("card")
 
 
 @pytest.mark.contract("§4 planId")
@@ -170,7 +174,7 @@ def test_another_plan_in_the_document_is_refused() -> None:
 def test_a_card_that_moved_to_another_of_our_plans_is_followed() -> None:
     step = decide(known({}, card=card(plan_id="plan-2")))
     assert isinstance(step, TakeCard)
-    assert step.belief.plan_id == "plan-2"
+    assert step.state.plan_id == "plan-2"
 
 
 def test_a_card_that_moved_out_of_our_plans_gets_nothing_more() -> None:
@@ -212,9 +216,9 @@ def test_where_agents_win_a_document_that_was_edited_gets_a_new_card() -> None:
 def test_a_new_name_beside_an_id_of_the_past_is_what_the_agent_meant() -> None:
     """Its copy was read before our answer to another agent brought the id into line."""
     names = replace(NAMES, buckets=(*NAMES.buckets, ("done", "Done")))
-    belief = replace(BELIEF.agree({"bucketId": "doing"}), rev=6)
+    state = replace(BELIEF.agree({"bucketId": "doing"}), rev=6)
     last = dialects.parse(b'{"title": "T", "bucket": "Doing", "bucketId": "doing", "_rev": 6}')
-    old = known({"bucket": "Done", "bucketId": "todo"}, belief=belief, last=last, names=names)
+    old = known({"bucket": "Done", "bucketId": "todo"}, state=state, last=last, names=names)
     step = decide(replace(old, card=card(atoms={**ATOMS, "bucketId": "doing"}), fresh=True))
     assert isinstance(step, PatchTask)
     assert step.changes == {"bucketId": "done"}
@@ -254,11 +258,11 @@ def test_a_document_that_is_missing_without_a_word_is_waited_for() -> None:
     assert (order.write, order.due_ms, order.bury) == ("leave", -1, False)
 
 
-SAID, MISSING = {"said": "deleted"}, {"look": "missing"}
+SAID, MISSING = {"announced": "deleted"}, {"reason": "confirmed_missing"}
 
 
 @pytest.mark.parametrize(
-    "claim", [pytest.param(SAID, id="said"), pytest.param(MISSING, id="missing twice")]
+    "claim", [pytest.param(SAID, id="announced"), pytest.param(MISSING, id="missing twice")]
 )
 @pytest.mark.contract("§6 Agent deletes: `DEL` the key and publish `deleted`")
 @pytest.mark.contract("§6 Key vanishes without a `deleted` message")
@@ -272,9 +276,9 @@ def test_a_delete_is_sent_only_for_a_fresh_card_that_nobody_changed(claim: dict[
 def test_a_document_comes_back_whose_agent_could_not_be_told_what_a_human_had_changed() -> None:
     """The document was deleted between the reading of the card and the settle that was to show
     it."""
-    told_nobody = replace(BELIEF, untold=("dueDate",))
+    told_nobody = replace(BELIEF, unreported_edits=("dueDate",))
     step = decide(
-        known(None, claim={"said": "deleted"}, belief=told_nobody, card=card(), fresh=True)
+        known(None, claim={"announced": "deleted"}, state=told_nobody, card=card(), fresh=True)
     )
     order = order_of(step)
     assert (order.write, [json.loads(text)["changed"] for _, text in order.document_messages]) == (
@@ -303,7 +307,10 @@ def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> N
 
 @pytest.mark.parametrize(
     ("claim", "by"),
-    [pytest.param(SAID, "agent", id="said"), pytest.param(MISSING, "planner", id="nothing said")],
+    [
+        pytest.param(SAID, "agent", id="announced"),
+        pytest.param(MISSING, "planner", id="nothing said"),
+    ],
 )
 def test_a_task_that_is_gone_on_both_sides_is_buried(claim: dict[str, str], by: str) -> None:
     order = order_of(decide(known(None, claim=claim, card=GONE, fresh=True)))
@@ -346,23 +353,23 @@ def test_another_id_inside_stays_and_means_nothing() -> None:
 ELSEWHERE = replace(BELIEF, plan_id="plan-9")
 
 
-@pytest.mark.parametrize("notes", [(), (note("update"),)], ids=["plain", "with an open note"])
+@pytest.mark.parametrize("intents", [(), (intent("update"),)], ids=["plain", "with an open intent"])
 def test_a_document_whose_card_is_in_no_plan_of_ours_is_refused_and_nothing_is_read(
-    notes: Any,
+    intents: Any,
 ) -> None:
     with pytest.raises(Refusal, match="the card is in plan plan-9") as refused:
-        decide(known({"title": "New"}, belief=ELSEWHERE, names=None, notes=notes))
+        decide(known({"title": "New"}, state=ELSEWHERE, names=None, intents=intents))
     assert refused.value.code == "unknown_plan"
 
 
-@pytest.mark.parametrize("claim", [SAID, MISSING], ids=["said", "missing"])
+@pytest.mark.parametrize("claim", [SAID, MISSING], ids=["announced", "missing"])
 def test_deleting_such_a_document_lets_its_card_go(claim: dict[str, str]) -> None:
-    order = order_of(decide(known(None, belief=ELSEWHERE, names=None, claim=claim)))
+    order = order_of(decide(known(None, state=ELSEWHERE, names=None, claim=claim)))
     assert (order.bury, order.keep_card, order.uncounted, order.forget) == (True, True, True, True)
-    assert (order.messages, order.trash, order.grave) == ([], None, None)
+    assert (order.messages, order.trash, order.deleted_card) == ([], None, None)
 
 
 def test_a_card_that_was_moved_back_to_one_of_ours_is_followed() -> None:
-    step = decide(known({}, belief=ELSEWHERE, names=None, card=card()))
+    step = decide(known({}, state=ELSEWHERE, names=None, card=card()))
     assert isinstance(step, TakeCard)
-    assert step.belief.plan_id == "plan"
+    assert step.state.plan_id == "plan"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner_sync.decide import endings as outcome
+from planner_sync.decide import endings
 from planner_sync.decide.mapped import decide
 from planner_sync.decide.observation import GONE
 from planner_sync.errors import Refusal
@@ -31,8 +31,8 @@ def read(messages: Sequence[tuple[str, str]]) -> list[tuple[str, dict[str, Any]]
 @pytest.mark.contract("§5 uploaded")
 @pytest.mark.parametrize("created", [True, False])
 def test_uploaded(created: bool) -> None:
-    belief = replace(BELIEF, uploaded=("title", "labels"), created=created)
-    order = order_of(decide(known({}, belief=belief)))
+    state = replace(BELIEF, unreported_uploads=("title", "labels"), created=created)
+    order = order_of(decide(known({}, state=state)))
     body = {"action": "uploaded", **SIGNED, "created": created, "fields": ["title", "labels"]}
     assert read(order.messages) == [("sync", body)]
 
@@ -42,7 +42,7 @@ def test_uploaded(created: bool) -> None:
     ("members", "by"), [pytest.param({}, "planner"), pytest.param(None, "agent")]
 )
 def test_deleted(members: dict[str, Any] | None, by: str) -> None:
-    order = order_of(decide(known(members, card=GONE, fresh=True, claim={"said": "deleted"})))
+    order = order_of(decide(known(members, card=GONE, fresh=True, claim={"announced": "deleted"})))
     assert read(order.messages) == [("sync", {"action": "deleted", **SIGNED, "by": by})]
 
 
@@ -75,7 +75,7 @@ def test_a_humans_change_comes_with_the_document_and_the_fields() -> None:
 
 @pytest.mark.contract("§5 updates, from the service")
 def test_a_humans_new_card_comes_with_the_document_and_the_fields() -> None:
-    order = order_of(decide(known(None, belief=None, card=card())))
+    order = order_of(decide(known(None, state=None, card=card())))
     ((channel, body),) = read(order.document_messages)
     assert (channel, body["action"], sorted(body["changed"])) == (
         "updates",
@@ -130,9 +130,9 @@ def test_conflict(
     lost: Any,
 ) -> None:
     names = replace(NAMES, buckets=(*NAMES.buckets, ("b3", "Done")))
-    belief = replace(BELIEF.agree(base), meant={"item 1": "1"})
+    state = replace(BELIEF.agree(base), name_bindings={"item 1": "1"})
     look = known(
-        members, belief=belief, names=names, names_fresh=True, card=card(atoms={**ATOMS, **atoms})
+        members, state=state, names=names, names_fresh=True, card=card(atoms={**ATOMS, **atoms})
     )
     body = {
         "action": "conflict",
@@ -164,7 +164,7 @@ def test_a_conflict_over_a_delete() -> None:
     ("code", "retrying"), [("bad_field", False), ("limit", True), ("unknown_bucket", True)]
 )
 def test_failed(code: Any, retrying: bool) -> None:
-    order = outcome.refused(known({}), Refusal(code, "why", "title"))
+    order = endings.refused(known({}), Refusal(code, "why", "title"))
     body = {"action": "failed", **SIGNED, "reason": "why", "code": code, "retrying": retrying}
     assert read(order.messages) == [("sync", body)]
     assert (order.due_ms > 0, order.write) == (retrying, "leave")
@@ -173,16 +173,16 @@ def test_failed(code: Any, retrying: bool) -> None:
 @pytest.mark.contract("§5 failed")
 def test_the_same_refusal_of_the_same_document_is_said_once() -> None:
     refusal = Refusal("limit", "why")
-    first = outcome.refused(known({}), refusal)
-    again = outcome.refused(known({}, stored={"refusal": first.refusal}), refusal)
-    changed = outcome.refused(known({"mine": 1}, stored={"refusal": first.refusal}), refusal)
+    first = endings.refused(known({}), refusal)
+    again = endings.refused(known({}, stored={"refusal": first.refusal}), refusal)
+    changed = endings.refused(known({"mine": 1}, stored={"refusal": first.refusal}), refusal)
     assert (again.messages, len(changed.messages)) == ([], 1)
 
 
 @pytest.mark.parametrize("code", ["limit", "refused_by_planner"])
 def test_what_planner_refuses_again_is_no_news_for_another_request_id(code: Any) -> None:
-    first = outcome.refused(known({}), Refusal(code, "403 (request-id 1)"))
-    again = outcome.refused(
+    first = endings.refused(known({}), Refusal(code, "403 (request-id 1)"))
+    again = endings.refused(
         known({}, stored={"refusal": first.refusal}), Refusal(code, "403 (request-id 2)")
     )
     assert again.messages == []
@@ -193,7 +193,7 @@ def test_a_trouble_that_passes_is_said_once_and_only_when_it_lasts() -> None:
     record: str | None = None
     said = []
     for _ in range(5):
-        order = outcome.later(
+        order = endings.retry_later(
             known({}, stored={"refusal": record}), 10, "unreachable", "why", say_after=3
         )
         record = order.refusal

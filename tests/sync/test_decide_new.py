@@ -8,11 +8,11 @@ import pytest
 
 from planner_sync.decide.endings import HOUR_MS
 from planner_sync.decide.mapped import decide
-from planner_sync.decide.observation import GONE, Found, Owner
+from planner_sync.decide.observation import GONE, CardOwner, CreateCandidates
 from planner_sync.decide.steps import (
     AskOwner,
     CreateCard,
-    DropNote,
+    DropIntent,
     FindPeople,
     MakeName,
     ReadCard,
@@ -32,8 +32,8 @@ from tests.sync.looks import (
     NOW,
     card,
     found,
+    intent,
     known,
-    note,
     order_of,
     seen,
 )
@@ -42,8 +42,8 @@ from tests.sync.looks import (
 # -- a create whose answer was lost ----------------------------------------------------------------
 @pytest.mark.contract("§6 The process is killed at any instant")
 def test_an_open_create_waits_for_a_listing() -> None:
-    order = order_of(decide(seen({"title": "T"}, notes=(note(),))))
-    assert (order.due_ms, order.notes_done, order.write) == (GRACE_MS, (), "leave")
+    order = order_of(decide(seen({"title": "T"}, intents=(intent(),))))
+    assert (order.due_ms, order.intents_done, order.write) == (GRACE_MS, (), "leave")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_an_open_create_waits_for_a_listing() -> None:
         pytest.param(
             found(card(atoms={"title": "X"})),
             None,
-            id="none that differs and may be another note's",
+            id="none that differs and may be another intent's",
         ),
         pytest.param(
             found(own=card(atoms={"title": "X"}), sure=False),
@@ -78,36 +78,38 @@ def test_an_open_create_waits_for_a_listing() -> None:
         pytest.param(found(), None, id="none"),
     ],
 )
-def test_a_listing_tells_which_card_a_lost_create_made(listing: Found, taken: str | None) -> None:
-    step = decide(seen({"title": "T"}, notes=(note(),), found=listing, names=NAMES))
+def test_a_listing_tells_which_card_a_lost_create_made(
+    listing: CreateCandidates, taken: str | None
+) -> None:
+    step = decide(seen({"title": "T"}, intents=(intent(),), create_candidates=listing, names=NAMES))
     if taken is None:
         assert order_of(step).due_ms > 0
     else:
         assert isinstance(step, TakeCard)
-        assert (step.belief.planner_id, step.belief.base["title"], step.belief.created) == (
+        assert (step.state.planner_id, step.state.base["title"], step.state.created) == (
             taken,
             "T",
             True,
         )
-        assert step.belief.uploaded == ("title",)
+        assert step.state.unreported_uploads == ("title",)
 
 
 def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -> None:
     before = BELIEF.see_human(["title"], 9)
-    grave = json.dumps(
-        {"planner_id": "first", "title": "T", "at": NOW, "by": "agent", "belief": before.dump()}
+    deleted_card = json.dumps(
+        {"planner_id": "first", "title": "T", "at": NOW, "by": "agent", "state": before.dump()}
     )
     step = decide(
         seen(
             {"title": "T"},
-            notes=(note(),),
-            found=found(card()),
+            intents=(intent(),),
+            create_candidates=found(card()),
             names=NAMES,
-            stored={"grave": grave},
+            stored={"deleted_card": deleted_card},
         )
     )
     assert isinstance(step, TakeCard)
-    assert (step.belief.trail("title").human, step.belief.rev) == (9, before.rev)
+    assert (step.state.history("title").last_human_rev, step.state.rev) == (9, before.rev)
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
@@ -116,16 +118,24 @@ def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_what_was_believed_
 ):
     """Its document has buried the first one, and may lack what was said in the seconds that were
     lost."""
-    twin = card(id="second", atoms={**ATOMS, "dueDate": "2026-03-08T10:00:00Z"})
-    buried = order_of(decide(known({"percentComplete": 30}, card=GONE, fresh=True, twin=twin)))
+    likely_card = card(id="second", atoms={**ATOMS, "dueDate": "2026-03-08T10:00:00Z"})
+    buried = order_of(
+        decide(known({"percentComplete": 30}, card=GONE, fresh=True, likely_card=likely_card))
+    )
     assert (buried.bury, buried.uncounted, buried.write, buried.due_ms) == (True, True, "leave", 0)
     document = {"title": "T", "percentComplete": 30, "plannerId": "card", "_rev": 5}
-    owner = Owner("card", None, buried=True, by_agent=True)
+    owner = CardOwner("card", None, deleted=True, by_agent=True)
     step = decide(
-        seen(document, names=NAMES, owner=owner, twin=twin, stored={"grave": buried.grave})
+        seen(
+            document,
+            names=NAMES,
+            owner=owner,
+            likely_card=likely_card,
+            stored={"deleted_card": buried.deleted_card},
+        )
     )
     assert isinstance(step, TakeCard)
-    assert step.belief == replace(BELIEF, planner_id="second", etag="", details_etag="")
+    assert step.state == replace(BELIEF, planner_id="second", etag="", details_etag="")
 
 
 def test_a_document_that_names_no_card_is_asked_for_by_the_public_mapping_first() -> None:
@@ -141,19 +151,26 @@ def test_a_public_mapping_that_is_no_id_of_a_card_says_nothing() -> None:
 
 
 def test_what_a_person_did_to_the_card_of_a_lost_create_is_read_before_anything_is_sent() -> None:
-    """Its etag of now and its values of then are never believed together: a change sent with them
+    """Its etag of now and its values of then are never mapped_state together: a change sent with them
     would undo it."""
-    step = decide(seen({"title": "T"}, notes=(note(),), found=found(card()), names=NAMES))
+    step = decide(
+        seen({"title": "T"}, intents=(intent(),), create_candidates=found(card()), names=NAMES)
+    )
     assert isinstance(step, TakeCard)
-    taken = seen({"title": "T", "percentComplete": 51}, belief=step.belief, names=NAMES)
-    assert decide(taken) == ReadCard(step.belief.planner_id)
+    taken = seen({"title": "T", "percentComplete": 51}, state=step.state, names=NAMES)
+    assert decide(taken) == ReadCard(step.state.planner_id)
 
 
 def test_a_create_whose_card_no_late_listing_shows_is_held_for_not_made() -> None:
     step = decide(
-        seen({"title": "T"}, notes=(note(),), found=found(began=NOW + GRACE_MS), names=NAMES)
+        seen(
+            {"title": "T"},
+            intents=(intent(),),
+            create_candidates=found(began=NOW + GRACE_MS),
+            names=NAMES,
+        )
     )
-    assert step == DropNote("n1", "plan")
+    assert step == DropIntent("n1", "plan")
 
 
 def test_then_it_is_posted_again() -> None:
@@ -183,15 +200,17 @@ def test_what_planner_had_no_room_for_is_posted_again_an_hour_later() -> None:
 def test_nothing_is_posted_again_before_the_last_question() -> None:
     first = found(began=NOW + GRACE_MS, last=False)
     assert (
-        order_of(decide(seen({"title": "T"}, notes=(note(),), found=first, names=NAMES))).due_ms
+        order_of(
+            decide(seen({"title": "T"}, intents=(intent(),), create_candidates=first, names=NAMES))
+        ).due_ms
         == GRACE_MS
     )
 
 
 def test_a_create_note_whose_document_is_gone_is_forgotten_with_it() -> None:
-    assert decide(seen(None, notes=(note(),), found=found(began=NOW + GRACE_MS))) == DropNote(
-        "n1", "plan"
-    )
+    assert decide(
+        seen(None, intents=(intent(),), create_candidates=found(began=NOW + GRACE_MS))
+    ) == DropIntent("n1", "plan")
     assert order_of(decide(seen(None, dropped=True))).forget
 
 
@@ -294,11 +313,13 @@ def test_whose_a_named_card_is_must_be_known(task_id: str, members: dict[str, An
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 def test_a_named_card_that_nobody_has_is_read_and_adopted() -> None:
-    alone = seen({"title": "T", "plannerId": "card"}, names=NAMES, owner=Owner("card", None, False))
+    alone = seen(
+        {"title": "T", "plannerId": "card"}, names=NAMES, owner=CardOwner("card", None, False)
+    )
     assert decide(alone) == ReadCard("card")
     step = decide(replace(alone, card=card()))
     assert isinstance(step, TakeCard)
-    assert step.belief.planner_id == "card"
+    assert step.state.planner_id == "card"
 
 
 def test_a_card_is_adopted_with_its_details_only() -> None:
@@ -309,26 +330,30 @@ def test_a_card_is_adopted_with_its_details_only() -> None:
 
 def test_a_named_card_of_another_document_makes_this_one_a_new_task() -> None:
     step = decide(
-        seen({"title": "T", "plannerId": "card"}, names=NAMES, owner=Owner("card", "t2", False))
+        seen({"title": "T", "plannerId": "card"}, names=NAMES, owner=CardOwner("card", "t2", False))
     )
     assert isinstance(step, CreateCard)
 
 
 GRAVE = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "planner"})
 AGENTS_GRAVE = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "agent"})
-BURIED = {"names": NAMES, "owner": Owner("card", None, True)}
-BY_AGENT = {"names": NAMES, "owner": Owner("card", None, True, by_agent=True)}
+BURIED = {"names": NAMES, "owner": CardOwner("card", None, True)}
+BY_AGENT = {"names": NAMES, "owner": CardOwner("card", None, True, by_agent=True)}
 
 
 @pytest.mark.parametrize(
     ("members", "more"),
     [
         pytest.param(
-            {"plannerId": "card"}, {**BURIED, "stored": {"grave": GRAVE}}, id="with its plannerId"
+            {"plannerId": "card"},
+            {**BURIED, "stored": {"deleted_card": GRAVE}},
+            id="with its plannerId",
         ),
         pytest.param({"plannerId": "card"}, BURIED, id="with its plannerId, under another id"),
         pytest.param(
-            {}, {"names": NAMES, "stored": {"grave": GRAVE}}, id="without, under its id and title"
+            {},
+            {"names": NAMES, "stored": {"deleted_card": GRAVE}},
+            id="without, under its id and title",
         ),
     ],
 )
@@ -344,16 +369,16 @@ def test_a_stale_copy_of_a_card_that_a_human_deleted_is_refused(
 @pytest.mark.parametrize(
     ("members", "more"),
     [
-        pytest.param({"title": "Other"}, {"stored": {"grave": GRAVE}}, id="another title"),
+        pytest.param({"title": "Other"}, {"stored": {"deleted_card": GRAVE}}, id="another title"),
         pytest.param(
             {},
-            {"stored": {"grave": GRAVE}, "claim": {"said": "created"}},
+            {"stored": {"deleted_card": GRAVE}, "claim": {"announced": "created"}},
             id="a created message came",
         ),
-        pytest.param({}, {"stored": {"grave": AGENTS_GRAVE}}, id="an agent had deleted it"),
+        pytest.param({}, {"stored": {"deleted_card": AGENTS_GRAVE}}, id="an agent had deleted it"),
         pytest.param(
             {"plannerId": "card"},
-            {**BY_AGENT, "stored": {"grave": AGENTS_GRAVE}},
+            {**BY_AGENT, "stored": {"deleted_card": AGENTS_GRAVE}},
             id="the same, with plannerId",
         ),
         pytest.param({"plannerId": "card"}, BY_AGENT, id="the same, under another id"),

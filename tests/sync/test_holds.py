@@ -60,7 +60,7 @@ async def test_a_release_carries_the_deletes_out(make_world: Any, side: str) -> 
         return await documents(world) == len(world.cards()) == TASKS - DELETED
 
     await world.until(gone, "the deletes")
-    assert (await service.vitals.snapshot()).holds == {}
+    assert (await service.telemetry.snapshot()).holds == {}
 
 
 @pytest.mark.contract("§7 POST /api/plans/{id}/release, POST /api/plans/{id}/restore")
@@ -88,7 +88,7 @@ async def test_a_restore_that_is_killed_in_the_middle_is_finished_by_the_next_pr
     world, _ = await held(make_world, side)
     await world.stop()
     await holds(world).restore(world.emulator.plan_id)
-    await Shelf(world.redis, world.keys.namespace).pending.claim(
+    await Shelf(world.redis, world.keys.namespace).pending.lease(
         DELETED
     )  # by a process that ends with it
     await world.forget_claims()
@@ -108,7 +108,9 @@ async def test_a_restore_waits_for_a_plan_that_cannot_be_read(make_world: Any) -
 
     await world.until(looked, "a look at each")
     world.human.readable(plan_id=world.emulator.plan_id)
-    await Shelf(world.redis, world.keys.namespace).pending.mark([f"t{n}" for n in range(DELETED)])
+    await Shelf(world.redis, world.keys.namespace).pending.enqueue(
+        [f"t{n}" for n in range(DELETED)]
+    )
     await world.until(lambda: all_is_back(world), "documents and cards")
 
 
@@ -125,7 +127,9 @@ async def test_a_restore_brings_back_a_card_of_whose_task_something_else_was_sai
     )
     assert await service.restore(world.emulator.plan_id) == DELETED
     world.human.readable(plan_id=world.emulator.plan_id)
-    await Shelf(world.redis, world.keys.namespace).pending.mark([f"t{n}" for n in range(DELETED)])
+    await Shelf(world.redis, world.keys.namespace).pending.enqueue(
+        [f"t{n}" for n in range(DELETED)]
+    )
     await world.until(lambda: all_is_back(world), "documents and cards")
     assert world.said("deleted") == []
 

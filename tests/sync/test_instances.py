@@ -31,11 +31,11 @@ async def test_a_renamed_label_reaches_an_instance_that_did_not_pass(world: Worl
 
 async def test_a_plan_is_passed_over_by_one_instance_in_an_interval(world: World) -> None:
     """Whoever passes keeps its turn; the other one finds that it is not its turn."""
-    one, two = [(await world.service()._opened()).rounds for _ in range(2)]
+    one, two = [(await world.service()._opened()).scheduler for _ in range(2)]
     listings = f"/planner/plans/{world.emulator.plan_id}/tasks"
     told = []
     for rounds in (one, two, two, one):
-        await rounds.poll(rest_ms=60_000)
+        await rounds.poll(min_gap_ms=60_000)
         told.append(
             len([call for call in world.emulator.requests() if call["path"].startswith(listings)])
         )
@@ -67,7 +67,7 @@ async def test_the_second_card_of_a_thawed_instance_goes_unless_people_have_touc
         second = (await client.post(f"{world.emulator.url}/planner/tasks", json=body)).json()["id"]
     posted = {
         "taskId": "t",
-        "at": (await (await service._opened()).rounds.plans.moment()).now,
+        "at": (await (await service._opened()).scheduler.plans.server_clock()).now,
         "atoms": atoms,
     }
     await world.redis.hset(

@@ -34,13 +34,13 @@ async def filled(world: World, service: Service) -> dict[str, str]:
     return {f"t{n}": (await world.document(f"t{n}"))["plannerId"] for n in range(TASKS)}
 
 
-# Every kind of key that a settled task leaves behind; the belief of one task is last.
+# Every kind of key that a settled task leaves behind; the state of one task is last.
 CLASSES = [
     *(
         "application",
         "batches",
         "cards:{plan}",
-        "claims",
+        "task_leases",
         "counters",
         "epochs",
         "hashes",
@@ -48,12 +48,12 @@ CLASSES = [
     ),
     *(
         "makers:{plan}",
-        "marks",
+        "generations",
         "names:{plan}",
         "owners",
         "people",
         "token",
-        "beats",
+        "heartbeats",
         "leases",
         "task:t2",
     ),
@@ -190,7 +190,7 @@ async def test_all_documents_are_lost_and_their_state_is_not(make_world: Any) ->
 
     async def held() -> Any:
         await world.settle(service)
-        return (await service.vitals.snapshot()).holds
+        return (await service.telemetry.snapshot()).holds
 
     await world.until(held)
     assert world.cards().keys() == set(ids.values())
@@ -268,7 +268,7 @@ async def test_a_document_that_is_adopted_goes_along_with_a_card_that_people_mov
         there,
         [],
     )
-    assert (await after.vitals.snapshot()).refusals == {}
+    assert (await after.telemetry.snapshot()).refusals == {}
 
 
 async def test_a_key_of_ours_that_is_of_another_type_stops_one_task_only(world: World) -> None:
@@ -334,7 +334,7 @@ async def test_without_rights_at_redis_it_waits_and_goes_on_when_they_are_back(
     await world.until(lambda: len(world.cards()) == 2)
 
     async def well() -> bool:
-        snapshot = await service.vitals.snapshot()
+        snapshot = await service.telemetry.snapshot()
         return (
             snapshot is not None
             and health(snapshot, Settings.from_env(world.env))[1]["status"] == "healthy"

@@ -7,7 +7,7 @@ import pytest
 
 from planner_sync.decide.merge import (
     Conflict,
-    Meaning,
+    DocumentAtoms,
     Merged,
     Winner,
     adopt,
@@ -15,7 +15,7 @@ from planner_sync.decide.merge import (
     concrete,
     merge,
 )
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Day, Word
 from tests.sync.atoms import believing, saying
 
@@ -59,8 +59,8 @@ def test_one_atom(
     mine: str, card: str, want: str, send: dict[str, str], human: list[str], meant: list[str]
 ) -> None:
     result = merged({"title": "base"}, {"title": mine}, {"title": card})
-    assert (result.want, result.send) == ({"title": want}, send)
-    assert (sorted(result.human), sorted(result.meant)) == (human, meant)
+    assert (result.result, result.to_card) == ({"title": want}, send)
+    assert (sorted(result.changed_by_people), sorted(result.changed_by_agent)) == (human, meant)
 
 
 @pytest.mark.parametrize(
@@ -76,33 +76,33 @@ def test_the_winners_value_stays_and_the_other_is_told(
 ) -> None:
     result = merged({"title": "base"}, {"title": "mine"}, {"title": "card"}, winner)
     assert result.conflicts == (Conflict("title", kept, lost, winner),)
-    assert (result.want, result.send) == ({"title": kept}, send)
+    assert (result.result, result.to_card) == ({"title": kept}, send)
 
 
 def test_a_cleared_field_is_cleared_on_the_card() -> None:
-    assert merged({"description": "x"}, {}, {"description": "x"}).send == {"description": None}
+    assert merged({"description": "x"}, {}, {"description": "x"}).to_card == {"description": None}
 
 
 @pytest.mark.contract("§4 rule: a synced field that a write left out")
 def test_a_field_that_is_left_out_is_neither_cleared_nor_told() -> None:
     result = merge(
         believing({"description": "x"}),
-        Meaning(frozenset(), {}),
+        DocumentAtoms(frozenset(), {}),
         1,
         {"description": "x"},
         "planner",
     )
-    assert (result.want, result.send, result.conflicts) == ({"description": "x"}, {}, ())
+    assert (result.result, result.to_card, result.conflicts) == ({"description": "x"}, {}, ())
 
 
 # -- what a document of an old revision says (design §3) -------------------------------------------
-NOW = Belief("card", "plan", "etag", base={"title": "A"}, rev=1)
+NOW = SyncState("card", "plan", "etag", base={"title": "A"}, rev=1)
 HUMAN = NOW.agree({"title": "H"}).see_human(["title"], 10)
 TOLD = HUMAN.tell("title", 5, "M")
 
 
 @pytest.mark.parametrize(
-    ("belief", "rev", "mine", "want", "conflicts"),
+    ("state", "rev", "mine", "want", "conflicts"),
     [
         pytest.param(HUMAN, 10, "M", "M", 0, id="its writer had seen the human's change: changed"),
         pytest.param(HUMAN, 10, "A", "A", 0, id="its writer had seen it and goes back: changed"),
@@ -120,12 +120,12 @@ TOLD = HUMAN.tell("title", 5, "M")
 )
 @pytest.mark.contract("§6 An agent writes back a copy that it read")
 def test_a_value_in_a_document_of_a_revision(
-    belief: Belief, rev: int, mine: str, want: str, conflicts: int
+    state: SyncState, rev: int, mine: str, want: str, conflicts: int
 ) -> None:
     result = merge(
-        belief, saying({"title": mine}, frozenset({"title"})), rev, {"title": "H"}, "planner"
+        state, saying({"title": mine}, frozenset({"title"})), rev, {"title": "H"}, "planner"
     )
-    assert (result.want, len(result.conflicts)) == ({"title": want}, conflicts)
+    assert (result.result, len(result.conflicts)) == ({"title": want}, conflicts)
 
 
 def test_a_new_human_change_forgets_who_was_told() -> None:
@@ -133,11 +133,11 @@ def test_a_new_human_change_forgets_who_was_told() -> None:
     result = merge(
         again, saying({"title": "N"}, frozenset({"title"})), 5, {"title": "H2"}, "planner"
     )
-    assert (result.want, len(result.conflicts)) == ({"title": "H2"}, 1)
+    assert (result.result, len(result.conflicts)) == ({"title": "H2"}, 1)
 
 
 @pytest.mark.parametrize(
-    ("belief", "mine"),
+    ("state", "mine"),
     [
         pytest.param(
             {"dueDate": "2026-03-01T08:00:00Z"}, Day("2026-03-01"), id="a day is any instant of it"
@@ -145,12 +145,12 @@ def test_a_new_human_change_forgets_who_was_told() -> None:
         pytest.param({"priority": 4}, Word("important"), id="a word is any of its integers"),
     ],
 )
-def test_an_old_value_is_recognised_in_either_form(belief: dict[str, Any], mine: Any) -> None:
-    (atom,) = belief
+def test_an_old_value_is_recognised_in_either_form(state: dict[str, Any], mine: Any) -> None:
+    (atom,) = state
     new = {"dueDate": "2026-04-01T08:00:00Z", "priority": 9}[atom]
-    moved = believing(belief).agree({atom: new}).see_human([atom], 10)
-    result = merge(moved, Meaning(frozenset({atom}), {atom: mine}), 5, {atom: new}, "planner")
-    assert (result.want, result.conflicts) == ({atom: new}, ())
+    moved = believing(state).agree({atom: new}).see_human([atom], 10)
+    result = merge(moved, DocumentAtoms(frozenset({atom}), {atom: mine}), 5, {atom: new}, "planner")
+    assert (result.result, result.conflicts) == ({atom: new}, ())
 
 
 # -- items -----------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_an_item(
     conflicts: list[str],
 ) -> None:
     result = merged(base, mine, card)
-    assert (result.want, [conflict.atom for conflict in result.conflicts]) == (want, conflicts)
+    assert (result.result, [conflict.atom for conflict in result.conflicts]) == (want, conflicts)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_where_agents_win_their_item_stays_as_they_left_it(
     mine: dict[str, Any], card: dict[str, Any], want: dict[str, Any]
 ) -> None:
     result = merged(ITEM, mine, card, "agents")
-    assert result.want == want
+    assert result.result == want
     (conflict,) = result.conflicts
     assert (conflict.kept, conflict.lost) == ((True, None) if want else (None, True))
     assert conflict.attributes == {
@@ -211,9 +211,13 @@ def test_whoever_has_not_seen_an_edit_cannot_take_the_item_off_unasked() -> None
     """The human's edit of an item counts for the item, so its removal by an older document is a
     conflict."""
     first = merged(ITEM, ITEM, TICKED)
-    belief = believing(ITEM).agree(dict.fromkeys(first.human, True)).see_human(first.human, 10)
-    result = merge(belief, saying({}), 5, TICKED, "planner")
-    assert (result.want, [conflict.atom for conflict in result.conflicts]) == (
+    state = (
+        believing(ITEM)
+        .agree(dict.fromkeys(first.changed_by_people, True))
+        .see_human(first.changed_by_people, 10)
+    )
+    result = merge(state, saying({}), 5, TICKED, "planner")
+    assert (result.result, [conflict.atom for conflict in result.conflicts]) == (
         TICKED,
         ["checklist 1"],
     )
@@ -221,22 +225,25 @@ def test_whoever_has_not_seen_an_edit_cannot_take_the_item_off_unasked() -> None
 
 def test_an_edit_of_an_item_that_a_human_took_off_unseen_is_told() -> None:
     gone = dict.fromkeys(ITEM, None)
-    belief = believing(ITEM).agree(gone).see_human(gone, 10)
-    result = merge(belief, saying(RENAMED), 5, {}, "planner")
-    assert (result.want, [conflict.atom for conflict in result.conflicts]) == ({}, ["checklist 1"])
+    state = believing(ITEM).agree(gone).see_human(gone, 10)
+    result = merge(state, saying(RENAMED), 5, {}, "planner")
+    assert (result.result, [conflict.atom for conflict in result.conflicts]) == (
+        {},
+        ["checklist 1"],
+    )
     assert result.conflicts[0].attributes["checklist 1 title"] == "uno"
-    assert not merge(belief, saying(ITEM), 5, {}, "planner").conflicts
+    assert not merge(state, saying(ITEM), 5, {}, "planner").conflicts
 
 
 def test_an_item_without_a_tick_keeps_the_cards() -> None:
     silent = saying(ITEM, silent=frozenset({"checklist 1 isChecked"}))
-    assert merge(believing(ITEM), silent, 1, TICKED, "planner").want == TICKED
+    assert merge(believing(ITEM), silent, 1, TICKED, "planner").result == TICKED
 
 
 def test_a_new_item_without_a_tick_is_not_ticked() -> None:
     """What Planner makes of it must not look like a human's change afterwards."""
     silent = saying(ITEM, silent=frozenset({"checklist 1 isChecked"}))
-    assert merge(believing({}), silent, 1, {}, "planner").send == ITEM
+    assert merge(believing({}), silent, 1, {}, "planner").to_card == ITEM
 
 
 # -- dates -----------------------------------------------------------------------------------------
@@ -257,34 +264,36 @@ def test_a_start_after_the_due_date_makes_both_dates_one_field(
     winner: Winner, want: dict[str, str], lost: tuple[str, str]
 ) -> None:
     result = merged(BEFORE, LATE_START, EARLY_DUE, winner)
-    assert result.want == want
+    assert result.result == want
     assert [(conflict.atom, conflict.lost) for conflict in result.conflicts] == [lost]
 
 
 def test_the_same_document_again_is_not_told_twice_of_its_dates() -> None:
-    belief = believing(BEFORE)
-    first = merge(belief, saying(LATE_START), 0, EARLY_DUE, "planner")
+    state = believing(BEFORE)
+    first = merge(state, saying(LATE_START), 0, EARLY_DUE, "planner")
     (conflict,) = first.conflicts
-    belief = belief.tell("startDate", 0, conflict.lost).agree(
-        {atom: EARLY_DUE[atom] for atom in first.human}
+    state = state.tell("startDate", 0, conflict.lost).agree(
+        {atom: EARLY_DUE[atom] for atom in first.changed_by_people}
     )
-    again = merge(belief.see_human(first.human, 10), saying(LATE_START), 0, EARLY_DUE, "planner")
-    assert (again.want, again.send, again.conflicts) == (EARLY_DUE, {}, ())
+    again = merge(
+        state.see_human(first.changed_by_people, 10), saying(LATE_START), 0, EARLY_DUE, "planner"
+    )
+    assert (again.result, again.to_card, again.conflicts) == (EARLY_DUE, {}, ())
 
 
 def test_a_start_after_a_due_date_that_a_human_set_unseen_is_a_conflict() -> None:
-    belief = believing(BEFORE).agree({"dueDate": EARLY_DUE["dueDate"]}).see_human(["dueDate"], 10)
-    result = merge(belief, saying(LATE_START), 5, EARLY_DUE, "planner")
-    assert (result.want, [conflict.atom for conflict in result.conflicts]) == (
+    state = believing(BEFORE).agree({"dueDate": EARLY_DUE["dueDate"]}).see_human(["dueDate"], 10)
+    result = merge(state, saying(LATE_START), 5, EARLY_DUE, "planner")
+    assert (result.result, [conflict.atom for conflict in result.conflicts]) == (
         EARLY_DUE,
         ["startDate"],
     )
 
 
 def test_where_agents_win_it_takes_its_own_due_date_along() -> None:
-    belief = believing(BEFORE).agree({"dueDate": EARLY_DUE["dueDate"]}).see_human(["dueDate"], 10)
-    result = merge(belief, saying(LATE_START), 5, EARLY_DUE, "agents")
-    assert result.want == LATE_START
+    state = believing(BEFORE).agree({"dueDate": EARLY_DUE["dueDate"]}).see_human(["dueDate"], 10)
+    result = merge(state, saying(LATE_START), 5, EARLY_DUE, "agents")
+    assert result.result == LATE_START
     assert [(conflict.atom, conflict.lost) for conflict in result.conflicts] == [
         ("dueDate", EARLY_DUE["dueDate"])
     ]
@@ -354,9 +363,9 @@ def test_what_is_sent_for_a_day_and_a_word() -> None:
 def test_without_a_base(
     mine: dict[str, Any], card: dict[str, Any], winner: Winner, want: dict[str, Any], conflicts: int
 ) -> None:
-    belief, found = adopt(believing(card), saying(mine), 0, winner)
-    result = merge(belief, saying(mine), 0, card, winner)
-    assert (result.want, len(found), len(result.conflicts)) == (want, conflicts, 0)
+    state, found = adopt(believing(card), saying(mine), 0, winner)
+    result = merge(state, saying(mine), 0, card, winner)
+    assert (result.result, len(found), len(result.conflicts)) == (want, conflicts, 0)
 
 
 @pytest.mark.parametrize("winner", ["planner", "agents"])
@@ -365,20 +374,20 @@ def test_without_a_base_a_void_atom_of_the_document_is_not_meant(
     card: dict[str, Any], winner: Winner
 ) -> None:
     mine = {"bucketId": "here"}
-    belief, found = adopt(believing(card), saying(mine), 7, winner, ("bucketId",))
-    result = merge(belief, saying(mine), 7, card, winner)
-    assert (result.want, result.send, found, result.conflicts) == (card, {}, (), ())
+    state, found = adopt(believing(card), saying(mine), 7, winner, ("bucketId",))
+    result = merge(state, saying(mine), 7, card, winner)
+    assert (result.result, result.to_card, found, result.conflicts) == (card, {}, (), ())
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 def test_what_a_document_was_silent_of_is_news_to_copies_from_before_the_adoption() -> None:
     """A human may have set it after the last settle, which Redis has lost."""
     card: dict[str, Any] = {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 0}
-    belief, _ = adopt(believing(card), saying({}, frozenset({"title"})), 7, "planner")
+    state, _ = adopt(believing(card), saying({}, frozenset({"title"})), 7, "planner")
     result = merge(
-        belief, saying({"dueDate": Day("2026-05-05"), "percentComplete": 30}), 7, card, "planner"
+        state, saying({"dueDate": Day("2026-05-05"), "percentComplete": 30}), 7, card, "planner"
     )
-    assert result.want == {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 30}
+    assert result.result == {"dueDate": EARLY_DUE["dueDate"], "percentComplete": 30}
     assert [conflict.atom for conflict in result.conflicts] == ["dueDate"]
 
 
@@ -388,7 +397,7 @@ def test_what_a_document_was_silent_of_is_news_to_copies_from_before_the_adoptio
 def test_a_copy_from_before_the_adoption_may_be_older_than_a_humans_change(
     rev: int, card: dict[str, Any]
 ) -> None:
-    belief, _ = adopt(believing(card), saying(card), 7, "planner")
-    result = merge(belief, saying({"title": "A"}), rev, card, "planner")
-    assert (result.want, [conflict.lost for conflict in result.conflicts]) == (card, ["A"])
-    assert merge(belief, saying({"title": "A"}), 7, card, "planner").send == {"title": "A"}
+    state, _ = adopt(believing(card), saying(card), 7, "planner")
+    result = merge(state, saying({"title": "A"}), rev, card, "planner")
+    assert (result.result, [conflict.lost for conflict in result.conflicts]) == (card, ["A"])
+    assert merge(state, saying({"title": "A"}), 7, card, "planner").to_card == {"title": "A"}

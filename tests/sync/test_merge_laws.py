@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner_sync.decide.merge import Conflict, Merged, Winner, merge
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from tests.sync.atoms import FIELDS, ITEMS, Atoms, applied, believing, edited, put, saying, sides
 
 pytestmark = pytest.mark.contract("§6 Both change different fields")
@@ -20,16 +20,18 @@ def merged(base: Atoms, document: Atoms, card: Atoms, winner: Winner = "planner"
     return merge(believing(base), saying(document), 1, card, winner)
 
 
-def learnt(belief: Belief, result: Merged, rev: int) -> Belief:
-    """The belief once everything was sent and settled: `rev` is what the document is stamped
+def learnt(state: SyncState, result: Merged, rev: int) -> SyncState:
+    """The state once everything was sent and settled: `rev` is what the document is stamped
     with."""
     for conflict in result.conflicts:
         if conflict.winner == "planner":
             attributes = conflict.attributes if conflict.lost else {}
             for atom, lost in {conflict.atom: conflict.lost, **attributes}.items():
-                belief = belief.tell(atom, 0, lost)
-    belief = belief.agree(result.send).agree({atom: result.want.get(atom) for atom in result.human})
-    return replace(belief.see_human(result.human, rev), rev=rev)
+                state = state.tell(atom, 0, lost)
+    state = state.agree(result.to_card).agree(
+        {atom: result.result.get(atom) for atom in result.changed_by_people}
+    )
+    return replace(state.see_human(result.changed_by_people, rev), rev=rev)
 
 
 @given(edited(), WINNERS)
@@ -40,8 +42,8 @@ def test_three_equal_sides_stay_as_they_are(base: Atoms, winner: Winner) -> None
 @given(SIDES, WINNERS)
 def test_a_change_of_one_side_passes(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
     base, document, card = three
-    assert merged(base, document, base, winner).want == document
-    assert merged(base, base, card, winner).want == card
+    assert merged(base, document, base, winner).result == document
+    assert merged(base, base, card, winner).result == card
     assert (
         not merged(base, document, base, winner).conflicts
         + merged(base, base, card, winner).conflicts
@@ -54,7 +56,7 @@ def test_the_same_change_of_both_sides_is_agreed(
 ) -> None:
     base, document, _ = three
     result = merged(base, document, document, winner)
-    assert (result.want, result.send, result.conflicts) == (document, {}, ())
+    assert (result.result, result.to_card, result.conflicts) == (document, {}, ())
 
 
 @given(SIDES, WINNERS)
@@ -63,8 +65,8 @@ def test_only_the_difference_to_the_card_is_sent(
 ) -> None:
     base, document, card = three
     result = merged(base, document, card, winner)
-    assert applied(card, result.send) == result.want
-    assert all(card.get(atom) != value for atom, value in result.send.items())
+    assert applied(card, result.to_card) == result.result
+    assert all(card.get(atom) != value for atom, value in result.to_card.items())
 
 
 @given(SIDES, WINNERS)
@@ -73,8 +75,8 @@ def test_a_second_merge_after_the_first_does_nothing(
 ) -> None:
     base, document, card = three
     first = merged(base, document, card, winner)
-    again = merge(learnt(believing(base), first, 2), saying(first.want), 2, first.want, winner)
-    assert again == Merged(first.want, {}, frozenset(), frozenset(), ())
+    again = merge(learnt(believing(base), first, 2), saying(first.result), 2, first.result, winner)
+    assert again == Merged(first.result, {}, frozenset(), frozenset(), ())
 
 
 @given(SIDES)
@@ -83,27 +85,27 @@ def test_the_same_document_again_changes_nothing(three: tuple[Atoms, Atoms, Atom
     base, document, card = three
     before = replace(believing(base), rev=0)
     first = merge(before, saying(document), 0, card, "planner")
-    again = merge(learnt(before, first, 2), saying(document), 0, first.want, "planner")
-    assert (again.want, again.send, again.conflicts) == (first.want, {}, ())
+    again = merge(learnt(before, first, 2), saying(document), 0, first.result, "planner")
+    assert (again.result, again.to_card, again.conflicts) == (first.result, {}, ())
 
 
 def test_who_edits_an_item_that_a_human_took_off_is_told_once() -> None:
     link = {"references https://a.example/": True}
     edited = {**link, "references https://a.example/ alias": "link"}
-    belief = believing(link)
-    first = merge(belief, saying(edited), 0, {}, "planner")
+    state = believing(link)
+    first = merge(state, saying(edited), 0, {}, "planner")
     assert [(conflict.atom, conflict.kept) for conflict in first.conflicts] == [
         ("references https://a.example/", None)
     ]
-    again = merge(learnt(belief, first, 2), saying(edited), 0, {}, "planner")
-    assert (again.want, again.send, again.conflicts) == ({}, {}, ())
+    again = merge(learnt(state, first, 2), saying(edited), 0, {}, "planner")
+    assert (again.result, again.to_card, again.conflicts) == ({}, {}, ())
 
 
 @given(SIDES)
 def test_the_sides_are_alike_but_for_the_winner(three: tuple[Atoms, Atoms, Atoms]) -> None:
     base, document, card = three
     one, other = merged(base, document, card, "planner"), merged(base, card, document, "agents")
-    assert one.want == other.want
+    assert one.result == other.result
     assert {_outcome(c) for c in one.conflicts} == {_outcome(c) for c in other.conflicts}
 
 
@@ -114,7 +116,7 @@ def _outcome(conflict: Conflict) -> tuple[object, ...]:
 @given(SIDES, WINNERS)
 def test_what_neither_side_touched_stays(three: tuple[Atoms, Atoms, Atoms], winner: Winner) -> None:
     base, document, card = three
-    want = merged(base, document, card, winner).want
+    want = merged(base, document, card, winner).result
     for atom in {*base, *document, *card}:
         if base.get(atom) == document.get(atom) == card.get(atom) and not _of_removed_item(
             atom, want
@@ -138,7 +140,7 @@ def test_disjoint_edits_both_survive(three: tuple[Atoms, Atoms, Atoms], winner: 
     result = merged(base, document, card, winner)
     assert not result.conflicts
     for atom in {*base, *document, *card}:
-        assert result.want.get(atom) == (document if _group(atom) in mine else card).get(atom)
+        assert result.result.get(atom) == (document if _group(atom) in mine else card).get(atom)
 
 
 def _group(atom: str) -> str:
@@ -162,7 +164,7 @@ def test_members_of_sets_are_merged_one_by_one(
                 if sides_agree or document.get(atom) != base.get(atom)
                 else card.get(atom)
             )
-            assert result.want.get(atom) == expected
+            assert result.result.get(atom) == expected
             assert atom not in {conflict.atom for conflict in result.conflicts}
 
 
@@ -174,9 +176,9 @@ def test_every_change_is_kept_or_told(three: tuple[Atoms, Atoms, Atoms], winner:
     told = {conflict.atom: (conflict.kept, conflict.lost) for conflict in result.conflicts}
     for side in (document, card):
         for atom in {*base, *side}:
-            if side.get(atom) != base.get(atom) and result.want.get(atom) != side.get(atom):
+            if side.get(atom) != base.get(atom) and result.result.get(atom) != side.get(atom):
                 item = " ".join(atom.split(" ")[:2])
-                removed = item in ITEMS and (item not in result.want or item not in side)
+                removed = item in ITEMS and (item not in result.result or item not in side)
                 assert side.get(atom) in told.get(atom, ()) or (
                     removed and (item in told or _gone(three, item))
                 )
@@ -197,7 +199,7 @@ def test_a_conflict_names_two_values_and_the_winners_stays(
     for conflict in result.conflicts:
         assert conflict.kept != conflict.lost
         assert conflict.winner == winner
-        assert result.want.get(conflict.atom) == conflict.kept
+        assert result.result.get(conflict.atom) == conflict.kept
     assert len({conflict.atom for conflict in result.conflicts}) == len(result.conflicts)
 
 
@@ -206,7 +208,7 @@ def test_an_item_is_there_whole_or_not_at_all(
     three: tuple[Atoms, Atoms, Atoms], winner: Winner, fields: set[str]
 ) -> None:
     base, document, card = three
-    want = merge(believing(base), saying(document, frozenset(fields)), 1, card, winner).want
+    want = merge(believing(base), saying(document, frozenset(fields)), 1, card, winner).result
     for atom in want:
         parts = atom.split(" ")
         if parts[0] in ("checklist", "references"):
@@ -220,7 +222,7 @@ def test_an_item_is_there_whole_or_not_at_all(
 def test_two_valid_sides_never_give_a_start_after_the_due_date(
     three: tuple[Atoms, Atoms, Atoms], winner: Winner
 ) -> None:
-    want = merged(*three, winner).want
+    want = merged(*three, winner).result
     assert str(want.get("startDate", "")) <= str(want.get("dueDate", "9"))
 
 
@@ -234,7 +236,7 @@ def test_a_field_that_the_document_leaves_out_is_the_cards(
     for atom in {*base, *card}:
         name = atom.split(" ")[0]
         if name not in fields and name not in ("startDate", "dueDate"):
-            assert result.want.get(atom) == card.get(atom)
+            assert result.result.get(atom) == card.get(atom)
 
 
 @given(SIDES, st.integers(1, 9), WINNERS)
@@ -246,7 +248,7 @@ def test_a_stale_document_never_reverts_a_human(
     back."""
     base, card, _ = three
     human = [atom for atom in {*base, *card} if base.get(atom) != card.get(atom)]
-    belief = believing(base).agree({atom: card.get(atom) for atom in human}).see_human(human, 10)
-    assert merge(belief, saying(base), seen, card, winner) == Merged(
+    state = believing(base).agree({atom: card.get(atom) for atom in human}).see_human(human, 10)
+    assert merge(state, saying(base), seen, card, winner) == Merged(
         card, {}, frozenset(), frozenset(), ()
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner_sync.decide.rendering import Wanted, meant_as_written
+from planner_sync.decide.rendering import Wanted, bindings_as_written
 from planner_sync.model.card import Names
 from planner_sync.sync.run.service import Service
 from tests.sync.world import World
@@ -37,13 +37,13 @@ async def test_a_card_that_people_move_to_a_bucket_of_the_same_name_stays_there(
     world: World, service: Service
 ) -> None:
     planner_id = await world.uploaded(service, bucket="Doing")
-    twin = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Doing")["id"]
-    world.human.move(planner_id, bucket_id=twin)
+    likely_card = world.human.create_bucket(plan_id=world.emulator.plan_id, name="Doing")["id"]
+    world.human.move(planner_id, bucket_id=likely_card)
     await world.settle(service)
     await world.change("t", percentComplete=50)
     await world.settle(service)
     card = world.cards()[planner_id]
-    assert (card["percentComplete"], card["bucketId"]) == (50, twin)
+    assert (card["percentComplete"], card["bucketId"]) == (50, likely_card)
 
 
 async def test_a_new_card_keeps_the_second_of_two_labels_of_one_name(
@@ -186,4 +186,4 @@ def test_a_label_that_stands_by_its_slot_for_want_of_a_name_is_shown_by_it_later
     wanted = Wanted(
         {"labels category7": True}, (), Names((), {"category7": None}, ""), frozenset(), frozenset()
     )
-    assert meant_as_written({}, wanted, ()) == {"label category7": "category7"}
+    assert bindings_as_written({}, wanted, ()) == {"label category7": "category7"}

@@ -251,11 +251,11 @@ async def test_an_unreadable_plan_deletes_nothing(world: World, service: Service
     await world.settle(service)
     await world.settle(service)
     assert await world.find("t") is not None
-    snapshot = await service.vitals.snapshot()
+    snapshot = await service.telemetry.snapshot()
     assert snapshot.plans[world.emulator.plan_id].error
     world.human.readable(plan_id=world.emulator.plan_id)
     await world.settle(service)
-    snapshot = await service.vitals.snapshot()
+    snapshot = await service.telemetry.snapshot()
     assert not snapshot.plans[world.emulator.plan_id].error
 
 
@@ -267,7 +267,7 @@ async def test_a_card_that_a_listing_leaves_out_is_asked_for(
     world.human.hide(planner_id)
     await world.settle(service)
     assert await world.find("t") is not None
-    snapshot = await service.vitals.snapshot()
+    snapshot = await service.telemetry.snapshot()
     assert snapshot.plans[world.emulator.plan_id].left_out == 1
 
 
@@ -296,7 +296,7 @@ async def test_a_mass_delete_is_held(make_world: Any, side: str) -> None:
     if side == "planner":
         assert all([await world.find(f"t{n}") for n in range(8)])
     assert {message["code"] for message in world.said("failed")} == {"held"}
-    assert world.emulator.plan_id in (await service.vitals.snapshot()).holds
+    assert world.emulator.plan_id in (await service.telemetry.snapshot()).holds
     await world.change("t7", percentComplete=50)
     await world.settle(service)
     assert world.cards()[ids[7]]["percentComplete"] == 50

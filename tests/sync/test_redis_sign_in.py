@@ -219,7 +219,7 @@ async def test_a_password_that_is_gone_is_told_by_log_and_health_and_ends_by_its
     async with serving(door, namespace) as (world, service):
         await door.operator.execute_command("ACL", "SETUSER", "sync1", "resetpass", ">rotated")
         await door.operator.client_kill_filter(user="sync1")
-        backing = Backing(Settings.from_env(world.env), service.vitals, service)
+        backing = Backing(Settings.from_env(world.env), service.telemetry, service)
 
         async def health() -> dict[str, Any]:
             found: dict[str, Any] = json.loads((await answer_health(backing, Request())).body)

@@ -88,11 +88,11 @@ async def test_a_bad_document_is_refused_as_a_whole(
     assert named in message["reason"]
     assert (await world.redis.get(world.keys.document("bad"))).decode() == text
     assert [card["title"] for card in world.cards().values()] == ["Good"]
-    assert (await service.vitals.snapshot()).refusals["bad"]["code"] == code
+    assert (await service.telemetry.snapshot()).refusals["bad"]["code"] == code
     await world.set("bad", title="Mended")
     await world.settle(service)
     assert (await world.document("bad"))["plannerId"]
-    assert "bad" not in (await service.vitals.snapshot()).refusals
+    assert "bad" not in (await service.telemetry.snapshot()).refusals
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ async def test_a_document_under_a_bad_id_is_not_synced(
     assert message["code"] == "bad_id"
     assert message["redisId"] == task_id
     assert world.cards() == {}
-    assert (await service.vitals.snapshot()).refusals[task_id]["code"] == "bad_id"
+    assert (await service.telemetry.snapshot()).refusals[task_id]["code"] == "bad_id"
     await world.redis.delete(world.keys.document(task_id))
     await world.settle(service)
-    assert task_id not in (await service.vitals.snapshot()).refusals
+    assert task_id not in (await service.telemetry.snapshot()).refusals
 
 
 @pytest.mark.contract("§3 task id")
@@ -158,7 +158,7 @@ async def test_a_document_under_a_key_that_is_no_text_is_not_synced(
     assert world.cards() == {}
     await world.redis.delete(key)
     await world.settle(service)
-    assert (await service.vitals.snapshot()).refusals == {}
+    assert (await service.telemetry.snapshot()).refusals == {}
 
 
 async def test_a_plan_cannot_be_changed(make_world: Any) -> None:
@@ -229,7 +229,7 @@ async def test_garbage_on_the_channel_harms_nobody(make_world: Any, message: byt
     await world.redis.publish(world.keys.updates, message)
     await world.write("t", "created", title="After")
     await world.until(lambda: len(world.cards()) == 1)
-    assert (await service.vitals.snapshot()).counters.get("messages ignored", 0) <= 1
+    assert (await service.telemetry.snapshot()).counters.get("messages ignored", 0) <= 1
 
 
 @pytest.mark.contract("§4 bucket or bucketId")

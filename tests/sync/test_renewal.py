@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from planner_sync.decide.observation import Seen
-from planner_sync.decide.recreation import renewed
+from planner_sync.decide.observation import Observation
+from planner_sync.decide.recreation import document_for_new_card
 from planner_sync.errors import Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Names
@@ -55,9 +55,9 @@ WHOLE = {
 LABELS = Names(NAMES.buckets, {**NAMES.labels, "category2": "Agent: scribe"}, "")
 
 
-def back(seen: Seen, **base: Value) -> dict[str, Any]:
-    belief = replace(BELIEF, base={**CARD, **base})
-    found: dict[str, Any] = json.loads(renewed(seen, belief, LABELS))
+def back(seen: Observation, **base: Value) -> dict[str, Any]:
+    state = replace(BELIEF, base={**CARD, **base})
+    found: dict[str, Any] = json.loads(document_for_new_card(seen, state, LABELS))
     return found
 
 

@@ -69,7 +69,7 @@ class SignedIn:
 
     async def status(self) -> dict[str, Any]:
         answer = await answer_status(
-            Backing(self.settings, self.service.vitals, self.service), Request()
+            Backing(self.settings, self.service.telemetry, self.service), Request()
         )
         found: dict[str, Any] = json.loads(answer.body)
         return found

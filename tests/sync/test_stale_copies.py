@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 from tests.sync.story import Story
 
@@ -82,7 +82,7 @@ class StaleCopies(RuleBasedStateMachine):
     def human_removes_an_item(self, nth: int) -> None:
         # What a lost request made, and a human took off before anybody read it, looks as if it had
         # never been made.
-        known = Belief.load(self.story.state or "").base
+        known = SyncState.load(self.story.state or "").base
         if items := [item for item in self._items() if item in known]:
             item = items[nth % len(items)]
             self.removed_by_human |= {str(title) for title in self.ever[f"{item} title"]}

@@ -55,11 +55,11 @@ async def test_a_listener_that_has_died_is_started_again_by_the_next_tick(make_w
     assert died is not None
     died.cancel()
     await asyncio.gather(died, return_exceptions=True)
-    last_heard = (await service.vitals.snapshot()).listeners
+    last_heard = (await service.telemetry.snapshot()).listeners
     await service.tick()
 
     async def listens() -> bool:
-        return (await service.vitals.snapshot()).listeners != last_heard
+        return (await service.telemetry.snapshot()).listeners != last_heard
 
     await world.until(listens, "the listener")
     await world.write("t", "created", title="Task")

@@ -136,7 +136,9 @@ async def test_a_document_that_an_agent_renames_has_one_card_afterwards(
     await world.uploaded(service, "old", title="Task", description="more", x="private")
     await world.redis.rename(world.keys.document("old"), world.keys.document("new"))
     for task_id in order:
-        await parts.pending.mark([task_id], word="deleted" if task_id == "old" else "created")
+        await parts.pending.enqueue(
+            [task_id], announced="deleted" if task_id == "old" else "created"
+        )
         await parts.workers.drain(20)
     await world.settle(service)
     (card,) = world.cards().values()
@@ -230,9 +232,9 @@ async def test_a_task_that_ends_no_look_is_said_once_and_holds_up_nobody(
     """As if every look at it had killed the process: the claims of the dead run out."""
     parts = await service._opened()
     await world.set("poison", title="Poison")
-    await parts.pending.mark(["poison"])
+    await parts.pending.enqueue(["poison"])
     for _ in range(5):
-        (claim,) = (await parts.pending.claim(10)).claims
+        (claim,) = (await parts.pending.lease(10)).leases
         assert claim.task_id == "poison"
         await world.forget_claims()
     await world.set("t", title="Task")

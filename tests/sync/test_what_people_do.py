@@ -178,7 +178,7 @@ async def test_a_start_after_the_due_date_from_two_sides_ends_as_the_winner_has_
     document = await world.document("t")
     assert (document["startDate"][:10], document["dueDate"][:10]) == ("2026-05-01", "2026-05-05")
     assert world.said("conflict")
-    assert (await service.vitals.snapshot()).refusals == {}
+    assert (await service.telemetry.snapshot()).refusals == {}
 
 
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
@@ -236,7 +236,7 @@ async def test_a_document_whose_card_people_moved_to_another_plan_of_ours_comes_
 
 async def _said_deleted(service: Service, task_id: str) -> None:
     """As the listener does when it hears of it."""
-    await (await service._opened()).pending.mark([task_id], word="deleted")
+    await (await service._opened()).pending.enqueue([task_id], announced="deleted")
 
 
 ITEMS = {str(uuid.uuid4()): {"title": f"step {n}"} for n in range(25)}

@@ -75,7 +75,7 @@ class World:
     async def _listeners(self) -> int:
         """Those that have heard themselves; on a cluster no server knows the subscriptions of
         another."""
-        beats = await self.redis.hkeys(self.keys.private("beats"))
+        beats = await self.redis.hkeys(self.keys.private("heartbeats"))
         return len([part for part in beats if part.startswith(b"listener ")])
 
     async def forget_claims(self) -> None:
@@ -86,14 +86,14 @@ class World:
 
     async def poll(self, service: Service) -> None:
         """One pass over each plan, now."""
-        await (await service._opened()).rounds.poll()
+        await (await service._opened()).scheduler.poll()
 
     async def settle(self, service: Service) -> None:
         """One round by hand: sweep, look at what is due, one pass over each plan, look again."""
         parts = await service._opened()
-        await parts.rounds.sweep_once()
+        await parts.scheduler.sweep_once()
         await parts.workers.drain(PATIENCE)
-        await parts.rounds.poll()
+        await parts.scheduler.poll()
         await parts.workers.drain(PATIENCE)
 
     # -- agents ------------------------------------------------------------------------------------

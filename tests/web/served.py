@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from planner_sync.settings import Settings
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from planner_sync.web.routes import Backing, Operator
 from planner_sync.web.standalone import bind, create_app, serving
 from tests.redis_process import free_port
@@ -39,8 +39,8 @@ async def client(
     """A client of a server with these settings besides `ENV`; `options` are those of create_app."""
     settings = Settings.from_env({**ENV, "PLANNER_SYNC_HTTP_PORT": str(free_port()), **env})
     async with Redis.from_url(redis_url) as redis:
-        vitals = Vitals(redis, Scripts(redis), Keys("annika"))
-        app = create_app(Backing(settings, vitals, operator or NothingHeld()), **(options or {}))
+        telemetry = Telemetry(redis, Scripts(redis), Keys("annika"))
+        app = create_app(Backing(settings, telemetry, operator or NothingHeld()), **(options or {}))
         async with (
             serving(app, bind(settings)),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as http,

@@ -6,7 +6,7 @@ import pytest
 
 from planner_sync.operators.report import status
 from planner_sync.settings import Settings
-from planner_sync.store.telemetry import PlanVitals, Snapshot
+from planner_sync.store.telemetry import PlanTelemetry, Snapshot
 from planner_sync.web.health import health
 
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
@@ -22,7 +22,7 @@ WELL = Snapshot(
     graph_failed_at=None,
     graph_code="",
     graph_cause="",
-    plans={PLAN: PlanVitals(pass_at=NOW - 20 * SECOND, took_ms=1000, cards=3)},
+    plans={PLAN: PlanTelemetry(pass_at=NOW - 20 * SECOND, took_ms=1000, cards=3)},
     holds={},
     counters={},
     backlog=0,
@@ -90,14 +90,14 @@ CASES = [
     pytest.param({"holds": {PLAN: {}}}, 200, "poll", "degraded", id="a plan is held"),
     pytest.param({"holds": {ELSEWHERE: {}}}, 200, "poll", "ok", id="a plan of no concern is held"),
     pytest.param(
-        {"plans": {PLAN: PlanVitals(error="403")}},
+        {"plans": {PLAN: PlanTelemetry(error="403")}},
         200,
         "poll",
         "degraded",
         id="a plan cannot be read",
     ),
     pytest.param(
-        {"plans": {PLAN: PlanVitals(left_out=1)}},
+        {"plans": {PLAN: PlanTelemetry(left_out=1)}},
         200,
         "poll",
         "degraded",
@@ -166,7 +166,7 @@ def test_status_shows_backlog_lags_plans_refusals_and_counters():
 
 
 def test_status_names_a_plan_that_had_no_pass_yet_and_no_plan_outside_the_list():
-    body = status(replace(WELL, plans={ELSEWHERE: PlanVitals(cards=1)}), SETTINGS.plan_ids)
+    body = status(replace(WELL, plans={ELSEWHERE: PlanTelemetry(cards=1)}), SETTINGS.plan_ids)
 
     assert body["plans"] == {
         PLAN: {

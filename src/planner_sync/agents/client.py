@@ -36,7 +36,7 @@ ANY, NONE = b"*", b""  # what a save expects to find, besides known bytes
 
 Task = dict[str, Any]
 Fields = Mapping[str, Any]
-Word = Literal["created", "updated", "deleted"]
+Action = Literal["created", "updated", "deleted"]
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,8 @@ class AgentClient:
         self._agent = agent
         self._save_document = Scripts(redis)["save_document"]
         self._marking = [
-            self._keys.private(name) for name in ("pending", "marks", "claims", "said")
+            self._keys.private(name)
+            for name in ("pending", "generations", "task_leases", "announced")
         ]
         self._instance, self._calls = uuid.uuid4().hex, itertools.count()
         self._seen: OrderedDict[str, bytes] = OrderedDict()
@@ -146,7 +147,7 @@ class AgentClient:
         self._remember(task_id, text)
         return text
 
-    async def _save(self, task_id: str, expected: bytes, new: bytes, action: Word) -> None:
+    async def _save(self, task_id: str, expected: bytes, new: bytes, action: Action) -> None:
         """Write `new`, or delete. Raises _Stale, Refusal (bad_id)."""
         check_task_id(task_id)
         message = json.dumps({"action": action, "taskId": task_id, "source": self._agent})

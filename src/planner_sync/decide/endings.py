@@ -5,24 +5,30 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from planner_sync.decide.interpret import Context, Reading, read_meaning, remember_meant
+from planner_sync.decide.interpret import Context, Interpretation, interpret, remember_names
 from planner_sync.decide.merge import NO_OPINION, Merged
 from planner_sync.decide.notices import (
+    conflict_on_delete,
     conflicts,
-    delete_conflict,
     failed,
     renamed_fields,
-    unsaid,
+    unsent_messages,
     updated,
     uploads,
 )
-from planner_sync.decide.observation import Seen
-from planner_sync.decide.rendering import Wanted, fields_of, meant_as_written, render, shown_fields
+from planner_sync.decide.observation import Observation
+from planner_sync.decide.rendering import (
+    Wanted,
+    bindings_as_written,
+    fields_of,
+    render,
+    shown_fields,
+)
 from planner_sync.errors import Code, Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, Names
 from planner_sync.model.orders import Order, document_hash
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import DEFAULTS, Document, Value
 
 HOUR_MS = 3_600_000
@@ -30,39 +36,43 @@ HOUR_MS = 3_600_000
 HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person", "unknown_bucket"})
 
 
-def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names) -> Order:
-    """Both sides are known to hold `merged.want`: write the document where it differs, tell who is
+def settled(
+    seen: Observation, state: SyncState, merged: Merged, reading: Interpretation, names: Names
+) -> Order:
+    """Both sides are known to hold `merged.result`: write the document where it differs, tell who is
     to be told."""
     document = seen.document
     if document is None:
         raise ValueError(f"task {seen.task_id}: nothing to settle")
-    human = frozenset(fields_of(merged.human, names))
-    renamed = frozenset(renamed_fields(reading, belief, names))
-    shown = _shown(document, belief, human) | _agents_of(merged.want, names)
-    wanted = Wanted(merged.want, _item_order(seen), names, shown, human)
+    human = frozenset(fields_of(merged.changed_by_people, names))
+    renamed = frozenset(renamed_fields(reading, state, names))
+    shown = _shown(document, state, human) | _agents_of(merged.result, names)
+    wanted = Wanted(merged.result, _item_order(seen), names, shown, human)
     changes = render(document, reading, wanted)
-    if document.fields.get("planId") not in (None, belief.plan_id):
-        changes["planId"] = belief.plan_id
-    advance = bool(changes or merged.human or belief.uploaded or document.rev is None)
-    rev = _next_rev(belief, seen.claim.now) if advance else belief.rev
-    written = meant_as_written(reading.meant, wanted, {*document.fields, *changes})
-    after = learn(seen, belief, merged, replace(reading, meant=written), rev, shown)
-    stamped = document.planner_id == belief.planner_id and document.rev == rev
-    told = sorted({*human, *renamed, *belief.untold})
+    if document.fields.get("planId") not in (None, state.plan_id):
+        changes["planId"] = state.plan_id
+    advance = bool(
+        changes or merged.changed_by_people or state.unreported_uploads or document.rev is None
+    )
+    rev = _next_rev(state, seen.lease.now) if advance else state.rev
+    written = bindings_as_written(reading.name_bindings, wanted, {*document.fields, *changes})
+    after = learn(seen, state, merged, replace(reading, name_bindings=written), rev, shown)
+    stamped = document.planner_id == state.planner_id and document.rev == rev
+    told = sorted({*human, *renamed, *state.unreported_edits})
     order = Order(
-        plan_id=belief.plan_id,
-        planner_id=belief.planner_id,
-        old_plan_id=seen.belief.plan_id if seen.belief else "",
+        plan_id=state.plan_id,
+        planner_id=state.planner_id,
+        old_plan_id=seen.state.plan_id if seen.state else "",
         etags=after.etags,
         state=after.dump(),
-        state_moved=replace(after, untold=tuple(told)).dump(),
-        notes_done=(*seen.done_notes, *seen.written),
+        state_moved=replace(after, unreported_edits=tuple(told)).dump(),
+        intents_done=(*seen.done_intents, *seen.written),
         creating_done=True,
         expected=seen.stored.text,
-        messages=[*uploads(seen, belief), *conflicts(seen, merged, names), *unsaid(belief)],
+        messages=[*uploads(seen, state), *conflicts(seen, merged, names), *unsent_messages(state)],
     )
     if changes or not stamped:
-        text = dialects.write(document, {**changes, "plannerId": belief.planner_id, "_rev": rev})
+        text = dialects.write(document, {**changes, "plannerId": state.planner_id, "_rev": rev})
         order.write, order.new = "set", text.encode()
     if told:
         text = order.new.decode() if order.write == "set" else (seen.stored.text or b"").decode()
@@ -72,57 +82,62 @@ def settled(seen: Seen, belief: Belief, merged: Merged, reading: Reading, names:
 
 
 def learn(
-    seen: Seen, belief: Belief, merged: Merged, reading: Reading, rev: int, shown: Iterable[str]
-) -> Belief:
-    """The belief after a merge: what humans changed is agreed, what agents lost is remembered."""
+    seen: Observation,
+    state: SyncState,
+    merged: Merged,
+    reading: Interpretation,
+    rev: int,
+    shown: Iterable[str],
+) -> SyncState:
+    """The state after a merge: what humans changed is agreed, what agents lost is remembered."""
     for conflict in merged.conflicts:
         if conflict.winner == "planner":
             attributes = conflict.attributes if conflict.lost else {}
             for atom, lost in {conflict.atom: conflict.lost, **attributes}.items():
-                belief = belief.tell(atom, seen.rev, lost)
-    belief = belief.agree({atom: merged.want.get(atom) for atom in merged.human})
-    belief = belief.see_human(merged.human, rev)
-    belief = remember_meant(belief, reading.meant)
+                state = state.tell(atom, seen.rev, lost)
+    state = state.agree({atom: merged.result.get(atom) for atom in merged.changed_by_people})
+    state = state.see_human(merged.changed_by_people, rev)
+    state = remember_names(state, reading.name_bindings)
     if isinstance(seen.card, Card):
-        belief = replace(
-            belief, etag=seen.card.etag, details_etag=seen.card.details_etag or belief.details_etag
+        state = replace(
+            state, etag=seen.card.etag, details_etag=seen.card.details_etag or state.details_etag
         )
     return replace(
-        belief,
+        state,
         rev=rev,
         shown=tuple(sorted(shown)),
-        dialect=seen.document.dialect if seen.document else belief.dialect,
+        dialect=seen.document.dialect if seen.document else state.dialect,
         created=False,
-        uploaded=(),
-        untold=(),
-        unsaid=(),
-        settled_at=seen.claim.now,
+        unreported_uploads=(),
+        unreported_edits=(),
+        unsent_messages=(),
+        settled_at=seen.lease.now,
     )
 
 
-def imported(seen: Seen, card: Card, names: Names) -> Order:
+def imported(seen: Observation, card: Card, names: Names) -> Order:
     """A card that a human made gets its document."""
-    belief = Belief(
+    state = SyncState(
         card.id, card.plan_id, card.etag, card.details_etag or "", base=dict(card.atoms)
     )
     human = frozenset(fields_of(frozenset(card.atoms), names))
     human = frozenset(name for name in human if not _is_default(name, card.atoms))
-    rev = _next_rev(belief, seen.claim.now)
+    rev = _next_rev(state, seen.lease.now)
     empty = dialects.new_document()
-    reading = Reading(NO_OPINION, (), {})
+    reading = Interpretation(NO_OPINION, (), {})
     shown = _with_bucket(human)
     wanted = Wanted(card.atoms, list(card.order), names, shown, frozenset())
     changes = {"id": seen.task_id, **render(empty, reading, wanted), "planId": card.plan_id}
     changes |= {"createdBy": card.created_by_user or "planner", "createdAt": card.created_at}
     text = dialects.write(empty, {**changes, "plannerId": card.id, "_rev": rev})
-    belief = replace(belief, rev=rev, shown=tuple(sorted(shown)), settled_at=seen.claim.now)
+    state = replace(state, rev=rev, shown=tuple(sorted(shown)), settled_at=seen.lease.now)
     meant = _meant_by(text, Context(names, seen.people, None, None, card.id, card.atoms))
-    belief = remember_meant(belief, meant_as_written(meant, wanted, changes))
+    state = remember_names(state, bindings_as_written(meant, wanted, changes))
     return Order(
         plan_id=card.plan_id,
         planner_id=card.id,
-        etags=belief.etags,
-        state=belief.dump(),
+        etags=state.etags,
+        state=state.dump(),
         epoch=seen.epoch,
         expected=None,
         write="set",
@@ -133,13 +148,18 @@ def imported(seen: Seen, card: Card, names: Names) -> Order:
 
 def _meant_by(text: str, context: Context) -> Mapping[str, str]:
     try:
-        return read_meaning(dialects.parse(text.encode()), context).meant
+        return interpret(dialects.parse(text.encode()), context).name_bindings
     except Refusal:
         return {}  # a card may hold what no document may: the next look says so
 
 
 def restored(
-    seen: Seen, belief: Belief, merged: Merged, reading: Reading, names: Names, conflict: bool
+    seen: Observation,
+    state: SyncState,
+    merged: Merged,
+    reading: Interpretation,
+    names: Names,
+    conflict: bool,
 ) -> Order:
     """A document that an agent deleted, or that Redis lost, comes back whole, with what the card
     says now."""
@@ -147,24 +167,24 @@ def restored(
     # shown.
     fields = {
         name
-        for name in fields_of(frozenset(merged.want), names)
-        if not _is_default(name, merged.want)
+        for name in fields_of(frozenset(merged.result), names)
+        if not _is_default(name, merged.result)
     }
     shown = _with_bucket(frozenset(fields)) if seen.last is None else fields - {"bucketId"}
     order = settled(
-        seen, replace(belief, shown=(*belief.shown, *sorted(shown))), merged, reading, names
+        seen, replace(state, shown=(*state.shown, *sorted(shown))), merged, reading, names
     )
     order.expected = None
     if order.write != "set":
         order.write, order.new = "set", seen.stored.last or b""
     if conflict:
-        order.messages.append(delete_conflict(seen, kept=False, lost=True, winner="planner"))
-    changed = dict.fromkeys([*fields_of(merged.human, names), *belief.untold])
+        order.messages.append(conflict_on_delete(seen, kept=False, lost=True, winner="planner"))
+    changed = dict.fromkeys([*fields_of(merged.changed_by_people, names), *state.unreported_edits])
     order.document_messages = [updated(seen, "updated", order.new.decode(), changed)]
     return order
 
 
-def refused(seen: Seen, refusal: Refusal) -> Order:
+def refused(seen: Observation, refusal: Refusal) -> Order:
     """Nothing is sent, the document stays as it is, the reason is said once and kept."""
     retrying = refusal.code in HOURLY
     text = seen.stored.text
@@ -178,7 +198,7 @@ def refused(seen: Seen, refusal: Refusal) -> Order:
     }
     before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
     order = _left(seen, due_ms=HOUR_MS if retrying else -1)
-    order.refusal = json.dumps({**kept, "at": seen.claim.now})
+    order.refusal = json.dumps({**kept, "at": seen.lease.now})
     by_planner = refusal.code in ("refused_by_planner", "limit")
     same = kept.keys() - ({"reason"} if by_planner else set())  # each has a request id
     if any(before.get(name) != kept[name] for name in same):
@@ -186,13 +206,18 @@ def refused(seen: Seen, refusal: Refusal) -> Order:
     return order
 
 
-def later(
-    seen: Seen, due_ms: int, code: Code | None = None, reason: str = "", *, say_after: int = 1
+def retry_later(
+    seen: Observation,
+    due_ms: int,
+    code: Code | None = None,
+    reason: str = "",
+    *,
+    say_after: int = 1,
 ) -> Order:
     """Not now: look again after `due_ms`. With a code the trouble is kept, and said once when it
     has lasted a while."""
     order = _left(seen, due_ms=due_ms)
-    order.keep_said = order.keep_look = True
+    order.keep_announced = order.keep_reason = True
     if code is None:
         order.refusal = None
         return order
@@ -209,51 +234,51 @@ def later(
         "tries": tries,
         "said": said or say,
     }
-    order.refusal = json.dumps({**kept, "at": seen.claim.now})
+    order.refusal = json.dumps({**kept, "at": seen.lease.now})
     if say:
         order.messages.append(failed(seen, code, reason, retrying=True))
     return order
 
 
-def forgotten(seen: Seen) -> Order:
+def forgotten(seen: Observation) -> Order:
     """There is neither document nor card: nothing to remember."""
-    return Order(plan_id=seen.plan_id, forget=True, expected=None, notes_done=seen.done_notes)
+    return Order(plan_id=seen.plan_id, forget=True, expected=None, intents_done=seen.done_intents)
 
 
-def waiting(seen: Seen) -> Order:
+def waiting(seen: Observation) -> Order:
     """The document is missing, and nobody has said why: the next sweeps will tell."""
     return replace(_left(seen, due_ms=-1), refusal=None)
 
 
-def _left(seen: Seen, due_ms: int) -> Order:
+def _left(seen: Observation, due_ms: int) -> Order:
     """The document stays as it is; what has reached Planner nevertheless is said."""
-    belief = seen.belief
-    messages = [*uploads(seen, belief), *unsaid(belief)] if belief else []
-    if belief:
-        belief = replace(belief, created=False, uploaded=(), unsaid=())
+    state = seen.state
+    messages = [*uploads(seen, state), *unsent_messages(state)] if state else []
+    if state:
+        state = replace(state, created=False, unreported_uploads=(), unsent_messages=())
     return Order(
         plan_id=seen.plan_id,
-        planner_id=belief.planner_id if belief else "",
-        etags=belief.etags if belief else "",
-        state=belief.dump() if belief else None,
-        notes_done=seen.done_notes,
+        planner_id=state.planner_id if state else "",
+        etags=state.etags if state else "",
+        state=state.dump() if state else None,
+        intents_done=seen.done_intents,
         creating_done=seen.not_created,
         write="leave",
         expected=seen.stored.text,
         size=seen.stored.size,
         wrong_type=seen.stored.wrong_type,
         due_ms=due_ms,
-        keep_said=seen.stored.text is None,
+        keep_announced=seen.stored.text is None,
         messages=messages,
     )
 
 
-def _next_rev(belief: Belief, now_ms: int) -> int:
-    return max(belief.rev + 1, now_ms // 1000)
+def _next_rev(state: SyncState, now_ms: int) -> int:
+    return max(state.rev + 1, now_ms // 1000)
 
 
-def _shown(document: Document, belief: Belief, human: frozenset[str]) -> frozenset[str]:
-    shown = frozenset({*belief.shown, *document.fields}) - {"planId"}
+def _shown(document: Document, state: SyncState, human: frozenset[str]) -> frozenset[str]:
+    shown = frozenset({*state.shown, *document.fields}) - {"planId"}
     return shown | (
         _with_bucket(human) if not shown & {"bucket", "bucketId"} else human - {"bucketId"}
     )
@@ -275,5 +300,5 @@ def _is_default(name: str, atoms: Mapping[str, Value]) -> bool:
     return atoms.get(name) == DEFAULTS.get(name, object())
 
 
-def _item_order(seen: Seen) -> list[str]:
+def _item_order(seen: Observation) -> list[str]:
     return list(seen.card.order) if isinstance(seen.card, Card) else []

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 from urllib.parse import quote, unquote
 
-from planner_sync.decide.merge import Meaning, Meant
+from planner_sync.decide.merge import DocumentAtoms, DocumentValue
 from planner_sync.model.card import Names, item_id
-from planner_sync.model.state import Belief, token
+from planner_sync.model.state import SyncState, token
 from planner_sync.model.task import (
     AGENT_LABEL,
     DEFAULTS,
@@ -33,16 +33,16 @@ MEANT_KEPT = 60
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A document read: its meaning, the people still to be looked up, and what each name in it
+class Interpretation:
+    """A document read: its document_atoms, the people still to be looked up, and what each name in it
     means.
 
     `items` are the ids of the checklist's items, in the document's order.
     """
 
-    meaning: Meaning
-    strangers: tuple[str, ...]
-    meant: Mapping[str, str]
+    document_atoms: DocumentAtoms
+    unresolved_people: tuple[str, ...]
+    name_bindings: Mapping[str, str]
     items: tuple[str, ...] = ()
 
 
@@ -56,13 +56,13 @@ class Context:
 
     names: Names
     people: Mapping[str, str]
-    belief: Belief | None
+    state: SyncState | None
     last: Document | None
     planner_id: str
     atoms: Mapping[str, Value]
 
 
-def read_meaning(document: Document, context: Context) -> Reading:
+def interpret(document: Document, context: Context) -> Interpretation:
     """Turn the fields of a document into atoms."""
     return _Reader(document, context).read()
 
@@ -80,10 +80,10 @@ class _Reader:
     def __init__(self, document: Document, context: Context) -> None:
         self.document = document
         self.context = context
-        self.atoms: dict[str, Meant] = {}
+        self.atoms: dict[str, DocumentValue] = {}
         self.silent: set[str] = set()
-        self.strangers: list[str] = []
-        self.meant: dict[str, str] = {}
+        self.unresolved_people: list[str] = []
+        self.name_bindings: dict[str, str] = {}
         self.items: list[str] = []
         self.labels = {
             name: slot for slot, name in reversed(list(context.names.labels.items())) if name
@@ -91,7 +91,7 @@ class _Reader:
         self.buckets = {name: bucket for bucket, name in reversed(context.names.buckets)}
         self.fields = set(document.fields) - {"planId", "bucket"}
 
-    def read(self) -> Reading:
+    def read(self) -> Interpretation:
         fields = self.document.fields
         for name in ("title", "description"):
             if fields.get(name) is not None:
@@ -111,10 +111,14 @@ class _Reader:
         self._read_references()
         self._read_checklist()
         label_field = _LabelFields(label_fields(self.context.names), self.atoms)
-        meaning = Meaning(frozenset(self.fields), self.atoms, frozenset(self.silent), label_field)
-        return Reading(meaning, tuple(self.strangers), self.meant, tuple(self.items))
+        document_atoms = DocumentAtoms(
+            frozenset(self.fields), self.atoms, frozenset(self.silent), label_field
+        )
+        return Interpretation(
+            document_atoms, tuple(self.unresolved_people), self.name_bindings, tuple(self.items)
+        )
 
-    def _set(self, atom: str, value: Meant) -> None:
+    def _set(self, atom: str, value: DocumentValue) -> None:
         if value is not None:
             self.atoms[atom] = value
 
@@ -122,10 +126,10 @@ class _Reader:
         """What a name means: as in the last document; else what Planner calls so now; else what it
         ever meant."""
         key = f"{kind} {text}"
-        before = self.context.belief.meant if self.context.belief else {}
+        before = self.context.state.name_bindings if self.context.state else {}
         found = before.get(key) or current.get(text) or before.get(f"was {key}")
         if found:
-            self.meant[key] = found
+            self.name_bindings[key] = found
         return found
 
     def _read_bucket(self) -> None:
@@ -143,33 +147,35 @@ class _Reader:
         elif by_name:
             found = self._known("bucket", text, self.buckets)
             if found and self._is_gone(found):
-                found = self.meant[f"bucket {text}"] = self.buckets.get(text, UNKNOWN + text)
+                found = self.name_bindings[f"bucket {text}"] = self.buckets.get(
+                    text, UNKNOWN + text
+                )
             self.atoms["bucketId"] = found or UNKNOWN + text
         else:
             self.atoms["bucketId"] = text
             name = fields.get("bucket")
             if name is not None and dict(self.context.names.buckets).get(text) == name:
-                self.meant[f"bucket {name}"] = text
+                self.name_bindings[f"bucket {name}"] = text
 
     def _is_gone(self, bucket: str) -> bool:
         """Was it deleted, or left behind in another plan, as who wrote this has seen? Then its name
         is free again."""
-        belief = self.context.belief
+        state = self.context.state
         if (
-            belief is None
-            or bucket == belief.base.get("bucketId")
+            state is None
+            or bucket == state.base.get("bucketId")
             or bucket in dict(self.context.names.buckets)
         ):
             return False
-        return (self.document.rev or 0) >= belief.trail("bucketId").human
+        return (self.document.rev or 0) >= state.history("bucketId").last_human_rev
 
     def _carries_old_bucket(self) -> bool:
         """Has the agent changed the name alone, in a copy from before the id became what it is
         now?"""
-        fields, belief = self.document.fields, self.context.belief
-        if belief is None or (self.document.rev or 0) >= belief.rev:
+        fields, state = self.document.fields, self.context.state
+        if state is None or (self.document.rev or 0) >= state.rev:
             return False
-        had = token(fields["bucketId"]) in belief.trail("bucketId").past
+        had = token(fields["bucketId"]) in state.history("bucketId").past_values
         return had and dict(self.context.names.buckets).get(fields["bucketId"]) != fields["bucket"]
 
     def _read_person(self, text: str) -> None:
@@ -181,14 +187,14 @@ class _Reader:
         elif kind == "user" and f"assignedTo {text.lower()}" in self.context.atoms:
             self.atoms[f"assignedTo {text.lower()}"] = True
         else:
-            self.strangers.append(text)
+            self.unresolved_people.append(text)
 
     def _slot(self, text: str) -> str:
         if SLOT.fullmatch(text):
             slot, key = text.lower(), f"label {text}"
-            before = self.context.belief.meant if self.context.belief else {}
+            before = self.context.state.name_bindings if self.context.state else {}
             if key in before or not self.context.names.labels.get(slot):
-                self.meant[key] = (
+                self.name_bindings[key] = (
                     slot  # it stands for a label without a name; once that has one, it is shown
                 )
             return slot
@@ -257,7 +263,7 @@ class _Reader:
         for item, identity in zip(items, found, strict=True):
             made = identity or self._new_id(item.title, {*there, *found, *ids})
             if item.id and not is_guid(item.id):
-                self.meant[f"item {item.id}"] = made
+                self.name_bindings[f"item {item.id}"] = made
             ids.append(made)
         return ids
 
@@ -274,22 +280,23 @@ class _Reader:
         return self._known("item", item.id, {})
 
     def _is_called(self, identity: str, title: str) -> bool:
-        atom, belief = f"checklist {identity} title", self.context.belief
-        return title in (self.context.atoms.get(atom), belief.base.get(atom) if belief else None)
+        atom, state = f"checklist {identity} title", self.context.state
+        return title in (self.context.atoms.get(atom), state.base.get(atom) if state else None)
 
     def _gone_items(self, there: Iterable[str]) -> list[str]:
-        belief = self.context.belief
+        state = self.context.state
         known = (
-            {atom.split(" ")[1] for atom in belief.trails if atom.startswith("checklist ")}
-            if belief
+            {atom.split(" ")[1] for atom in state.histories if atom.startswith("checklist ")}
+            if state
             else set()
         )
         return sorted(known.difference(there))
 
     def _was_called(self, identity: str, title: str) -> bool:
-        belief = self.context.belief
+        state = self.context.state
         return (
-            belief is not None and token(title) in belief.trail(f"checklist {identity} title").past
+            state is not None
+            and token(title) in state.history(f"checklist {identity} title").past_values
         )
 
 
@@ -299,7 +306,7 @@ class _LabelFields:
     its name says."""
 
     known: Mapping[str, str]
-    atoms: Mapping[str, Meant]
+    atoms: Mapping[str, DocumentValue]
 
     def __call__(self, atom: str) -> str:
         if atom.startswith(f"labels {UNKNOWN}"):
@@ -312,19 +319,19 @@ def unknown_name(atom: str) -> str:
     return unquote(atom.removeprefix(f"labels {UNKNOWN}"))
 
 
-def remember_meant(belief: Belief, meant: Mapping[str, str]) -> Belief:
+def remember_names(state: SyncState, meant: Mapping[str, str]) -> SyncState:
     """Keep what the names of the settled document mean; what older ones meant is kept for a while
     too."""
     older = {
         key if key.startswith("was ") else f"was {key}": value
-        for key, value in belief.meant.items()
+        for key, value in state.name_bindings.items()
     }
     current = {f"was {key}" for key in meant}
     kept = [(key, value) for key, value in older.items() if key not in current][-MEANT_KEPT:]
-    return replace(belief, meant={**dict(kept), **meant})
+    return replace(state, name_bindings={**dict(kept), **meant})
 
 
-def day_or_instant(value: Value, like: Meant | Instant) -> str:
+def day_or_instant(value: Value, like: DocumentValue | Instant) -> str:
     """A date as a document shows it: a day where the document has days, or Planner's own hour; else
     the instant."""
     text = str(value)

@@ -1,31 +1,33 @@
 """Creates whose answer was lost: which of the cards that nobody has may be theirs. Pure.
 
 What a card says tells most of them apart, and `decide.py` looks at that. Where people have changed
-every title, only the time is left: cards were made in the order of their notes, shortly after them,
+every title, only the time is left: cards were made in the order of their intents, shortly after them,
 by two clocks that may differ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from planner_sync.decide.observation import Found
+from planner_sync.decide.observation import CreateCandidates
 from planner_sync.model.card import Card
 
 CLOCKS_MS = 300_000  # how far Planner's clock and Redis' may be apart
 NEAR_MS = 30_000  # by its place alone a card is taken only where they are nearly alike: it may be anybody's
 LISTING_LAG_MS = 60_000  # a listing may lack a card for so long
-SENDING_MS = 45_000  # from the note until the request has ended, at the latest
+SENDING_MS = 45_000  # from the intent until the request has ended, at the latest
 
 
-def found_for(cards: Iterable[Card], application: str | None, noted_at: int, began: int) -> Found:
-    """What a listing that began at `began` shows for a create note of this time (server's times,
+def candidates_for(
+    cards: Iterable[Card], application: str | None, noted_at: int, began: int
+) -> CreateCandidates:
+    """What a listing that began at `began` shows for a create intent of this time (server's times,
     ms)."""
     candidates = [card for card in cards if _may_be_ours(card, application, noted_at)]
     if application is not None:
-        return Found(candidates, began, sure=True)
+        return CreateCandidates(candidates, began, sure=True)
     # Until a 201 has told which application we are, whatever no person has made is ours.
     impersonal = [card for card in candidates if card.created_by_user is None]
-    return Found(impersonal or candidates, began, sure=bool(impersonal))
+    return CreateCandidates(impersonal or candidates, began, sure=bool(impersonal))
 
 
 def true_as_of(began: int, lacking: Iterable[Card | str | None]) -> int | None:
@@ -40,31 +42,31 @@ def true_as_of(began: int, lacking: Iterable[Card | str | None]) -> int | None:
     return as_of if as_of >= began - LISTING_LAG_MS else None
 
 
-def by_place(notes: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]:
-    """The card of each note (task id -> its time, ms) by its place in time: both in order, as near
+def match_by_creation_time(intents: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]:
+    """The card of each intent (task id -> its time, ms) by its place in time: both in order, as near
     as possible.
 
-    A card that is too far from its note to be its is left out, and so are notes and cards that are
+    A card that is too far from its intent to be its is left out, and so are intents and cards that are
     left over.
     """
-    tasks = sorted(notes, key=lambda task_id: (notes[task_id], task_id))
+    tasks = sorted(intents, key=lambda task_id: (intents[task_id], task_id))
     made = sorted(cards, key=lambda card: (made_at(card), card.id))
-    pairs = _nearest([notes[task_id] for task_id in tasks], [made_at(card) for card in made])
+    pairs = _nearest([intents[task_id] for task_id in tasks], [made_at(card) for card in made])
     return {
-        tasks[note]: made[card]
-        for note, card in pairs
-        if _is_near(notes[tasks[note]], made_at(made[card]))
+        tasks[intent]: made[card]
+        for intent, card in pairs
+        if _is_near(intents[tasks[intent]], made_at(made[card]))
     }
 
 
-def _nearest(notes: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]]:
+def _nearest(intents: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]]:
     """As many pairs as there can be, each list in its order, with the least sum of distances."""
     Best = tuple[int, list[tuple[int, int]]]
     before: list[Best] = [(0, [])] * (len(cards) + 1)
-    for n, note in enumerate(notes):
+    for n, intent in enumerate(intents):
         row: list[Best] = [(0, [])]
         for c, card in enumerate(cards):
-            together = (before[c][0] + abs(card - note), [*before[c][1], (n, c)])
+            together = (before[c][0] + abs(card - intent), [*before[c][1], (n, c)])
             row.append(
                 min(together, before[c + 1], row[c], key=lambda best: (-len(best[1]), best[0]))
             )

@@ -27,11 +27,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from planner_sync.model.state import Belief, Trail, token
+from planner_sync.model.state import FieldHistory, SyncState, token
 from planner_sync.model.task import DEFAULTS, Day, Value, Word
 
 Winner = Literal["planner", "agents"]
-Meant = Value | Day | Word | None
+DocumentValue = Value | Day | Word | None
 Kind = Literal["same", "changed", "stale", "apart"]
 ITEM_FIELDS: Final = {"checklist": ("title", "isChecked"), "references": ("alias", "type")}
 DATES: Final = ("startDate", "dueDate")
@@ -40,7 +40,7 @@ NO_ATTRIBUTES: Final[Mapping[str, Value]] = {}
 
 
 @dataclass(frozen=True)
-class Meaning:
+class DocumentAtoms:
     """What a document says, in atoms.
 
     An atom whose field is in `fields` and which is in neither `atoms` nor `silent` is meant to be
@@ -48,7 +48,7 @@ class Meaning:
     """
 
     fields: frozenset[str]
-    atoms: Mapping[str, Meant]
+    atoms: Mapping[str, DocumentValue]
     silent: frozenset[str] = frozenset()
     label_field: Callable[[str], str] = lambda atom: "labels"
 
@@ -58,7 +58,7 @@ class Meaning:
         return field_name in self.fields and atom not in self.silent
 
 
-NO_OPINION: Final = Meaning(frozenset(), {})
+NO_OPINION: Final = DocumentAtoms(frozenset(), {})
 
 
 @dataclass(frozen=True)
@@ -75,30 +75,38 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Merged:
-    """`want` is what both sides should hold, `send` what the card lacks of it (None: take away).
+    """`result` is what both sides should hold, `to_card` what the card lacks of it (None: take away).
 
-    `human` are the atoms that a human changed since the base, `meant` those that the document
+    `changed_by_people` are the atoms that a human changed since the base, `changed_by_agent` those that the document
     changed.
     """
 
-    want: Mapping[str, Value]
-    send: Mapping[str, Value | None]
-    human: frozenset[str]
-    meant: frozenset[str]
+    result: Mapping[str, Value]
+    to_card: Mapping[str, Value | None]
+    changed_by_people: frozenset[str]
+    changed_by_agent: frozenset[str]
     conflicts: tuple[Conflict, ...]
 
 
 def merge(
-    belief: Belief, meaning: Meaning, rev: int, card: Mapping[str, Value], winner: Winner
+    state: SyncState,
+    document_atoms: DocumentAtoms,
+    rev: int,
+    card: Mapping[str, Value],
+    winner: Winner,
 ) -> Merged:
     """Merge a document of revision `rev` with the card's atoms, against the base."""
-    return _Merge(belief.base, belief.trail, meaning, rev, card, winner).run()
+    return _Merge(state.base, state.history, document_atoms, rev, card, winner).run()
 
 
 def adopt(
-    belief: Belief, meaning: Meaning, rev: int, winner: Winner, void: Collection[str] = ()
-) -> tuple[Belief, tuple[Conflict, ...]]:
-    """Meet a card without a base: `belief.base` are the card's atoms, and becomes what both are
+    state: SyncState,
+    document_atoms: DocumentAtoms,
+    rev: int,
+    winner: Winner,
+    void: Collection[str] = (),
+) -> tuple[SyncState, tuple[Conflict, ...]]:
+    """Meet a card without a base: `state.base` are the card's atoms, and becomes what both are
     held to agree on.
 
     Where a document is silent or clears, the card counts; what only the document has is the agent's
@@ -110,18 +118,18 @@ def adopt(
     document says nothing that counts, and nobody need hear of it.
     """
     conflicts, stale = [], {}
-    for atom in sorted({*belief.base, *meaning.atoms}):
-        mine, theirs = meaning.atoms.get(atom), belief.base.get(atom)
+    for atom in sorted({*state.base, *document_atoms.atoms}):
+        mine, theirs = document_atoms.atoms.get(atom), state.base.get(atom)
         if atom in void and mine is not None and not agree(mine, theirs):
-            stale[atom] = Trail().remember(concrete(mine))
+            stale[atom] = FieldHistory().remember(concrete(mine))
             continue
         if theirs is None or agree(mine, theirs):
             continue
-        if not meaning.speaks_of(atom):
+        if not document_atoms.speaks_of(atom):
             if atom != "bucketId" and theirs != DEFAULTS.get(
                 atom
             ):  # those a card has without anybody's doing
-                stale[atom] = Trail()
+                stale[atom] = FieldHistory()
             continue
         if mine is not None:
             kept, lost = (
@@ -129,16 +137,18 @@ def adopt(
             )
             conflicts.append(Conflict(atom, kept, lost, winner))
         if mine is None or winner == "planner":
-            stale[atom] = Trail().remember(concrete(mine))
+            stale[atom] = FieldHistory().remember(concrete(mine))
     sent = {
         conflict.atom for conflict in conflicts if conflict.winner == "agents"
-    } | meaning.atoms.keys() - belief.base
-    trails = {**dict.fromkeys(sent, Trail()), **stale}
-    known = replace(belief, trails=trails, adopted=max(rev, ANY_REV), rev=max(belief.rev, rev + 1))
+    } | document_atoms.atoms.keys() - state.base
+    histories = {**dict.fromkeys(sent, FieldHistory()), **stale}
+    known = replace(
+        state, histories=histories, adopted=max(rev, ANY_REV), rev=max(state.rev, rev + 1)
+    )
     return known.see_human(stale, rev + 1), tuple(conflicts)
 
 
-def agree(meant: Meant, value: Value | None) -> bool:
+def agree(meant: DocumentValue, value: Value | None) -> bool:
     """Does what a document says equal a card's value? A day equals all its instants, a word all its
     range."""
     match meant:
@@ -149,7 +159,7 @@ def agree(meant: Meant, value: Value | None) -> bool:
     return type(meant) is type(value) and meant == value
 
 
-def concrete(meant: Meant) -> Value | None:
+def concrete(meant: DocumentValue) -> Value | None:
     """The value that is sent for what a document says."""
     match meant:
         case Day(date):
@@ -162,18 +172,18 @@ def concrete(meant: Meant) -> Value | None:
 @dataclass
 class _Merge:
     base: Mapping[str, Value]
-    trail: Callable[[str], Trail]
-    meaning: Meaning
+    history: Callable[[str], FieldHistory]
+    document_atoms: DocumentAtoms
     rev: int
     card: Mapping[str, Value]
     winner: Winner
-    want: dict[str, Value] = field(default_factory=dict)
-    human: set[str] = field(default_factory=set)
-    meant: set[str] = field(default_factory=set)
+    result: dict[str, Value] = field(default_factory=dict)
+    changed_by_people: set[str] = field(default_factory=set)
+    changed_by_agent: set[str] = field(default_factory=set)
     conflicts: list[Conflict] = field(default_factory=list)
 
     def run(self) -> Merged:
-        atoms = sorted({*self.base, *self.card, *self.meaning.atoms})
+        atoms = sorted({*self.base, *self.card, *self.document_atoms.atoms})
         for atom in atoms:
             parts = atom.split(" ")
             if parts[0] not in ITEM_FIELDS:
@@ -182,33 +192,39 @@ class _Merge:
                 self._settle_item(atom, ITEM_FIELDS[parts[0]])
         self._settle_dates()
         send: dict[str, Value | None] = {
-            a: v for a, v in self.want.items() if self.card.get(a) != v
+            a: v for a, v in self.result.items() if self.card.get(a) != v
         }
-        send.update((atom, None) for atom in self.card if atom not in self.want)
+        send.update((atom, None) for atom in self.card if atom not in self.result)
         return Merged(
-            self.want, send, frozenset(self.human), frozenset(self.meant), tuple(self.conflicts)
+            self.result,
+            send,
+            frozenset(self.changed_by_people),
+            frozenset(self.changed_by_agent),
+            tuple(self.conflicts),
         )
 
     def _kind(self, atom: str) -> Kind:
-        if not self.meaning.speaks_of(atom):
+        if not self.document_atoms.speaks_of(atom):
             return "same"
-        mine, trail = self.meaning.atoms.get(atom), self.trail(atom)
+        mine, history = self.document_atoms.atoms.get(atom), self.history(atom)
         if agree(mine, self.base.get(atom)):
             return "same"
-        if self.rev >= trail.human:
+        if self.rev >= history.last_human_rev:
             return "changed"
-        if any(_agree_past(mine, past) for past in trail.past):
+        if any(_agree_past(mine, past) for past in history.past_values):
             return "stale"
-        return "changed" if self.rev in trail.told else "apart"
+        return "changed" if self.rev in history.notified_revs else "apart"
 
     def _settle(self, atom: str) -> None:
         was, now, kind = self.base.get(atom), self.card.get(atom), self._kind(atom)
-        mine = concrete(self.meaning.atoms.get(atom))
+        mine = concrete(self.document_atoms.atoms.get(atom))
         if kind == "changed":
-            self.meant.add(atom)
+            self.changed_by_agent.add(atom)
         if now != was:
-            self.human.add(atom)
-            apart = kind in ("changed", "apart") and not agree(self.meaning.atoms.get(atom), now)
+            self.changed_by_people.add(atom)
+            apart = kind in ("changed", "apart") and not agree(
+                self.document_atoms.atoms.get(atom), now
+            )
             self._keep(atom, self._decide(atom, mine, now) if apart else now)
         elif kind == "changed":
             self._keep(atom, mine)
@@ -222,29 +238,31 @@ class _Merge:
         was, now, kind = item in self.base, item in self.card, self._kind(item)
         touched = [name for name in names if self.base.get(name) != self.card.get(name)]
         edited = [name for name in names if self._kind(name) in ("changed", "apart")]
-        removed = self.meaning.speaks_of(item) and item not in self.meaning.atoms
+        removed = self.document_atoms.speaks_of(item) and item not in self.document_atoms.atoms
         if now != was or touched:
-            self.human.add(
+            self.changed_by_people.add(
                 item
             )  # so that whoever has not seen the edit cannot take the item off unasked
         if removed and kind in ("changed", "apart") and now:
-            self.meant.add(item)
+            self.changed_by_agent.add(item)
             apart = kind == "apart" or bool(touched)
             theirs = {name: self.card[name] for name in names if name in self.card}
             if apart and self._decide(item, None, True, theirs) is not None:
                 self._take_from_card(item, names, touched)
         elif not now and (was or kind == "stale"):
-            self.human.update(touched)
+            self.changed_by_people.update(touched)
             mine = {
                 name: value
                 for name in names
                 if (value := self._mine_or(name, self.base.get(name))) is not None
             }
-            edits = self.meaning.atoms.get(item) is not None and bool(edited)
+            edits = self.document_atoms.atoms.get(item) is not None and bool(edited)
             if edits and self._decide(item, True, None, mine) is not None:
-                self.want.update({item: True, **self._new(names), **mine})
+                self.result.update({item: True, **self._new(names), **mine})
             elif edits and was:
-                self.human.update(mine)  # they went with the item, also those that it had never had
+                self.changed_by_people.update(
+                    mine
+                )  # they went with the item, also those that it had never had
         elif now and removed:
             self._take_from_card(item, names, touched)
         elif now:
@@ -252,15 +270,15 @@ class _Merge:
             for name in names:
                 self._settle(name)
         elif kind in ("changed", "apart") and not removed:
-            self.meant.update([item, *edited])
+            self.changed_by_agent.update([item, *edited])
             self._keep(item, True)
-            self.want.update(self._new(names))
+            self.result.update(self._new(names))
             for name in names:
-                self._keep(name, self._mine_or(name, self.want.get(name)))
+                self._keep(name, self._mine_or(name, self.result.get(name)))
 
     def _take_from_card(self, item: str, names: list[str], touched: list[str]) -> None:
         self._keep(item, True)
-        self.human.update(touched)
+        self.changed_by_people.update(touched)
         for name in names:
             self._keep(name, self.card.get(name))
 
@@ -270,27 +288,32 @@ class _Merge:
         return {name: False for name in names if name.endswith(" isChecked")}
 
     def _mine_or(self, atom: str, other: Value | None) -> Value | None:
-        return concrete(self.meaning.atoms.get(atom)) if self.meaning.speaks_of(atom) else other
+        return (
+            concrete(self.document_atoms.atoms.get(atom))
+            if self.document_atoms.speaks_of(atom)
+            else other
+        )
 
     def _settle_dates(self) -> None:
         """Two disjoint edits can put the start after the due date, which Planner refuses: then both
         are one field."""
-        start, due = (self.want.get(atom) for atom in DATES)
+        start, due = (self.result.get(atom) for atom in DATES)
         if start is None or due is None or str(start) <= str(due):
             return
-        mine = [atom for atom in DATES if atom in self.meant]
+        mine = [atom for atom in DATES if atom in self.changed_by_agent]
         if not mine or not any(
-            atom in self.human or self.trail(atom).human > self.rev for atom in DATES
+            atom in self.changed_by_people or self.history(atom).last_human_rev > self.rev
+            for atom in DATES
         ):
             return
         for atom in mine:
-            value = concrete(self.meaning.atoms.get(atom))
-            if self.winner == "planner" and self.want.get(atom) != self.card.get(atom):
-                self.human.add(atom)
+            value = concrete(self.document_atoms.atoms.get(atom))
+            if self.winner == "planner" and self.result.get(atom) != self.card.get(atom):
+                self.changed_by_people.add(atom)
                 self._keep(atom, self._decide(atom, value, self.card.get(atom)))
         for atom in DATES:
             if self.winner == "agents" and atom not in mine:
-                theirs, unseen = self.card.get(atom), self.trail(atom).human > self.rev
+                theirs, unseen = self.card.get(atom), self.history(atom).last_human_rev > self.rev
                 before = (
                     self.base.get(atom)
                     if theirs != self.base.get(atom)
@@ -312,12 +335,12 @@ class _Merge:
 
     def _keep(self, atom: str, value: Value | None) -> None:
         if value is None:
-            self.want.pop(atom, None)
+            self.result.pop(atom, None)
         else:
-            self.want[atom] = value
+            self.result[atom] = value
 
 
-def _agree_past(meant: Meant, past: str) -> bool:
+def _agree_past(meant: DocumentValue, past: str) -> bool:
     match meant:
         case Day(date):
             return past.startswith(f'"{date}')

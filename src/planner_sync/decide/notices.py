@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from planner_sync.decide.interpret import Reading
+from planner_sync.decide.interpret import Interpretation
 from planner_sync.decide.merge import Conflict, Merged
-from planner_sync.decide.observation import Seen
+from planner_sync.decide.observation import Observation
 from planner_sync.decide.rendering import fields_of, show_atom, shown_fields
 from planner_sync.errors import Code
 from planner_sync.model.card import Names
 from planner_sync.model.orders import Channel
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
 SYNC: Channel = "sync"
@@ -32,22 +32,24 @@ def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -
 
 
 def conflict_message(
-    seen: Seen, conflict: Conflict, atoms: Mapping[str, Value], names: Names
+    seen: Observation, conflict: Conflict, atoms: Mapping[str, Value], names: Names
 ) -> dict[str, Any]:
     """The `conflict` message about one atom."""
     *_, field_name = shown_fields(fields_of(frozenset({conflict.atom}), names), _present(seen))
     shown = {**atoms, **conflict.attributes}
     values = (conflict.kept, conflict.lost)
     kept, lost = (show_atom(conflict.atom, value, shown, names, seen.document) for value in values)
-    planner_id = seen.belief.planner_id if seen.belief else ""
+    planner_id = seen.state.planner_id if seen.state else ""
     return _body(
         seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner
     )
 
 
-def deleted_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> dict[str, Any]:
+def conflict_on_delete_body(
+    seen: Observation, *, kept: bool, lost: bool, winner: str
+) -> dict[str, Any]:
     """The `conflict` message about a delete."""
-    planner_id = seen.belief.planner_id if seen.belief else ""
+    planner_id = seen.state.planner_id if seen.state else ""
     return _body(seen, "conflict", planner_id, field="deleted", kept=kept, lost=lost, winner=winner)
 
 
@@ -60,16 +62,16 @@ def stamp(ms: int) -> str:
     )
 
 
-def _present(seen: Seen) -> Collection[str]:
+def _present(seen: Observation) -> Collection[str]:
     return seen.document.fields if seen.document else ()
 
 
-def renamed_fields(reading: Reading, belief: Belief, names: Names) -> Iterable[str]:
+def renamed_fields(reading: Interpretation, state: SyncState, names: Names) -> Iterable[str]:
     """Fields whose text a human changed by renaming a bucket or a label."""
     buckets = dict(names.buckets)
-    for key, identity in reading.meant.items():
+    for key, identity in reading.name_bindings.items():
         kind, _, text = key.partition(" ")
-        if key not in belief.meant:
+        if key not in state.name_bindings:
             continue
         if kind == "bucket" and buckets.get(identity, text) != text:
             yield "bucket"
@@ -77,39 +79,43 @@ def renamed_fields(reading: Reading, belief: Belief, names: Names) -> Iterable[s
             yield from fields_of(frozenset({f"labels {identity}"}), names)
 
 
-def uploads(seen: Seen, belief: Belief) -> list[tuple[Channel, str]]:
+def uploads(seen: Observation, state: SyncState) -> list[tuple[Channel, str]]:
     """`uploaded`, when something has reached Planner that agents were not told of yet."""
-    if not belief.uploaded and not belief.created:
+    if not state.unreported_uploads and not state.created:
         return []
-    fields = shown_fields(belief.uploaded, _present(seen))
-    return [on_sync(seen, "uploaded", belief.planner_id, created=belief.created, fields=fields)]
+    fields = shown_fields(state.unreported_uploads, _present(seen))
+    return [on_sync(seen, "uploaded", state.planner_id, created=state.created, fields=fields)]
 
 
-def conflicts(seen: Seen, merged: Merged, names: Names) -> list[tuple[Channel, str]]:
+def conflicts(seen: Observation, merged: Merged, names: Names) -> list[tuple[Channel, str]]:
     """`conflict`, for each atom that both sides had changed."""
     return [
-        (SYNC, json.dumps(conflict_message(seen, conflict, merged.want, names)))
+        (SYNC, json.dumps(conflict_message(seen, conflict, merged.result, names)))
         for conflict in merged.conflicts
     ]
 
 
-def unsaid(belief: Belief) -> list[tuple[Channel, str]]:
+def unsent_messages(state: SyncState) -> list[tuple[Channel, str]]:
     """What is still owed from a look that did not come to its end."""
-    return [(SYNC, json.dumps(message)) for message in belief.unsaid]
+    return [(SYNC, json.dumps(message)) for message in state.unsent_messages]
 
 
-def delete_conflict(seen: Seen, *, kept: bool, lost: bool, winner: str) -> tuple[Channel, str]:
+def conflict_on_delete(
+    seen: Observation, *, kept: bool, lost: bool, winner: str
+) -> tuple[Channel, str]:
     """`conflict` over a delete, addressed."""
-    return SYNC, json.dumps(deleted_conflict(seen, kept=kept, lost=lost, winner=winner))
+    return SYNC, json.dumps(conflict_on_delete_body(seen, kept=kept, lost=lost, winner=winner))
 
 
-def failed(seen: Seen, code: Code, reason: str, retrying: bool) -> tuple[Channel, str]:
+def failed(seen: Observation, code: Code, reason: str, retrying: bool) -> tuple[Channel, str]:
     """`failed`: refused, or not possible now."""
-    planner_id = seen.belief.planner_id if seen.belief else None
+    planner_id = seen.state.planner_id if seen.state else None
     return on_sync(seen, "failed", planner_id, reason=reason, code=code, retrying=retrying)
 
 
-def updated(seen: Seen, action: str, text: str, changed: Iterable[str]) -> tuple[Channel, str]:
+def updated(
+    seen: Observation, action: str, text: str, changed: Iterable[str]
+) -> tuple[Channel, str]:
     """What a person has changed, with the whole document (`text`)."""
     body = {
         "action": action,
@@ -117,21 +123,23 @@ def updated(seen: Seen, action: str, text: str, changed: Iterable[str]) -> tuple
         "task": json.loads(text),
         "changed": list(changed),
         "source": "planner",
-        "timestamp": stamp(seen.claim.now),
+        "timestamp": stamp(seen.lease.now),
     }
     return UPDATES, json.dumps(body)
 
 
-def on_sync(seen: Seen, action: str, planner_id: str | None, **more: Any) -> tuple[Channel, str]:
+def on_sync(
+    seen: Observation, action: str, planner_id: str | None, **more: Any
+) -> tuple[Channel, str]:
     """A message for the channel of confirmations."""
     return SYNC, json.dumps(_body(seen, action, planner_id, **more))
 
 
-def _body(seen: Seen, action: str, planner_id: str | None, **more: Any) -> dict[str, Any]:
+def _body(seen: Observation, action: str, planner_id: str | None, **more: Any) -> dict[str, Any]:
     return {
         "action": action,
         "redisId": seen.task_id,
         "plannerId": planner_id,
-        "timestamp": stamp(seen.claim.now),
+        "timestamp": stamp(seen.lease.now),
         **more,
     }

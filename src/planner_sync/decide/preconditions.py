@@ -6,9 +6,9 @@ And what it is to show once something has reached Planner.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from planner_sync.decide.interpret import UNKNOWN, Context, Reading, read_meaning, unknown_name
+from planner_sync.decide.interpret import UNKNOWN, Context, Interpretation, interpret, unknown_name
 from planner_sync.decide.merge import Merged
-from planner_sync.decide.observation import Seen
+from planner_sync.decide.observation import Observation
 from planner_sync.decide.rendering import fields_of
 from planner_sync.decide.steps import (
     FindPeople,
@@ -18,7 +18,7 @@ from planner_sync.decide.steps import (
 )
 from planner_sync.errors import Refusal
 from planner_sync.model.card import Names
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import (
     ASSIGNEES_MAX,
     CHECKLIST_MAX,
@@ -29,23 +29,25 @@ from planner_sync.model.task import (
 )
 
 
-def uploaded(seen: Seen, belief: Belief, atoms: Mapping[str, Value | None]) -> Belief:
+def with_uploads(
+    seen: Observation, state: SyncState, atoms: Mapping[str, Value | None]
+) -> SyncState:
     """These atoms have reached Planner: the agents will be told of their fields, and the document
     is to show them, also when its writer has left them out since."""
     fields = fields_of(frozenset(atoms), seen.names) if seen.names else []
     ways = {"bucket", "bucketId"} & {
-        *belief.shown,
+        *state.shown,
         *(seen.document.fields if seen.document else ()),
     } or {"bucket"}
     shown = {way for name in fields for way in (ways if name == "bucketId" else {name})}
     return replace(
-        belief,
-        uploaded=tuple(dict.fromkeys((*belief.uploaded, *fields))),
-        shown=tuple(sorted({*belief.shown, *shown})),
+        state,
+        unreported_uploads=tuple(dict.fromkeys((*state.unreported_uploads, *fields))),
+        shown=tuple(sorted({*state.shown, *shown})),
     )
 
 
-def accepted(seen: Seen) -> Document:
+def accepted(seen: Observation) -> Document:
     """The document as it was read. Raises its refusal."""
     if seen.refusal:
         raise seen.refusal
@@ -55,25 +57,30 @@ def accepted(seen: Seen) -> Document:
 
 
 def read(
-    seen: Seen, document: Document, names: Names, *, planner_id: str, atoms: Mapping[str, Value]
-) -> Reading:
-    """The document's meaning, with names as they are known in this look."""
-    return read_meaning(
-        document, Context(names, seen.people, seen.belief, seen.last, planner_id, atoms)
+    seen: Observation,
+    document: Document,
+    names: Names,
+    *,
+    planner_id: str,
+    atoms: Mapping[str, Value],
+) -> Interpretation:
+    """The document's document_atoms, with names as they are known in this look."""
+    return interpret(
+        document, Context(names, seen.people, seen.state, seen.last, planner_id, atoms)
     )
 
 
-def find_people(seen: Seen, reading: Reading) -> Step:
+def find_people(seen: Observation, reading: Interpretation) -> Step:
     """Look up whoever is named and not known."""
-    return FindPeople(tuple(dict.fromkeys(reading.strangers)))
+    return FindPeople(tuple(dict.fromkeys(reading.unresolved_people)))
 
 
 def resolve(
-    seen: Seen, reading: Reading, merged: Merged, sent: Mapping[str, Value | None]
+    seen: Observation, reading: Interpretation, merged: Merged, sent: Mapping[str, Value | None]
 ) -> Step | None:
     """People to look up, buckets and labels to make, ids to check: whatever must be known before
     anything is sent."""
-    if reading.strangers:
+    if reading.unresolved_people:
         return find_people(seen, reading)
     names = seen.names
     bucket = sent.get("bucketId")

@@ -7,38 +7,38 @@ this engine; and it is what stands in the key when a card is made anew.
 
 from typing import Any
 
-from planner_sync.decide.interpret import UNKNOWN, Reading
+from planner_sync.decide.interpret import UNKNOWN, Interpretation
 from planner_sync.decide.merge import NO_OPINION, Merged
-from planner_sync.decide.observation import Seen
+from planner_sync.decide.observation import Observation
 from planner_sync.decide.rendering import Wanted, fields_of, render
 from planner_sync.model import dialects
 from planner_sync.model.card import Names
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Document
 
-NOTHING_READ = Reading(NO_OPINION, (), {})
+NOTHING_READ = Interpretation(NO_OPINION, (), {})
 
 
-def renewed(seen: Seen, belief: Belief, names: Names) -> str:
+def document_for_new_card(seen: Observation, state: SyncState, names: Names) -> str:
     """The document's text for a new card; a refused or missing one as it was last settled.
 
     What it says stays, what only the card had is added. Bucket and labels stand by their names,
     since ids end with what they name. Without `plannerId` and `_rev` it is no stale copy.
     """
-    document = seen.document or seen.last or _nothing(belief)
+    document = seen.document or seen.last or _nothing(state)
     changes = {
-        name: value
-        for name, value in _of_card(belief, names).items()
-        if name not in document.fields
+        name: value for name, value in _of_card(state, names).items() if name not in document.fields
     }
-    changes |= _bucket_by_name(document, belief, names)
+    changes |= _bucket_by_name(document, state, names)
     if "id" not in document.raw:
         changes["id"] = seen.task_id
-    changes |= {"planId": belief.plan_id, "plannerId": dialects.REMOVE, "_rev": dialects.REMOVE}
+    changes |= {"planId": state.plan_id, "plannerId": dialects.REMOVE, "_rev": dialects.REMOVE}
     return dialects.write(document, changes)
 
 
-def put_right(document: Document, reading: Reading, merged: Merged, names: Names) -> Document:
+def without_stale_values(
+    document: Document, reading: Interpretation, merged: Merged, names: Names
+) -> Document:
     """The document without what its writer never meant: where an old copy differs, what both sides
     should hold stands.
 
@@ -47,7 +47,7 @@ def put_right(document: Document, reading: Reading, merged: Merged, names: Names
     """
     atoms = {
         atom: value
-        for atom, value in merged.want.items()
+        for atom, value in merged.result.items()
         if not atom.startswith(f"labels {UNKNOWN}")
     }
     changes = render(
@@ -58,31 +58,31 @@ def put_right(document: Document, reading: Reading, merged: Merged, names: Names
     return dialects.parse_settled(dialects.write(document, changes).encode(), document.dialect)
 
 
-def _unknown_fields(reading: Reading, merged: Merged, names: Names) -> set[str]:
-    fields = {"assignedTo"} if reading.strangers else set()
-    if any(atom.startswith(f"labels {UNKNOWN}") for atom in merged.want):
+def _unknown_fields(reading: Interpretation, merged: Merged, names: Names) -> set[str]:
+    fields = {"assignedTo"} if reading.unresolved_people else set()
+    if any(atom.startswith(f"labels {UNKNOWN}") for atom in merged.result):
         fields |= {"labels", "assignedTo"}
-    if merged.want.get("bucketId") not in dict(names.buckets):
+    if merged.result.get("bucketId") not in dict(names.buckets):
         fields |= {"bucket", "bucketId"}
     return fields
 
 
-def _nothing(belief: Belief) -> Document:
-    return dialects.new_document("snake_case" if belief.dialect == "snake_case" else "camelCase")
+def _nothing(state: SyncState) -> Document:
+    return dialects.new_document("snake_case" if state.dialect == "snake_case" else "camelCase")
 
 
-def _of_card(belief: Belief, names: Names) -> dict[str, Any]:
-    shown = frozenset(fields_of(frozenset(belief.base), names)) - {"bucketId"}
+def _of_card(state: SyncState, names: Names) -> dict[str, Any]:
+    shown = frozenset(fields_of(frozenset(state.base), names)) - {"bucketId"}
     return render(
-        dialects.new_document(), NOTHING_READ, Wanted(belief.base, (), names, shown, frozenset())
+        dialects.new_document(), NOTHING_READ, Wanted(state.base, (), names, shown, frozenset())
     )
 
 
-def _bucket_by_name(document: Document, belief: Belief, names: Names) -> dict[str, Any]:
+def _bucket_by_name(document: Document, state: SyncState, names: Names) -> dict[str, Any]:
     if "bucket" in document.fields and "bucketId" not in document.fields:
         return {}
     known = dict(names.buckets)
     name = known.get(str(document.fields.get("bucketId"))) or document.fields.get("bucket")
-    name = name or known.get(str(belief.base.get("bucketId")))
+    name = name or known.get(str(state.base.get("bucketId")))
     changes: dict[str, Any] = {"bucketId": dialects.REMOVE} if "bucketId" in document.fields else {}
     return {**changes, "bucket": name} if name else changes

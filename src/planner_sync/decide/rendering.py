@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planner_sync.decide.interpret import Reading, day_or_instant
+from planner_sync.decide.interpret import Interpretation, day_or_instant
 from planner_sync.decide.merge import ITEM_FIELDS, agree
 from planner_sync.model.card import Names
 from planner_sync.model.task import (
@@ -37,7 +37,7 @@ class Wanted:
     human: frozenset[str]
 
 
-def render(document: Document, reading: Reading, wanted: Wanted) -> dict[str, Any]:
+def render(document: Document, reading: Interpretation, wanted: Wanted) -> dict[str, Any]:
     """The fields to write, by the contract's names, with values in the contract's form (None
     clears)."""
     writers = {
@@ -108,7 +108,7 @@ def shown_fields(fields: Iterable[str], present: Collection[str]) -> list[str]:
     return shown
 
 
-def meant_as_written(
+def bindings_as_written(
     meant: Mapping[str, str], wanted: Wanted, fields: Collection[str]
 ) -> dict[str, str]:
     """What the names in a document with these fields mean once it is written; `meant` is what they
@@ -144,8 +144,8 @@ def _label_texts(meant: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
     return texts
 
 
-def _meant(reading: Reading, name: str) -> Any:
-    return reading.meaning.atoms.get(name)
+def _meant(reading: Interpretation, name: str) -> Any:
+    return reading.document_atoms.atoms.get(name)
 
 
 def _plain(document: Document | None, name: str, value: Value | None) -> Any:
@@ -160,20 +160,20 @@ def _plain(document: Document | None, name: str, value: Value | None) -> Any:
     return value
 
 
-def _bucket(document: Document, reading: Reading, wanted: Wanted) -> Any:
+def _bucket(document: Document, reading: Interpretation, wanted: Wanted) -> Any:
     bucket = wanted.atoms.get("bucketId")
     return dict(wanted.names.buckets).get(str(bucket)) if bucket else None
 
 
-def _people(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
+def _people(document: Document, reading: Interpretation, wanted: Wanted) -> list[str]:
     left = [atom.split(" ")[1] for atom in sorted(wanted.atoms) if atom.startswith("assignedTo ")]
     agents = [agent for name in _names_of_labels(wanted) if (agent := agent_of(name))]
     written = list(document.fields.get("assignedTo") or ())
     kept: list[str] = []
     seen: set[str] = set()
     for text in written:
-        user = reading.meant.get(f"person {text.lower()}", text.lower())
-        slot = reading.meant.get(f"label {AGENT_LABEL}{text}", "")
+        user = reading.name_bindings.get(f"person {text.lower()}", text.lower())
+        slot = reading.name_bindings.get(f"label {AGENT_LABEL}{text}", "")
         agent = (
             agent_of(wanted.names.labels.get(slot) or "")
             if f"labels {slot}" in wanted.atoms
@@ -192,15 +192,15 @@ def _people(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
     )
 
 
-def _labels(document: Document, reading: Reading, wanted: Wanted) -> list[str]:
-    texts = _label_texts(reading.meant, wanted)
+def _labels(document: Document, reading: Interpretation, wanted: Wanted) -> list[str]:
+    texts = _label_texts(reading.name_bindings, wanted)
     plain = [slot for slot in texts if not agent_of(wanted.names.labels.get(slot) or "")]
     plain.sort(key=lambda slot: int(slot.removeprefix("category")))
     kept, seen = [], set()
     for text in document.fields.get("labels") or ():
-        slot = reading.meant.get(f"label {text}", text.lower())
+        slot = reading.name_bindings.get(f"label {text}", text.lower())
         if slot in plain and slot not in seen:
-            by_slot = text.lower() == slot and f"label {text}" not in reading.meant
+            by_slot = text.lower() == slot and f"label {text}" not in reading.name_bindings
             kept.append(text if by_slot else texts[slot])
             seen.add(slot)
     return kept + [texts[slot] for slot in plain if slot not in seen]
@@ -215,7 +215,7 @@ def _label(slot: str, names: Names) -> str:
     return names.labels.get(slot) or slot
 
 
-def _checklist(document: Document, reading: Reading, wanted: Wanted) -> list[dict[str, Any]]:
+def _checklist(document: Document, reading: Interpretation, wanted: Wanted) -> list[dict[str, Any]]:
     written = dict(zip(reading.items, document.fields.get("checklist") or (), strict=False))
     # The order of a card that was not read is unknown; what it holds must be shown all the same.
     keys = _keys(wanted, "checklist")
@@ -232,7 +232,9 @@ def _checklist(document: Document, reading: Reading, wanted: Wanted) -> list[dic
     return rows
 
 
-def _references(document: Document, reading: Reading, wanted: Wanted) -> list[dict[str, Any]]:
+def _references(
+    document: Document, reading: Interpretation, wanted: Wanted
+) -> list[dict[str, Any]]:
     urls = [reference.url for reference in document.fields.get("references") or ()]
     keys = _keys(wanted, "references")
     ordered = [url for url in urls if url in keys]

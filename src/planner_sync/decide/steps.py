@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from planner_sync.model.orders import Order
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
 Changes = Mapping[str, Value | None]
-Unsaid = tuple[
+UnsentMessages = tuple[
     tuple[str, Mapping[str, Any]], ...
 ]  # atoms, each with the message that is owed once it is written
 
@@ -68,8 +68,8 @@ class CreateCard:
 
 
 @dataclass(frozen=True)
-class DropNote:
-    """The create of this note has made no card: let nothing wait for it any more."""
+class DropIntent:
+    """The create of this intent has made no card: let nothing wait for it any more."""
 
     nonce: str
     plan_id: str
@@ -77,26 +77,26 @@ class DropNote:
 
 @dataclass(frozen=True)
 class TakeCard:
-    """Make a card that exists this task's own, with this belief."""
+    """Make a card that exists this task's own, with this state."""
 
-    belief: Belief
+    state: SyncState
 
 
 @dataclass(frozen=True)
 class PatchTask:
-    """PATCH the task with these changes; `unsaid` are the conflicts that they decide against a
+    """PATCH the task with these changes; `unsent_messages` are the conflicts that they decide against a
     human."""
 
     changes: Changes
-    unsaid: Unsaid = ()
+    unsent_messages: UnsentMessages = ()
 
 
 @dataclass(frozen=True)
 class PatchDetails:
-    """PATCH the details with these changes; `unsaid` as above."""
+    """PATCH the details with these changes; `unsent_messages` as above."""
 
     changes: Changes
-    unsaid: Unsaid = ()
+    unsent_messages: UnsentMessages = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ Step = (
     | FindPeople
     | MakeName
     | CreateCard
-    | DropNote
+    | DropIntent
     | TakeCard
     | PatchTask
     | PatchDetails

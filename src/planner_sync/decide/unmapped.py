@@ -9,17 +9,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from planner_sync.decide import endings as outcome
-from planner_sync.decide import notices as telling
-from planner_sync.decide.interpret import Reading
+from planner_sync.decide import endings, notices
+from planner_sync.decide.interpret import Interpretation
 from planner_sync.decide.merge import adopt, agree, merge
-from planner_sync.decide.observation import OpenNote, Seen
-from planner_sync.decide.preconditions import accepted, check, find_people, read, resolve, uploaded
+from planner_sync.decide.observation import Observation, OpenIntent
+from planner_sync.decide.preconditions import (
+    accepted,
+    check,
+    find_people,
+    read,
+    resolve,
+    with_uploads,
+)
 from planner_sync.decide.rendering import fields_of
 from planner_sync.decide.steps import (
     AskOwner,
     CreateCard,
-    DropNote,
+    DropIntent,
     Finish,
     ReadCard,
     ReadDetails,
@@ -30,7 +36,7 @@ from planner_sync.decide.steps import (
 from planner_sync.errors import Refusal
 from planner_sync.model.card import Card, is_of_details
 from planner_sync.model.orders import document_hash
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import DEFAULTS, PLANNER_ID, Document, Value
 
 GRACE_MS = 60_000  # the request's own deadline, and as long again for a listing that lags
@@ -38,45 +44,45 @@ IMPORT_ID = "planner-"
 PLANNER_ID_LENGTH = 28
 
 
-def resolve_create(seen: Seen, note: OpenNote) -> Step:
+def resolve_create(seen: Observation, intent: OpenIntent) -> Step:
     """The next step for a create whose answer was lost."""
-    found = seen.found
+    found = seen.create_candidates
     if found is None:
-        if note.plan_id not in seen.policy.plan_ids and (seen.document or seen.refusal):
-            reason = f"planId: plan {note.plan_id}, which may hold its card, is not one of the plans of this service"
+        if intent.plan_id not in seen.policy.plan_ids and (seen.document or seen.refusal):
+            reason = f"planId: plan {intent.plan_id}, which may hold its card, is not one of the plans of this service"
             raise Refusal("unknown_plan", reason, "planId")
-        return Finish(outcome.later(seen, GRACE_MS))
-    card = _made_by(note, seen)
+        return Finish(endings.retry_later(seen, GRACE_MS))
+    card = _made_by(intent, seen)
     if card and seen.names is None:
         return ReadNames()
     if card:
         # Without an etag: the card may have been changed since it was made, and that is to be
         # merged first.
-        return TakeCard(replace(created_belief(seen, card, note.atoms), etag=""))
+        return TakeCard(replace(state_of_created_card(seen, card, intent.atoms), etag=""))
     if not found.last:
-        return Finish(outcome.later(seen, GRACE_MS))
-    if found.began < note.at + GRACE_MS:
-        return Finish(outcome.later(seen, note.at + GRACE_MS - found.began))
-    return DropNote(note.nonce, note.plan_id)
+        return Finish(endings.retry_later(seen, GRACE_MS))
+    if found.began < intent.at + GRACE_MS:
+        return Finish(endings.retry_later(seen, intent.at + GRACE_MS - found.began))
+    return DropIntent(intent.nonce, intent.plan_id)
 
 
-def stays_refused(seen: Seen) -> int | None:
+def stays_refused(seen: Observation) -> int | None:
     """Has Planner said no to this very document, as it seems now without a card? Then until when
     (ms): -1 for ever."""
     before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
     same = before.get("hash") and before["hash"] == document_hash(seen.stored.text or b"")
     if not same:
         return None
-    return max(before["at"] + outcome.HOUR_MS - seen.claim.now, 0) if before["retrying"] else -1
+    return max(before["at"] + endings.HOUR_MS - seen.lease.now, 0) if before["retrying"] else -1
 
 
-def _made_by(note: OpenNote, seen: Seen) -> Card | None:
+def _made_by(intent: OpenIntent, seen: Observation) -> Card | None:
     """The card that the lost request made: one that equals it, that has its title, or that has its
     place in time."""
-    found = seen.found
+    found = seen.create_candidates
     if found is None:
         return None
-    posted = {atom: value for atom, value in note.atoms.items() if value is not None}
+    posted = {atom: value for atom, value in intent.atoms.items() if value is not None}
     equal = [
         card
         for card in found.candidates
@@ -94,7 +100,9 @@ def _made_by(note: OpenNote, seen: Seen) -> Card | None:
     )
 
 
-def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -> Belief:
+def state_of_created_card(
+    seen: Observation, card: Card, posted: Mapping[str, Value | None]
+) -> SyncState:
     """What we believe of a card that we made: its base is what was posted, not what it says by
     now."""
     base = {**DEFAULTS, **{atom: value for atom, value in posted.items() if value is not None}}
@@ -102,18 +110,22 @@ def created_belief(seen: Seen, card: Card, posted: Mapping[str, Value | None]) -
         seen.document.fields
     )
     meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
-    belief = Belief(card.id, card.plan_id, card.etag, "", base=base, created=True)
+    state = SyncState(card.id, card.plan_id, card.etag, "", base=base, created=True)
     if before := _before(seen):  # who changed what counts for this one too
-        belief = replace(belief, rev=before.rev, trails=before.trails, adopted=before.adopted)
-    return uploaded(seen, belief, meant)
+        state = replace(state, rev=before.rev, histories=before.histories, adopted=before.adopted)
+    return with_uploads(seen, state, meant)
 
 
-def _before(seen: Seen) -> Belief | None:
-    """What was believed of the card that is made anew."""
-    return Belief.load(seen.grave["belief"]) if seen.grave and "belief" in seen.grave else None
+def _before(seen: Observation) -> SyncState | None:
+    """What was mapped_state of the card that is made anew."""
+    return (
+        SyncState.load(seen.deleted_card["state"])
+        if seen.deleted_card and "state" in seen.deleted_card
+        else None
+    )
 
 
-def decide_new(seen: Seen) -> Step:
+def decide_new(seen: Observation) -> Step:
     """The next step for a document without a card. Raises Refusal."""
     document = accepted(seen)
     if isinstance(seen.card, Card) and seen.owner is None:
@@ -123,9 +135,9 @@ def decide_new(seen: Seen) -> Step:
         return AskOwner(named)
     owner = seen.owner
     if owner and owner.task_id in (None, seen.task_id):
-        if owner.buried and document.planner_id and not owner.by_agent:
+        if owner.deleted and document.planner_id and not owner.by_agent:
             raise _stale(f"plannerId: the card {owner.planner_id} was deleted in Planner")
-        if not owner.buried:
+        if not owner.deleted:
             if seen.card is None:
                 return ReadCard(owner.planner_id)
             if isinstance(seen.card, Card) and seen.card.plan_id in seen.policy.plan_ids:
@@ -140,19 +152,25 @@ def decide_new(seen: Seen) -> Step:
         )
     if seen.names is None:
         return ReadNames()
-    if seen.twin and (before := _before(seen)):
+    if seen.likely_card and (before := _before(seen)):
         here = replace(
-            before, planner_id=seen.twin.id, plan_id=seen.twin.plan_id, etag="", details_etag=""
+            before,
+            planner_id=seen.likely_card.id,
+            plan_id=seen.likely_card.plan_id,
+            etag="",
+            details_etag="",
         )
         return TakeCard(
             here
         )  # what the lost seconds have put on the card counts as a human's change
     reading = read(seen, document, seen.names, planner_id="", atoms={})
-    if seen.twin and not reading.strangers and _equals(reading, seen.twin):
-        return _adopt(seen, document, seen.twin)
+    if seen.likely_card and not reading.unresolved_people and _equals(reading, seen.likely_card):
+        return _adopt(seen, document, seen.likely_card)
     first = [bucket for bucket, _ in seen.names.buckets[:1]]
-    merged = merge(Belief("", str(plan_id), ""), reading.meaning, 0, {}, seen.policy.winner)
-    atoms = {"bucketId": first[0], **merged.want} if first else dict(merged.want)
+    merged = merge(
+        SyncState("", str(plan_id), ""), reading.document_atoms, 0, {}, seen.policy.winner
+    )
+    atoms = {"bucketId": first[0], **merged.result} if first else dict(merged.result)
     if step := resolve(seen, reading, merged, atoms):
         return step
     check(atoms)
@@ -161,9 +179,11 @@ def decide_new(seen: Seen) -> Step:
     )
 
 
-def _equals(reading: Reading, card: Card) -> bool:
+def _equals(reading: Interpretation, card: Card) -> bool:
     """Is everything that the document says on the card?"""
-    return all(agree(mine, card.atoms.get(atom)) for atom, mine in reading.meaning.atoms.items())
+    return all(
+        agree(mine, card.atoms.get(atom)) for atom, mine in reading.document_atoms.atoms.items()
+    )
 
 
 def _named_by_id(task_id: str) -> str | None:
@@ -175,24 +195,24 @@ def _named_by_id(task_id: str) -> str | None:
     )
 
 
-def _named_by_mapping(seen: Seen) -> str | None:
+def _named_by_mapping(seen: Observation) -> str | None:
     """What is left of a card that we have forgotten, for a document that does not name it; it may
     be in any plan."""
     planner_id = seen.stored.public_planner_id
     return planner_id if planner_id and PLANNER_ID.fullmatch(planner_id) else None
 
 
-def _check_grave(seen: Seen, document: Document) -> None:
+def _check_grave(seen: Observation, document: Document) -> None:
     """An object of an agent's own that says again what a human has deleted is no new task."""
-    grave = seen.grave
+    deleted_card = seen.deleted_card
     if (
-        grave is None
-        or grave["by"] != "planner"
-        or seen.claim.said == "created"
+        deleted_card is None
+        or deleted_card["by"] != "planner"
+        or seen.lease.announced == "created"
         or document.planner_id
     ):
         return
-    if grave["title"] == document.fields["title"]:
+    if deleted_card["title"] == document.fields["title"]:
         raise _stale("title: the card of this task was deleted in Planner")
 
 
@@ -204,25 +224,25 @@ def _stale(reason: str) -> Refusal:
     )
 
 
-def _adopt(seen: Seen, document: Document, card: Card) -> Step:
+def _adopt(seen: Observation, document: Document, card: Card) -> Step:
     if seen.names is None:
         return ReadNames()
     if card.details_etag is None:
         return ReadDetails(card.id)
-    belief = Belief(card.id, card.plan_id, card.etag, card.details_etag, base=dict(card.atoms))
+    state = SyncState(card.id, card.plan_id, card.etag, card.details_etag, base=dict(card.atoms))
     reading = read(seen, document, seen.names, planner_id=card.id, atoms=card.atoms)
-    if reading.strangers:
+    if reading.unresolved_people:
         return find_people(seen, reading)
     plan_id = str(document.fields.get("planId") or "")
     void = (
         ("bucketId",) if plan_id not in ("", card.plan_id) else ()
     )  # people moved the card: its bucket is not there
-    belief, conflicts = adopt(belief, reading.meaning, seen.rev, seen.policy.winner, void)
+    state, conflicts = adopt(state, reading.document_atoms, seen.rev, seen.policy.winner, void)
     if plan_id:
-        belief = belief.leave(plan_id, belief.rev)  # the card may be elsewhere by now
-    here = replace(seen, belief=belief)
-    unsaid = tuple(
-        telling.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts
+        state = state.leave(plan_id, state.rev)  # the card may be elsewhere by now
+    here = replace(seen, state=state)
+    unsent_messages = tuple(
+        notices.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts
     )
     by_name = "bucket" in document.fields and "bucketId" not in document.fields
     shown = [
@@ -230,4 +250,4 @@ def _adopt(seen: Seen, document: Document, card: Card) -> Step:
         for name in fields_of(frozenset(card.atoms), seen.names)
         if not (by_name and name == "bucketId")
     ]
-    return TakeCard(replace(belief, unsaid=unsaid, shown=tuple(shown)))
+    return TakeCard(replace(state, unsent_messages=unsent_messages, shown=tuple(shown)))

@@ -8,7 +8,7 @@ from typing import Literal
 Result = Literal["settled", "moved", "overtaken", "taken"]
 
 
-NoteKind = Literal["create", "update", "delete"]
+IntentKind = Literal["create", "update", "delete"]
 
 
 Channel = Literal["sync", "updates"]
@@ -18,7 +18,7 @@ WRONG_TYPE = "wrong type"
 
 
 @dataclass(frozen=True)
-class Note:
+class Intent:
     """What was about to be sent to Planner: `at` is the server's time (ms), `body` JSON of the
     engine's own."""
 
@@ -34,7 +34,7 @@ class Stored:
     `text` is the document (None: there is none); `wrong_type` says that its key holds something
     that is no string. A document over the limit is cut there, and `size` has its true length.
     `last` is the document as last settled. `public_planner_id` is what the public mapping says,
-    which anybody may have written. `namings` has a hash of the names of each plan, as the last
+    which anybody may have written. `names_digests` has a hash of the names of each plan, as the last
     instance read them.
     """
 
@@ -43,11 +43,11 @@ class Stored:
     size: int | None = None
     state: str | None = None
     last: bytes | None = None
-    notes: tuple[Note, ...] = ()
+    intents: tuple[Intent, ...] = ()
     refusal: str | None = None
-    grave: str | None = None
+    deleted_card: str | None = None
     public_planner_id: str | None = None
-    namings: Mapping[str, str] = field(default_factory=dict)
+    names_digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Order:
     etags: str = ""
     state: str | None = None
     state_moved: str | None = None
-    notes_done: Sequence[str] = ()
+    intents_done: Sequence[str] = ()
     creating_done: bool = False
     created: bool = False
     posted: str = ""
@@ -71,7 +71,7 @@ class Order:
     forget: bool = False
     bury: bool = False
     keep_card: bool = False
-    grave: str | None = None
+    deleted_card: str | None = None
     trash: tuple[str, str] | None = None
     write: Literal["keep", "leave", "set", "delete"] = "keep"
     expected: bytes | None = None
@@ -79,8 +79,8 @@ class Order:
     wrong_type: bool = False
     new: bytes = b""
     due_ms: int = -1
-    keep_said: bool = False
-    keep_look: bool = False
+    keep_announced: bool = False
+    keep_reason: bool = False
     uncounted: bool = False
     refusal: str | None = ""
     messages: list[tuple[Channel, str]] = field(default_factory=list)

@@ -83,12 +83,18 @@ def grants(namespace: str) -> dict[str, tuple[Grant, ...]]:
                 "evalsha",
                 keys=(
                     documents,
-                    *(private(name) for name in ("pending", "marks", "claims", "said")),
+                    *(
+                        private(name)
+                        for name in ("pending", "generations", "task_leases", "announced")
+                    ),
                 ),
             ),
-            Grant("hget", read=tuple(private(name) for name in ("marks", "claims", "said"))),
-            Grant("hset", keys=(private("marks"), private("said"))),
-            Grant("hdel", keys=(private("said"),)),
+            Grant(
+                "hget",
+                read=tuple(private(name) for name in ("generations", "task_leases", "announced")),
+            ),
+            Grant("hset", keys=(private("generations"), private("announced"))),
+            Grant("hdel", keys=(private("announced"),)),
             Grant("zadd zscore", keys=(private("pending"),)),
             Grant("publish", channels=(*say, canary)),
             Grant("subscribe", channels=(*both, canary)),
@@ -103,7 +109,7 @@ def grants(namespace: str) -> dict[str, tuple[Grant, ...]]:
         ),
         "health": (
             Grant(f"{HANDSHAKE} info"),
-            Grant("hgetall", read=(private("beats"), private("counters"))),
+            Grant("hgetall", read=(private("heartbeats"), private("counters"))),
             Grant("hlen", read=(private("holds"), private("refusals"))),
             Grant("zcard zcount", read=(private("pending"),)),
             Grant("lrange", read=(private("lags", "*"),)),

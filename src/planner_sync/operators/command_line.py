@@ -131,7 +131,7 @@ def failed() -> None:
 @command(main, "status")
 async def show_status(desk: Desk) -> Answer:
     """Backlog, signs of life, and every plan."""
-    snapshot = await desk.vitals.snapshot()
+    snapshot = await desk.telemetry.snapshot()
     trashed = len(await desk.trash.entries())
     if not (
         snapshot.plans
@@ -151,7 +151,7 @@ async def show_status(desk: Desk) -> Answer:
 @command(hold, "list")
 async def list_holds(desk: Desk) -> Answer:
     """Which plans are held, and why."""
-    snapshot, holds = await desk.vitals.snapshot(details=False), await desk.holds.all()
+    snapshot, holds = await desk.telemetry.snapshot(details=False), await desk.holds.all()
     body = [
         {"planId": plan_id, **reason, "at": iso(reason["at"])} for plan_id, reason in holds.items()
     ]
@@ -184,7 +184,7 @@ def _ended(plan: str, count: int | None, done: str, then: str = "") -> Answer:
 @command(trash, "list")
 async def list_trash(desk: Desk) -> Answer:
     """What is in the trash, the latest first."""
-    snapshot, entries = await desk.vitals.snapshot(details=False), await desk.trash.entries()
+    snapshot, entries = await desk.telemetry.snapshot(details=False), await desk.trash.entries()
     return Answer([_body(entry) for entry in entries], tables.trash_text(snapshot.now, entries))
 
 
@@ -221,7 +221,7 @@ def _body(entry: Entry) -> dict[str, Any]:
 @command(failed, "list")
 async def list_failures(desk: Desk) -> Answer:
     """Every task that is not in step, the latest first."""
-    snapshot, failures = await desk.vitals.snapshot(details=False), await desk.failures.all()
+    snapshot, failures = await desk.telemetry.snapshot(details=False), await desk.failures.all()
     body = [
         {
             "taskId": f.task_id,

@@ -15,7 +15,7 @@ from planner_sync.store.plans import Plans
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server import connection
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from planner_sync.store.trash import Trash
 
 
@@ -23,7 +23,7 @@ from planner_sync.store.trash import Trash
 class Desk:
     """One namespace, as operators see it."""
 
-    vitals: Vitals
+    telemetry: Telemetry
     holds: Holds
     trash: Trash
     failures: Failures
@@ -46,7 +46,7 @@ async def open_desk(url: str, namespace: str) -> AsyncIterator[Desk]:
         pending = Pending(scripts, keys, instance)
         plans = Plans(redis, scripts, keys, instance)
         yield Desk(
-            vitals=Vitals(redis, scripts, keys),
+            telemetry=Telemetry(redis, scripts, keys),
             holds=Holds(plans, IdMapper(redis, keys), repository, pending),
             trash=Trash(redis, scripts, keys),
             failures=Failures(repository, pending),

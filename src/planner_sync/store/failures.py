@@ -49,7 +49,7 @@ class Failures:
         return sorted(failures, key=lambda failure: (-failure.at, failure.task_id))
 
     async def retry(self, task_ids: Iterable[str]) -> None:
-        """Look at these tasks at once, also at those that were parked; the record ends when a look
+        """Reason at these tasks at once, also at those that were parked; the record ends when a look
         ends well."""
         await self.pending.free(task_ids)
 

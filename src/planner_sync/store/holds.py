@@ -39,9 +39,9 @@ class Holds:
         tasks = await self._refused(await self._mapped(plan_id))
         missing = await self.repository.missing(tasks)
         await self.plans.end_hold(plan_id, LET_THROUGH_MS)
-        await self.pending.mark(sorted(missing), look="missing")
-        await self.pending.mark(
-            [task_id for task_id in tasks if task_id not in missing], look="read"
+        await self.pending.enqueue(sorted(missing), reason="confirmed_missing")
+        await self.pending.enqueue(
+            [task_id for task_id in tasks if task_id not in missing], reason="recheck"
         )
         return len(tasks)
 
@@ -55,11 +55,11 @@ class Holds:
         if await self.plans.hold(plan_id) is None:
             return None
         mapped = await self._mapped(plan_id)
-        gone = (await self.plans.noted_deletes(plan_id)).intersection(mapped)
+        gone = (await self.plans.recorded_deletes(plan_id)).intersection(mapped)
         tasks = sorted(
             {*gone, *await self._refused(mapped), *await self.repository.missing(mapped)}
         )
-        await self.pending.mark(tasks, look="restore")
+        await self.pending.enqueue(tasks, reason="restore")
         await self.plans.end_hold(plan_id, 0)
         return len(tasks)
 

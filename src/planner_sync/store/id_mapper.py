@@ -49,7 +49,7 @@ class IdMapper:
             found |= {t for (p, t), one, other in rows if (one, other) != (p.encode(), t.encode())}
         return frozenset(found)
 
-    async def buried(self, planner_ids: Sequence[str]) -> frozenset[str]:
+    async def tombstoned(self, planner_ids: Sequence[str]) -> frozenset[str]:
         """Those of these cards that are known to be deleted."""
         if not planner_ids:
             return frozenset()
@@ -64,11 +64,13 @@ class IdMapper:
     async def deleted_by(self, planner_id: str) -> str | None:
         """On whose side this card was deleted, "agent" or "planner", whichever task it was of;
         None: nobody knows."""
-        graves = await self._redis.hvals(self._keys.private("graves"))
+        deleted_cards = await self._redis.hvals(self._keys.private("deleted_cards"))
         found = (
-            grave for text in graves if (grave := json.loads(text))["planner_id"] == planner_id
+            deleted_card
+            for text in deleted_cards
+            if (deleted_card := json.loads(text))["planner_id"] == planner_id
         )
-        return next((str(grave["by"]) for grave in found), None)
+        return next((str(deleted_card["by"]) for deleted_card in found), None)
 
     async def unowned(
         self, planner_ids: Sequence[str], owners: Mapping[str, str], plan_id: str

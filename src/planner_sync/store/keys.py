@@ -1,50 +1,54 @@
 """Every key and channel that the service uses, built in one place and nowhere else.
 
-    {ns}:tasks:{id}                      string  the document, written by agents and by the service
-    {ns}:tasks:updates                   channel "this task changed", from agents and from the service
-    {ns}:tasks:sync                      channel confirmations
-    {ns}:task:mapping:{id}               string  task id -> planner id, public
-    {ns}:task:mapping:planner:{pid}      string  planner id -> task id, public
+Public:
 
-    {ns}:sync:pending                    zset    task id -> time from which it is due (ms)
-    {ns}:sync:marks                      hash    task id -> nonce of the last mark: "something happened since";
-                                                 "saved {id}" -> nonces of agents' last saves
-    {ns}:sync:claims                     hash    task id -> "token" of its claim while held, "token done" afterwards
-    {ns}:sync:attempts                   hash    task id -> claims without a settle
-    {ns}:sync:said                       hash    task id -> "deleted" or "created", as the last message said
-    {ns}:sync:look                       hash    task id -> "read": the next look reads the card;
-                                                 "missing": two passes found no document;
-                                                 "restore": an operator wants back what is missing
-    {ns}:sync:token                      string  the last token given
-    {ns}:sync:batches                    hash    worker -> its last claim, so that a claim repeated gives the same
-    {ns}:sync:pause                      string  time until which nobody calls Graph (ms)
-    {ns}:sync:task:{id}                  hash    what we believe of one task: "state", "notes", "last"
-    {ns}:sync:owners                     hash    planner id -> task id; decides over the public mapping
-    {ns}:sync:cards:{plan}               hash    planner id -> "task etag<space>details etag"
-    {ns}:sync:creating:{plan}            hash    task id -> time of its open create note (ms)
-    {ns}:sync:young:{plan}               hash    planner id -> passes that have seen it unmapped
-    {ns}:sync:orphans:{plan}             hash    planner id -> task id for which it was made, and what was posted
-    {ns}:sync:tombstones                 zset    planner id -> time of its delete (ms)
-    {ns}:sync:graves                     hash    task id -> planner id, title and time of the card that was deleted
-    {ns}:sync:trash                      zset    trash entry -> time (ms)
-    {ns}:sync:trash:entries              hash    trash entry -> document and card as they were
-    {ns}:sync:deletes:{plan}             zset    task id -> time of a delete, carried out or about to be (ms)
-    {ns}:sync:holds                      hash    plan -> why it is held
-    {ns}:sync:releases                   hash    plan -> time until which an operator lets its deletes through (ms)
-    {ns}:sync:epochs                     hash    plan -> "run id<space>beat"
-    {ns}:sync:leases                     hash    plan, "sweep" or "names {plan}" -> "owner until begun" (ms)
-    {ns}:sync:hashes                     hash    task id -> hash of the document last looked at
-    {ns}:sync:missing                    hash    task id -> time since which its document is missing (ms)
-    {ns}:sync:refusals                   hash    task id -> refusal
-    {ns}:sync:people                     hash    e-mail -> user id
-    {ns}:sync:names:{plan}               string  buckets and labels of the plan
-    {ns}:sync:namings                    hash    plan -> hash of its names as they were read last
-    {ns}:sync:makers:{plan}              hash    "bucket {name}" or "label {name}" -> time at which it was sent (ms)
-    {ns}:sync:application                string  the application id that Planner gives our cards
-    {ns}:sync:beats                      hash    part -> sign of life
-    {ns}:sync:counters                   hash    name -> count
-    {ns}:sync:lags:{direction}           list    the last 1,000 delays (ms)
-    {ns}:sync:canary:{instance}          channel what the listener says to itself
+    {ns}:tasks:{id}                 string   the document; agents and the service write it
+    {ns}:tasks:updates              channel  "this task changed", from agents and from the service
+    {ns}:tasks:sync                 channel  confirmations
+    {ns}:task:mapping:{id}          string   task id -> planner id
+    {ns}:task:mapping:planner:{pid} string   planner id -> task id
+
+Private, all below {ns}:sync: (times are the server's, in ms):
+
+    pending                  zset     task id -> time from which it is due
+    generations              hash     task id -> mark of its last change: "something happened since";
+                                      "saved {id}" -> marks of the last saves by agents
+    task_leases              hash     task id -> token while a worker has it, then "token done ..."
+    attempts                 hash     task id -> leases without a settle
+    announced                hash     task id -> "deleted" or "created", from the last message
+    reason                   hash     task id -> "recheck": read the card next time;
+                                      "confirmed_missing": two sweeps found no document;
+                                      "restore": an operator wants back what is missing
+    token                    string   the last token given
+    batches                  hash     worker -> answer to its last request for leases, for a repeat
+    pause                    string   time until which nobody calls Graph
+    task:{id}                hash     "state", "last" (document as settled), "intent {nonce}"
+    owners                   hash     planner id -> task id; decides over the public mapping
+    cards:{plan}             hash     planner id -> "task etag<space>details etag"
+    creating:{plan}          hash     task id -> time of its open create intent
+    unmapped_passes:{plan}   hash     planner id -> passes that have seen the card without a task
+    orphans:{plan}           hash     planner id -> task it was made for, and what was posted
+    tombstones               zset     planner id -> time of its delete
+    deleted_cards            hash     task id -> the card that was deleted
+    trash                    zset     trash entry -> time
+    trash:entries            hash     trash entry -> document and card as they were
+    deletes:{plan}           zset     task id -> time of a delete, done or about to be done
+    holds                    hash     plan -> why its deletes are held
+    releases                 hash     plan -> time until which an operator lets deletes through
+    epochs                   hash     plan -> "run id<space>number of passes"
+    leases                   hash     plan, "sweep" or "names {plan}" -> "owner until begun"
+    hashes                   hash     task id -> hash of the document last reconciled
+    missing                  hash     task id -> time since which its document is missing
+    refusals                 hash     task id -> refusal
+    people                   hash     e-mail -> user id
+    names:{plan}             string   buckets and labels of the plan
+    names_digests            hash     plan -> hash of its names as last read
+    name_intents:{plan}      hash     "bucket {name}" or "label {name}" -> time it was sent
+    application              string   the application id that Planner gives our cards
+    heartbeats               hash     part -> heartbeat
+    counters                 hash     name -> count
+    lags:{direction}         list     the last 1,000 delays
+    canary:{instance}        channel  what the listener says to itself
 
 All keys share the namespace's hash tag, if it has one, and so live in one slot of a Redis Cluster.
 """

@@ -1,6 +1,6 @@
-"""Pending and claims: which tasks somebody must look at, and who does.
+"""Pending and leases: which tasks somebody must look at, and who does.
 
-`pending` is a set with times, so many changes of one task are one entry. A claim moves the entry's
+`pending` is a set with times, so many changes of one task are one entry. A lease moves the entry's
 time past its lease and carries a token that grows; only the holder of the newest token can settle.
 Nothing here reads a document.
 """
@@ -9,11 +9,13 @@ import json
 import uuid
 from collections.abc import Iterable
 
-from planner_sync.model.lease import Batch, Claim, Look, Word
+from planner_sync.model.lease import Announced, Batch, Reason, TaskLease
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
-CLAIM_MS = 20_000  # to read and decide; renewed as long as the look goes on, and by each note
+TASK_LEASE_MS = (
+    20_000  # to read and decide; renewed as long as the look goes on, and by each intent
+)
 SEND_MS = 45_000  # a request's total deadline, 30 s, and time to store what came of it
 MAX_ATTEMPTS = 5
 PARK_MS = 3_600_000
@@ -29,64 +31,84 @@ class Pending:
         private = keys.private
         self._marking = [
             private("pending"),
-            private("marks"),
-            private("claims"),
-            private("said"),
-            private("look"),
+            private("generations"),
+            private("task_leases"),
+            private("announced"),
+            private("reason"),
         ]
         self._freeing = [*self._marking[:3], private("attempts")]
         self._claiming = [
-            *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
+            *(
+                private(name)
+                for name in (
+                    "pending",
+                    "generations",
+                    "task_leases",
+                    "attempts",
+                    "announced",
+                    "reason",
+                )
+            ),
             *(private(name) for name in ("token", "batches", "pause")),
         ]
 
-    async def mark(self, task_ids: Iterable[str], *, word: Word = "", look: Look = "") -> None:
+    async def enqueue(
+        self, task_ids: Iterable[str], *, announced: Announced = "", reason: Reason = ""
+    ) -> None:
         """Say that these tasks must be looked at, now."""
         if ids := list(task_ids):
-            await self._scripts["mark_tasks"](self._marking, [uuid.uuid4().hex, word, look, *ids])
+            await self._scripts["enqueue_tasks"](
+                self._marking, [uuid.uuid4().hex, announced, reason, *ids]
+            )
 
     async def free(self, task_ids: Iterable[str]) -> None:
-        """Look at these tasks now, as if none had ever been parked."""
+        """Reason at these tasks now, as if none had ever been parked."""
         if ids := list(task_ids):
             await self._scripts["free_tasks"](self._freeing, [uuid.uuid4().hex, *ids])
 
-    async def claim(self, most: int, task_ids: Iterable[str] | None = None) -> Batch:
+    async def lease(self, most: int, task_ids: Iterable[str] | None = None) -> Batch:
         """Take up to `most` tasks that are due; or, of the given ones, those that nobody holds."""
         given = list(task_ids) if task_ids is not None else []
         if task_ids is not None and not given:
-            return Batch(now=0, pause_ms=0, next_ms=-1, claims=(), parked=())
+            return Batch(now=0, pause_ms=0, next_ms=-1, leases=(), parked=())
         args: list[str | bytes | int] = [
             self._worker,
             uuid.uuid4().hex,
             most,
-            CLAIM_MS,
+            TASK_LEASE_MS,
             MAX_ATTEMPTS,
             PARK_MS,
             *given,
         ]
-        answer = json.loads(await self._scripts["claim_tasks"](self._claiming, args))
+        answer = json.loads(await self._scripts["lease_tasks"](self._claiming, args))
         now = int(answer["now"])
         return Batch(
             now=now,
             pause_ms=int(answer["pause"]),
             next_ms=int(answer["next"]),
-            claims=tuple(
-                Claim(task_id, token, mark, int(attempts), said, look, now, int(due))
-                for task_id, token, mark, attempts, said, look, due in answer.get("claims", ())
+            leases=tuple(
+                TaskLease(
+                    task_id, token, generation, int(attempts), announced, reason, now, int(due)
+                )
+                for task_id, token, generation, attempts, announced, reason, due in answer.get(
+                    "leases", ()
+                )
             ),
             parked=tuple(
-                Claim(task_id, token, "", 0, "", "", now, now)
+                TaskLease(task_id, token, "", 0, "", "", now, now)
                 for task_id, token in answer.get("parked", ())
             ),
         )
 
-    async def renew(self, claim: Claim) -> bool:
-        """Hold the claim for another `CLAIM_MS`; False when it is lost or has ended."""
-        keys = [self._keys.private("pending"), self._keys.private("claims")]
-        answer = await self._scripts["renew_claim"](keys, [claim.task_id, claim.token, CLAIM_MS])
+    async def renew(self, lease: TaskLease) -> bool:
+        """Hold the lease for another `TASK_LEASE_MS`; False when it is lost or has ended."""
+        keys = [self._keys.private("pending"), self._keys.private("task_leases")]
+        answer = await self._scripts["renew_task_lease"](
+            keys, [lease.task_id, lease.token, TASK_LEASE_MS]
+        )
         return bool(answer)
 
     async def extend_pause(self, ms: float) -> None:
         """Ask all instances not to call Graph for `ms` from now."""
-        now, _ = await self._scripts["read_moment"]([self._keys.private("pause")], [])
+        now, _ = await self._scripts["read_server_clock"]([self._keys.private("pause")], [])
         await self._scripts["extend_pause"]([self._keys.private("pause")], [int(now) + round(ms)])

@@ -1,4 +1,4 @@
-"""What is known of each plan: its lease, its epoch, its cards, notes that wait for a listing, holds
+"""What is known of each plan: its lease, its epoch, its cards, intents that wait for a listing, holds
 and deletes."""
 
 import json
@@ -22,14 +22,14 @@ class Epoch:
     """
 
     run_id: str
-    beat: int
+    passes: int
 
     def __str__(self) -> str:
-        return f"{self.run_id} {self.beat}"
+        return f"{self.run_id} {self.passes}"
 
 
 @dataclass(frozen=True)
-class Moment:
+class ServerClock:
     """The server's time (ms) and its run id."""
 
     now: int
@@ -45,18 +45,18 @@ class Plans:
         self._keys = keys
         self._instance = instance
 
-    async def moment(self) -> Moment:
+    async def server_clock(self) -> ServerClock:
         """The server's time and run id."""
-        now, run_id = await self._scripts["read_moment"]([self._keys.private("epochs")], [])
-        return Moment(int(now), run_id.decode())
+        now, run_id = await self._scripts["read_server_clock"]([self._keys.private("epochs")], [])
+        return ServerClock(int(now), run_id.decode())
 
-    async def take_lease(self, name: str, ms: int = LEASE_MS, *, rest_ms: int = 0) -> bool:
+    async def take_lease(self, name: str, ms: int = LEASE_MS, *, min_gap_ms: int = 0) -> bool:
         """Take or renew the lease on a plan (or on "sweep", or "names {plan}").
 
-        False: another instance has it, or has begun less than `rest_ms` ago, so that it is not our
+        False: another instance has it, or has begun less than `min_gap_ms` ago, so that it is not our
         turn.
         """
-        args: list[str | bytes | int] = [name, self._instance, ms, rest_ms]
+        args: list[str | bytes | int] = [name, self._instance, ms, min_gap_ms]
         return bool(await self._scripts["take_lease"]([self._keys.private("leases")], args))
 
     async def give_back(self, name: str) -> None:
@@ -68,8 +68,8 @@ class Plans:
         value = await self._redis.hget(self._keys.private("epochs"), plan_id)
         if value is None:
             return None
-        run_id, _, beat = value.decode().partition(" ")
-        return Epoch(run_id, int(beat))
+        run_id, _, passes = value.decode().partition(" ")
+        return Epoch(run_id, int(passes))
 
     async def knows(self, plan_id: str) -> bool:
         """Was the plan adopted by a whole pass?"""
@@ -86,9 +86,9 @@ class Plans:
         return _strings(await self._redis.hgetall(self._keys.private("cards", plan_id)))
 
     async def creating(self, plan_id: str) -> dict[str, int]:
-        """Task id -> time (ms) of its open create note."""
-        notes = _strings(await self._redis.hgetall(self._keys.private("creating", plan_id)))
-        return {task_id: int(at) for task_id, at in notes.items()}
+        """Task id -> time (ms) of its open create intent."""
+        intents = _strings(await self._redis.hgetall(self._keys.private("creating", plan_id)))
+        return {task_id: int(at) for task_id, at in intents.items()}
 
     async def orphans(self, plan_id: str) -> dict[str, str]:
         """Planner id -> JSON of what was posted, and for whom, of cards whose mapping was
@@ -99,18 +99,20 @@ class Plans:
         """The orphan has found its place."""
         await self._redis.hdel(self._keys.private("orphans", plan_id), planner_id)
 
-    async def young(self, plan_id: str) -> dict[str, int]:
+    async def unmapped_passes(self, plan_id: str) -> dict[str, int]:
         """Planner id -> number of passes that have seen it unmapped."""
-        young = _strings(await self._redis.hgetall(self._keys.private("young", plan_id)))
-        return {planner_id: int(passes) for planner_id, passes in young.items()}
+        unmapped_passes = _strings(
+            await self._redis.hgetall(self._keys.private("unmapped_passes", plan_id))
+        )
+        return {planner_id: int(passes) for planner_id, passes in unmapped_passes.items()}
 
-    async def set_young(self, plan_id: str, young: Mapping[str, int]) -> None:
+    async def set_unmapped_passes(self, plan_id: str, unmapped_passes: Mapping[str, int]) -> None:
         """Replace the counts of unmapped cards."""
-        key = self._keys.private("young", plan_id)
+        key = self._keys.private("unmapped_passes", plan_id)
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.delete(key)
-            if young:
-                pipe.hset(key, mapping=dict(young))
+            if unmapped_passes:
+                pipe.hset(key, mapping=dict(unmapped_passes))
             await pipe.execute()
 
     async def names(self, plan_id: str) -> str | None:
@@ -122,46 +124,46 @@ class Plans:
         """Remember the names that documents are written with."""
         await self._redis.set(self._keys.private("names", plan_id), names)
 
-    async def naming(self, plan_id: str) -> str | None:
+    async def names_digest(self, plan_id: str) -> str | None:
         """A hash of the plan's names as the last instance read them."""
-        value = await self._redis.hget(self._keys.private("namings"), plan_id)
+        value = await self._redis.hget(self._keys.private("names_digests"), plan_id)
         return None if value is None else str(value.decode())
 
-    async def set_naming(self, plan_id: str, naming: str) -> None:
+    async def set_names_digest(self, plan_id: str, names_digest: str) -> None:
         """Put it on record: whoever remembers other names reads them again."""
-        await self._redis.hset(self._keys.private("namings"), plan_id, naming)
+        await self._redis.hset(self._keys.private("names_digests"), plan_id, names_digest)
 
-    async def note_made(self, plan_id: str, name: str) -> None:
+    async def record_name_intent(self, plan_id: str, name: str) -> None:
         """A bucket or label name is about to be sent."""
         await self._redis.hset(
-            self._keys.private("makers", plan_id), name, (await self.moment()).now
+            self._keys.private("name_intents", plan_id), name, (await self.server_clock()).now
         )
 
-    async def forget_made(self, plan_id: str, name: str) -> None:
+    async def forget_name_intent(self, plan_id: str, name: str) -> None:
         """It was not sent."""
-        await self._redis.hdel(self._keys.private("makers", plan_id), name)
+        await self._redis.hdel(self._keys.private("name_intents", plan_id), name)
 
-    async def made_lately(self, plan_id: str, name: str, window_ms: int) -> bool:
+    async def name_intent_within(self, plan_id: str, name: str, window_ms: int) -> bool:
         """Was this name sent within the window?"""
-        at = await self._redis.hget(self._keys.private("makers", plan_id), name)
-        return at is not None and int(at) > (await self.moment()).now - window_ms
+        at = await self._redis.hget(self._keys.private("name_intents", plan_id), name)
+        return at is not None and int(at) > (await self.server_clock()).now - window_ms
 
     async def recent_deletes(self, plan_id: str, window_ms: int) -> set[str]:
         """The tasks of the plan that were deleted within the window, or are about to be."""
-        key, moment = self._keys.private("deletes", plan_id), await self.moment()
-        await self._redis.zremrangebyscore(key, "-inf", moment.now - window_ms)
+        key, clock = self._keys.private("deletes", plan_id), await self.server_clock()
+        await self._redis.zremrangebyscore(key, "-inf", clock.now - window_ms)
         return {task_id.decode() for task_id in await self._redis.zrange(key, 0, -1)}
 
-    async def noted_deletes(self, plan_id: str) -> set[str]:
+    async def recorded_deletes(self, plan_id: str) -> set[str]:
         """The same, however old."""
         return {
             task_id.decode()
             for task_id in await self._redis.zrange(self._keys.private("deletes", plan_id), 0, -1)
         }
 
-    async def note_deletes(self, plan_id: str, task_ids: Iterable[str]) -> None:
+    async def record_deletes(self, plan_id: str, task_ids: Iterable[str]) -> None:
         """These tasks are about to be deleted."""
-        now = (await self.moment()).now
+        now = (await self.server_clock()).now
         if scores := dict.fromkeys(task_ids, now):
             await self._redis.zadd(self._keys.private("deletes", plan_id), scores)
 
@@ -183,7 +185,7 @@ class Plans:
 
     async def end_hold(self, plan_id: str, let_through_ms: int) -> None:
         """An operator has decided: no hold any more, and for so long no new one."""
-        until = (await self.moment()).now + let_through_ms
+        until = (await self.server_clock()).now + let_through_ms
         await self._redis.hset(self._keys.private("releases"), plan_id, until)
         await self._redis.hdel(self._keys.private("holds"), plan_id)
         await self._redis.delete(self._keys.private("deletes", plan_id))
@@ -191,7 +193,7 @@ class Plans:
     async def is_released(self, plan_id: str) -> bool:
         """Has an operator let the deletes of this plan through, for now?"""
         until = await self._redis.hget(self._keys.private("releases"), plan_id)
-        return until is not None and int(until) > (await self.moment()).now
+        return until is not None and int(until) > (await self.server_clock()).now
 
     async def application(self) -> str | None:
         """The application id that Planner gives our cards, once one was made."""
@@ -220,18 +222,20 @@ class Plans:
 
     async def prune(self) -> None:
         """Drop tombstones and trash older than 30 days, with what belongs to them."""
-        before = (await self.moment()).now - BURIED_MS
+        before = (await self.server_clock()).now - BURIED_MS
         private = self._keys.private
         await self._redis.zremrangebyscore(private("tombstones"), "-inf", before)
         old = await self._redis.zrangebyscore(private("trash"), "-inf", before)
         if old:
             await self._redis.hdel(private("trash", "entries"), *old)
             await self._redis.zrem(private("trash"), *old)
-        graves = _strings(await self._redis.hgetall(private("graves")))
+        deleted_cards = _strings(await self._redis.hgetall(private("deleted_cards")))
         if dead := [
-            task_id for task_id, grave in graves.items() if json.loads(grave)["at"] < before
+            task_id
+            for task_id, deleted_card in deleted_cards.items()
+            if json.loads(deleted_card)["at"] < before
         ]:
-            await self._redis.hdel(private("graves"), *dead)
+            await self._redis.hdel(private("deleted_cards"), *dead)
 
 
 def _strings(reply: Mapping[bytes, bytes]) -> dict[str, str]:

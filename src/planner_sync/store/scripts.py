@@ -16,8 +16,8 @@ class Script(Protocol):
 
 
 class Scripts:
-    """Every script of the folder, bound to one Redis client; `scripts["mark_tasks"]` is
-    `lua/mark_tasks.lua`."""
+    """Every script of the folder, bound to one Redis client; `scripts["enqueue_tasks"]` is
+    `lua/enqueue_tasks.lua`."""
 
     def __init__(self, redis: Any) -> None:
         self._redis = redis

@@ -39,7 +39,7 @@ class Sweep:
         self._clock = clock
 
     async def run(self, mapped: Collection[str], seconds: float) -> Swept:
-        """Look at all documents for at most `seconds`; `mapped` are the ids that have a card."""
+        """Reason at all documents for at most `seconds`; `mapped` are the ids that have a card."""
         until = self._clock() + seconds
         present: set[str] = set()
         changed: list[str] = []

@@ -1,19 +1,19 @@
 """Documents and what we believe of each task: read in one round trip, written only by scripts that
 compare first.
 
-What is believed (`state`, `notes`) is opaque here: text that the sync engine reads and writes.
+What is mapped_state (`state`, `intents`) is opaque here: text that the sync engine reads and writes.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from planner_sync.model.lease import Claim
+from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import (
     WRONG_TYPE,
     Channel,
-    Note,
-    NoteKind,
+    Intent,
+    IntentKind,
     Order,
     Result,
     Stored,
@@ -27,7 +27,7 @@ READ_IN_ONE = 500
 
 
 class TaskRepository:
-    """The documents of one namespace, with our beliefs."""
+    """The documents of one namespace, with our states."""
 
     def __init__(self, redis: Any, scripts: Scripts, keys: Keys, size_limit: int) -> None:
         self._redis = redis
@@ -36,21 +36,21 @@ class TaskRepository:
         self._size_limit = size_limit
 
     async def read(self, task_id: str) -> Stored:
-        """The document, up to just over the size limit, and all beliefs."""
+        """The document, up to just over the size limit, and all states."""
         key, private = self._keys.document(task_id), self._keys.private
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.getrange(key, 0, self._size_limit)
             pipe.exists(key)
             pipe.hgetall(self._keys.task(task_id))
             pipe.hget(private("refusals"), task_id)
-            pipe.hget(private("graves"), task_id)
-            pipe.hgetall(private("namings"))
+            pipe.hget(private("deleted_cards"), task_id)
+            pipe.hgetall(private("names_digests"))
             pipe.get(self._keys.planner_id(task_id))
-            text, exists, beliefs, refusal, grave, namings, public = await pipe.execute(
+            text, exists, states, refusal, deleted_card, names_digests, public = await pipe.execute(
                 raise_on_error=False
             )
         wrong_type = isinstance(text, Exception)
-        for answer in (exists, beliefs, refusal, grave, namings):
+        for answer in (exists, states, refusal, deleted_card, names_digests):
             if isinstance(answer, Exception):
                 raise answer
         oversize = not wrong_type and len(text) > self._size_limit
@@ -58,42 +58,44 @@ class TaskRepository:
             text=None if wrong_type or not exists else text,
             wrong_type=wrong_type,
             size=await self._redis.strlen(key) if oversize else None,
-            state=_text(beliefs.get(b"state")),
-            last=beliefs.get(b"last"),
-            notes=tuple(sorted(_notes(beliefs), key=lambda note: note.at)),
+            state=_text(states.get(b"state")),
+            last=states.get(b"last"),
+            intents=tuple(sorted(_notes(states), key=lambda intent: intent.at)),
             refusal=_text(refusal),
-            grave=_text(grave),
+            deleted_card=_text(deleted_card),
             public_planner_id=public.decode(errors="replace")
             if isinstance(public, bytes)
             else None,
-            namings={plan.decode(): naming.decode() for plan, naming in namings.items()},
+            names_digests={
+                plan.decode(): names_digest.decode() for plan, names_digest in names_digests.items()
+            },
         )
 
-    async def write_note(
-        self, claim: Claim, nonce: str, body: str, plan_id: str, kind: NoteKind
+    async def record_intent(
+        self, lease: TaskLease, nonce: str, body: str, plan_id: str, kind: IntentKind
     ) -> str:
-        """Note what is about to be sent and renew the claim: "noted", "overtaken" or
+        """Intent what is about to be sent and renew the lease: "noted", "overtaken" or
         "recovering"."""
         private = self._keys.private
         keys = [
             private("pending"),
-            private("claims"),
-            self._keys.task(claim.task_id),
+            private("task_leases"),
+            self._keys.task(lease.task_id),
             private("epochs"),
         ]
-        answer = await self._scripts["write_note"](
-            [*keys, private("creating", plan_id), private("look")],
-            [claim.task_id, claim.token, SEND_MS, nonce, body, plan_id, kind],
+        answer = await self._scripts["record_intent"](
+            [*keys, private("creating", plan_id), private("reason")],
+            [lease.task_id, lease.token, SEND_MS, nonce, body, plan_id, kind],
         )
         return str(answer.decode())
 
-    async def settle(self, claim: Claim, order: Order) -> Result:
-        """Carry out one order under a claim."""
+    async def settle(self, lease: TaskLease, order: Order) -> Result:
+        """Carry out one order under a lease."""
         given = {
-            name: value for name, value in self._order(claim, order).items() if value is not None
+            name: value for name, value in self._order(lease, order).items() if value is not None
         }
         expected = b"" if order.expected is None else b"=" + order.expected
-        keys = self._keys_of(claim.task_id, order)
+        keys = self._keys_of(lease.task_id, order)
         answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
         result: Result = answer.decode()
         return result
@@ -102,14 +104,24 @@ class TaskRepository:
         private = self._keys.private
         planner_id, plan = order.planner_id or "none", order.plan_id
         return [
-            *(private(name) for name in ("pending", "marks", "claims", "attempts", "said", "look")),
+            *(
+                private(name)
+                for name in (
+                    "pending",
+                    "generations",
+                    "task_leases",
+                    "attempts",
+                    "announced",
+                    "reason",
+                )
+            ),
             self._keys.task(task_id),
             self._keys.document(task_id),
             self._keys.planner_id(task_id),
             self._keys.redis_id(planner_id),
             private("owners"),
             *(private(name, plan) for name in ("cards", "creating", "orphans")),
-            *(private(name) for name in ("tombstones", "graves", "trash")),
+            *(private(name) for name in ("tombstones", "deleted_cards", "trash")),
             private("trash", "entries"),
             private("deletes", plan),
             *(private(name) for name in ("refusals", "hashes", "missing")),
@@ -117,15 +129,15 @@ class TaskRepository:
             private("epochs"),
         ]
 
-    def _order(self, claim: Claim, order: Order) -> dict[str, Any]:
+    def _order(self, lease: TaskLease, order: Order) -> dict[str, Any]:
         final = order.new if order.write == "set" else order.expected
         return {
-            "id": claim.task_id,
-            "token": claim.token,
-            "mark": claim.mark,
+            "id": lease.task_id,
+            "token": lease.token,
+            "generation": lease.generation,
             "planner_id": order.planner_id or None,
             "etags": order.etags,
-            "notes_done": list(order.notes_done),
+            "intents_done": list(order.intents_done),
             "creating_done": order.creating_done,
             "created": order.created,
             "posted": order.posted,
@@ -138,16 +150,16 @@ class TaskRepository:
             "forget": order.forget,
             "bury": order.bury,
             "keep_card": order.keep_card,
-            "grave": order.grave,
+            "deleted_card": order.deleted_card,
             "trash": order.trash,
             "write": order.write,
             "hash": document_hash(final, order.size) if final is not None else WRONG_TYPE,
             "wrong_type": order.wrong_type,
             "size": order.size,
             "due": order.due_ms,
-            "look": claim.look,
-            "keep_said": order.keep_said,
-            "keep_look": order.keep_look,
+            "reason": lease.reason,
+            "keep_announced": order.keep_announced,
+            "keep_reason": order.keep_reason,
             "uncounted": order.uncounted,
             "refusal": order.refusal,
             "messages": self._addressed(order.messages),
@@ -208,7 +220,7 @@ class TaskRepository:
         """Those of these tasks that an operator wants back."""
         if not task_ids:
             return set()
-        looks = await self._redis.hmget(self._keys.private("look"), list(task_ids))
+        looks = await self._redis.hmget(self._keys.private("reason"), list(task_ids))
         return {
             task_id for task_id, look in zip(task_ids, looks, strict=True) if look == b"restore"
         }
@@ -232,11 +244,11 @@ class TaskRepository:
         return found
 
 
-def _notes(beliefs: Mapping[bytes, bytes]) -> Iterable[Note]:
-    for name, value in beliefs.items():
-        if name.startswith(b"note "):
+def _notes(states: Mapping[bytes, bytes]) -> Iterable[Intent]:
+    for name, value in states.items():
+        if name.startswith(b"intent "):
             at, _, body = value.decode().partition(" ")
-            yield Note(name.decode().removeprefix("note "), int(at), body)
+            yield Intent(name.decode().removeprefix("intent "), int(at), body)
 
 
 def _text(value: bytes | None) -> str | None:

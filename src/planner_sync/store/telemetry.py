@@ -25,7 +25,7 @@ FORGET_LISTENER_MS = 3_600_000
 
 
 @dataclass(frozen=True)
-class PlanVitals:
+class PlanTelemetry:
     """The last complete pass over one plan, and what went wrong since then, if anything did."""
 
     pass_at: int | None = None
@@ -48,7 +48,7 @@ class Snapshot:
     graph_failed_at: int | None
     graph_code: str
     graph_cause: str
-    plans: Mapping[str, PlanVitals]
+    plans: Mapping[str, PlanTelemetry]
     holds: Mapping[str, Mapping[str, Any]]
     counters: Mapping[str, int]
     backlog: int
@@ -58,14 +58,14 @@ class Snapshot:
     lags: Mapping[Direction, Sequence[int]]
 
 
-class Vitals:
+class Telemetry:
     """Records and reads the signs of life of one namespace."""
 
     def __init__(self, redis: Any, scripts: Scripts, keys: Keys) -> None:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
-        names = ("beats", "holds", "counters", "refusals", "pending")
+        names = ("heartbeats", "holds", "counters", "refusals", "pending")
         self._reading = [
             *(keys.private(name) for name in names),
             self._lags("upload"),
@@ -76,32 +76,32 @@ class Vitals:
         """From here on ask this client: the server has turned out to be part of a cluster."""
         self._redis, self._scripts = redis, scripts
 
-    async def beat_listener(self, instance: str) -> None:
+    async def listener_heard(self, instance: str) -> None:
         """The listener of this instance has just heard itself."""
-        await self._beat(f"listener {instance}")
+        await self._record(f"listener {instance}")
 
     async def poll_done(self) -> None:
         """One look at every plan is complete."""
-        await self._beat("poll")
+        await self._record("poll")
 
     async def graph_ok(self) -> None:
         """Planner answered."""
-        await self._beat("graph")
+        await self._record("graph")
 
     async def graph_failed(self, code: str, cause: str = "") -> None:
         """Planner could not be reached, or would not let us in; `code` as in messages, `cause` as
         in causes.py."""
-        await self._beat("graph failed", f"{code} {cause}".rstrip())
+        await self._record("graph failed", f"{code} {cause}".rstrip())
 
     async def pass_done(self, plan_id: str, *, took_ms: int, cards: int, left_out: int = 0) -> None:
         """One plan was listed and compared; `left_out` cards were not in the listing and still
         answered."""
         text = json.dumps({"took_ms": took_ms, "cards": cards, "left_out": left_out})
-        await self._beat(f"plan {plan_id}", text, f"error {plan_id}")
+        await self._record(f"plan {plan_id}", text, f"error {plan_id}")
 
     async def pass_failed(self, plan_id: str, error: str) -> None:
         """One plan could not be read; `error` says why, for people."""
-        await self._beat(f"error {plan_id}", error)
+        await self._record(f"error {plan_id}", error)
 
     async def count(self, name: str, n: int = 1) -> None:
         await self._redis.hincrby(self._keys.private("counters"), name, n)
@@ -116,7 +116,7 @@ class Vitals:
     async def snapshot(self, *, details: bool = True) -> Snapshot:
         """Everything, in one round trip; without details no refusals and no lags."""
         most = REFUSALS_SHOWN if details else 0
-        return _snapshot(await self._scripts["read_vitals"](self._reading, [most]))
+        return _snapshot(await self._scripts["read_telemetry"](self._reading, [most]))
 
     async def snapshot_within(self, seconds: float, *, details: bool = True) -> Snapshot | None:
         """The same, or None when Redis does not answer in time."""
@@ -126,9 +126,9 @@ class Vitals:
         except (RedisError, OSError):  # TimeoutError is an OSError
             return None
 
-    async def _beat(self, part: str, text: str = "", *untrue: str) -> None:
-        await self._scripts["record_beat"](
-            [self._keys.private("beats")], [part, text, FORGET_LISTENER_MS, *untrue]
+    async def _record(self, part: str, text: str = "", *untrue: str) -> None:
+        await self._scripts["record_heartbeat"](
+            [self._keys.private("heartbeats")], [part, text, FORGET_LISTENER_MS, *untrue]
         )
 
     def _lags(self, direction: Direction) -> str:
@@ -159,9 +159,9 @@ def _snapshot(answer: list[Any]) -> Snapshot:
     )
 
 
-def _plans(signs: Mapping[str, tuple[int, str]]) -> dict[str, PlanVitals]:
+def _plans(signs: Mapping[str, tuple[int, str]]) -> dict[str, PlanTelemetry]:
     passes, errors = dict(_of_kind("plan", signs)), dict(_of_kind("error", signs))
-    plans: dict[str, PlanVitals] = {}
+    plans: dict[str, PlanTelemetry] = {}
     for plan in sorted(passes.keys() | errors.keys()):
         done: dict[str, Any] = (
             {"pass_at": passes[plan][0], **json.loads(passes[plan][1])} if plan in passes else {}
@@ -169,7 +169,7 @@ def _plans(signs: Mapping[str, tuple[int, str]]) -> dict[str, PlanVitals]:
         failed: dict[str, Any] = (
             {"error_at": errors[plan][0], "error": errors[plan][1]} if plan in errors else {}
         )
-        plans[plan] = PlanVitals(**done, **failed)
+        plans[plan] = PlanTelemetry(**done, **failed)
     return plans
 
 

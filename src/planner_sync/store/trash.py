@@ -54,7 +54,12 @@ class Trash:
         by the next.
         """
         private = self._keys.private
-        keys = [private("pending"), private("marks"), private("claims"), private("said")]
+        keys = [
+            private("pending"),
+            private("generations"),
+            private("task_leases"),
+            private("announced"),
+        ]
         message = json.dumps({"action": "created", "taskId": entry.task_id, "source": SOURCE})
         args: list[str | bytes | int] = [
             entry.task_id,

@@ -14,7 +14,7 @@ from planner_sync.settings import Settings
 from planner_sync.web.health import health
 
 if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
-    from planner_sync.store.telemetry import Vitals
+    from planner_sync.store.telemetry import Telemetry
 
 Auth = Literal["anonymous", "key"]
 
@@ -70,7 +70,7 @@ class Backing:
     """What the routes answer from."""
 
     settings: Settings
-    vitals: "Vitals"
+    telemetry: "Telemetry"
     operator: Operator
 
 
@@ -111,12 +111,12 @@ def without_settings(route: Route) -> Response:
 
 
 async def answer_health(backing: Backing, request: Request) -> Response:
-    snapshot = await backing.vitals.snapshot_within(REDIS_SECONDS, details=False)
+    snapshot = await backing.telemetry.snapshot_within(REDIS_SECONDS, details=False)
     return json_response(*health(snapshot, backing.settings))
 
 
 async def answer_status(backing: Backing, request: Request) -> Response:
-    snapshot = await backing.vitals.snapshot_within(REDIS_SECONDS)
+    snapshot = await backing.telemetry.snapshot_within(REDIS_SECONDS)
     if snapshot is None:
         return problem(503, "Service Unavailable", "Redis does not answer.")
     return json_response(200, status(snapshot, backing.settings.plan_ids))
@@ -136,7 +136,7 @@ async def _end_hold(
     plan_id = request.params["id"]
     if plan_id not in backing.settings.plan_ids:
         return problem(404, "Not Found", "This service has no such plan.")
-    if await backing.vitals.snapshot_within(REDIS_SECONDS, details=False) is None:
+    if await backing.telemetry.snapshot_within(REDIS_SECONDS, details=False) is None:
         return problem(503, "Service Unavailable", "Redis does not answer.")
     count = await end(plan_id)
     if count is None:

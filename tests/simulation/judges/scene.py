@@ -95,7 +95,7 @@ class Scene:
         return sorted(
             {*self.history.born, *self.cards, *self.documents}
             - blind
-            - self.history.strangers
+            - self.history.unresolved_people
             - self.doomed
         )
 
@@ -110,7 +110,7 @@ class Scene:
         """
         if self.history.born.get(birth) != "agent" or "blind" in self.history.styles.get(birth, ()):
             return False
-        if birth in self.history.strangers:
+        if birth in self.history.unresolved_people:
             return False  # its card may have got a document of its own
         deletes = self.history.deleted(birth)
         kept = not deletes or (self.sure and all(self.had_a_card(birth, at) for at, _ in deletes))

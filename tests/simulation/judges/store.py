@@ -35,22 +35,22 @@ async def judge_store(world: World, script: Script) -> list[str]:
     pending = await world.redis.zrange(world.keys.private("pending"), 0, -1)
     if left := [task.decode() for task in pending if task.decode() not in waiting]:
         found.append(f"I6 pending: {left}")
-    for name in ("attempts", "said", "look", "missing"):
+    for name in ("attempts", "announced", "reason", "missing"):
         if left := {
             task: value for task, value in (await world.hash(name)).items() if task not in waiting
         }:
             found.append(f"I6 {name}: {left}")
     for plan_id in world.plan_ids[: 1 if gone else 2]:
-        for name in ("creating", "orphans", "young"):
+        for name in ("creating", "orphans", "unmapped_passes"):
             if more := await world.hash(name, plan_id):
                 found.append(f"I6 {name}: {more}")
     async for key in world.redis.scan_iter("annika:sync:task:*", 1000):
         task = key.decode().removeprefix("annika:sync:task:")
         if task not in waiting and any(
-            name.startswith(b"note ") for name in await world.redis.hkeys(key)
+            name.startswith(b"intent ") for name in await world.redis.hkeys(key)
         ):
             found.append(f"I6 {task}: a note is open")
-    claims = await world.hash("claims")
+    claims = await world.hash("task_leases")
     return found + [
         f"I6 {task}: claimed by {claim}" for task, claim in claims.items() if " done " not in claim
     ]
@@ -70,10 +70,10 @@ class Claims:
     def look(self) -> str | None:
         """What does not hold now."""
         stored = self._server.dbs[0]._dict
-        if b"annika:sync:claims" not in stored:
+        if b"annika:sync:task_leases" not in stored:
             return None
         pending = stored[b"annika:sync:pending"].value if b"annika:sync:pending" in stored else ()
-        for task, claim in stored[b"annika:sync:claims"].value.items():
+        for task, claim in stored[b"annika:sync:task_leases"].value.items():
             token = int(claim.split(b" ")[0])
             if b" done" not in claim and task not in pending:
                 return f"I10 {task.decode()}: claimed, and not pending"

@@ -32,7 +32,11 @@ def true(scene: Scene) -> Iterator[str]:
     for message in scene.world.said():
         task_id = message.get("redisId") or message["taskId"]
         birth, card = scene.birth(task_id), message.get("plannerId")
-        if card in births and births[card] != birth and birth not in scene.history.strangers:
+        if (
+            card in births
+            and births[card] != birth
+            and birth not in scene.history.unresolved_people
+        ):
             yield f"I9 {birth}: {message['action']} names the card of {births[card]}"
         if message["action"] == "conflict" and message["kept"] == message["lost"]:
             yield f"I9 {birth}: a conflict between {message['kept']!r} and the same"
@@ -123,7 +127,7 @@ def refusals(scene: Scene) -> Iterator[str]:
     """What is refused has been said, and for a reason: no other refusal comes up in a script."""
     for task_id, text in scene.stored.refused.items():
         refusal, birth = json.loads(text), scene.birth(task_id)
-        code, waits = refusal["code"], birth in scene.doomed and not refusal.get("said", True)
+        code, waits = refusal["code"], birth in scene.doomed and not refusal.get("announced", True)
         if not waits and not any(
             message["code"] == code for message in scene.told(birth, "failed")
         ):

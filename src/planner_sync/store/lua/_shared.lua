@@ -11,18 +11,18 @@ local function run_id()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 end
 
--- Is somebody at work on this task now? A claim ends with its settle ("<token> done …") or with its lease.
-local function claimed(claims, pending, id, now)
-  local claim = redis.call('HGET', claims, id)
-  if not claim or string.find(claim, ' done', 1, true) then return false end
+-- Is somebody at work on this task now? A lease ends with its settle ("<token> done …") or with its lease.
+local function leased(task_leases, pending, id, now)
+  local lease = redis.call('HGET', task_leases, id)
+  if not lease or string.find(lease, ' done', 1, true) then return false end
   local due = redis.call('ZSCORE', pending, id)
   return due ~= false and tonumber(due) > now
 end
 
--- Somebody must look at this task: at once, or as soon as whoever holds it lets go.
-local function mark(pending, marks, claims, id, nonce, now)
-  redis.call('HSET', marks, id, nonce)
-  if not claimed(claims, pending, id, now) then
+-- Somebody must reason at this task: at once, or as soon as whoever holds it lets go.
+local function enqueue(pending, generations, task_leases, id, nonce, now)
+  redis.call('HSET', generations, id, nonce)
+  if not leased(task_leases, pending, id, now) then
     local due = redis.call('ZSCORE', pending, id)
     if not due or tonumber(due) > now then redis.call('ZADD', pending, now, id) end
   end

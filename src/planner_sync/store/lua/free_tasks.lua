@@ -1,17 +1,17 @@
 -- Have tasks looked at now, with all their attempts before them, also those that were parked.
 --
 -- KEYS[1]  pending   zset  task id -> time from which it is due (ms)
--- KEYS[2]  marks     hash  task id -> nonce of its last mark
--- KEYS[3]  claims    hash  task id -> claim
--- KEYS[4]  attempts  hash  task id -> claims without a settle
+-- KEYS[2]  generations     hash  task id -> nonce of its last mark
+-- KEYS[3]  task_leases    hash  task id -> lease
+-- KEYS[4]  attempts  hash  task id -> task_leases without a settle
 -- ARGV[1]  nonce     of this call; a call repeated changes nothing more
 -- ARGV[2…] ids
 --
 -- Returns the number of ids.
-local pending, marks, claims, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local pending, generations, task_leases, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = clock()
 for i = 2, #ARGV do
   redis.call('HDEL', attempts, ARGV[i])
-  mark(pending, marks, claims, ARGV[i], ARGV[1], now)
+  enqueue(pending, generations, task_leases, ARGV[i], ARGV[1], now)
 end
 return #ARGV - 1

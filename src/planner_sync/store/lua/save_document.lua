@@ -2,9 +2,9 @@
 --
 -- KEYS[1]  document  string  the document
 -- KEYS[2]  pending   zset    task id -> time from which it is due (ms)
--- KEYS[3]  marks     hash    task id -> nonce of its last mark; "saved <task id>" -> nonces of its last saves
--- KEYS[4]  claims    hash    task id -> claim
--- KEYS[5]  said      hash    task id -> "deleted" or "created"
+-- KEYS[3]  generations     hash    task id -> nonce of its last mark; "saved <task id>" -> nonces of its last saves
+-- KEYS[4]  task_leases    hash    task id -> lease
+-- KEYS[5]  announced      hash    task id -> "deleted" or "created"
 -- ARGV[1]  id
 -- ARGV[2]  nonce     of this call; a call repeated changes nothing more, also when others were at work in between
 -- ARGV[3]  expected  "=" and the bytes that were read, or "" when there was no document, or "*" for whatever is there
@@ -14,12 +14,12 @@
 -- ARGV[7]  word      "created", "deleted" or ""
 --
 -- Returns {1} when done, {0} when there is no document, {0, bytes} when another one stands there.
-local document, pending, marks, claims, said = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local document, pending, generations, task_leases, announced = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local SAVES = 8 -- so many others may save between a call and its repetition
 local id, nonce, expected, new = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local current = redis.call('GET', document)
 local saved = {}
-for before in string.gmatch(redis.call('HGET', marks, 'saved ' .. id) or '', '[^\n]+') do
+for before in string.gmatch(redis.call('HGET', generations, 'saved ' .. id) or '', '[^\n]+') do
   -- Whoever made it and is not the last one to save: if it is gone by now, it is made again.
   if before == nonce and (#saved == 0 or expected ~= '' or current) then return {1} end
   if before ~= nonce and #saved < SAVES - 1 then saved[#saved + 1] = before end
@@ -30,12 +30,12 @@ if found ~= expected and not (expected == '*' and current) then
 end
 if new == '' then redis.call('DEL', document) else redis.call('SET', document, new) end
 if ARGV[7] ~= '' then
-  redis.call('HSET', said, id, ARGV[7])
-elseif redis.call('HGET', said, id) == 'deleted' then
-  redis.call('HDEL', said, id)
+  redis.call('HSET', announced, id, ARGV[7])
+elseif redis.call('HGET', announced, id) == 'deleted' then
+  redis.call('HDEL', announced, id)
 end
 table.insert(saved, 1, nonce)
-redis.call('HSET', marks, 'saved ' .. id, table.concat(saved, '\n'))
-mark(pending, marks, claims, id, nonce, clock())
+redis.call('HSET', generations, 'saved ' .. id, table.concat(saved, '\n'))
+enqueue(pending, generations, task_leases, id, nonce, clock())
 redis.call('PUBLISH', ARGV[5], ARGV[6])
 return {1}

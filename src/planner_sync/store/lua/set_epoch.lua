@@ -1,6 +1,6 @@
 -- Set a plan's epoch, unless somebody has changed it, or Redis has lost it, since it was read.
 --
--- KEYS[1]  epochs  hash  plan -> "run id beat"
+-- KEYS[1]  epochs  hash  plan -> "run id passes"
 -- ARGV[1]  plan
 -- ARGV[2]  before  the epoch that was read, "" when there was none
 -- ARGV[3]  after

@@ -23,30 +23,30 @@ from planner_sync.store.plans import Plans
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.plan.listing import PlanReader
-from planner_sync.sync.task.reconcile import Observed
+from planner_sync.sync.task.reconcile import Trigger
 
 SWEEP_SECONDS = 60.0
-CARD_SHOWS_MS = 300_000  # after a claim: the time that its create may take, and a listing that lags
-Looks = Callable[
-    [Mapping[str, Observed]], Awaitable[frozenset[str]]
+CARD_SHOWS_MS = 300_000  # after a lease: the time that its create may take, and a listing that lags
+ReconcileAll = Callable[
+    [Mapping[str, Trigger]], Awaitable[frozenset[str]]
 ]  # gives those that were not looked at
 
 
 @dataclass(frozen=True)
 class Documents:
     """Documents that may get a card: the `free` that have none, by the planner id inside or,
-    without one, by title, and by title those that are `widowed`, whose card is gone. All are task
+    without one, by title, and by title those that are `await_recreated_card`, whose card is gone. All are task
     ids.
     """
 
     free: frozenset[str]
     by_planner_id: Mapping[str, str]
     by_title: Mapping[str, list[str]]
-    widowed: Mapping[str, list[str]]
+    await_recreated_card: Mapping[str, list[str]]
 
     def drop(self, task_id: str) -> None:
         """This one has a card now."""
-        for same in (*self.by_title.values(), *self.widowed.values()):
+        for same in (*self.by_title.values(), *self.await_recreated_card.values()):
             if task_id in same:
                 same.remove(task_id)
 
@@ -62,7 +62,7 @@ class Adoption:
     reader: PlanReader
 
     async def adopt(
-        self, cards: dict[str, Card], gone: Sequence[str], began: int, looks: Looks
+        self, cards: dict[str, Card], gone: Sequence[str], began: int, reconcile_all: ReconcileAll
     ) -> bool:
         """Take out of `cards` all that have found their document. False: some could not be looked
         at now.
@@ -83,19 +83,26 @@ class Adoption:
                 by_own_id if (by_own_id := f"{IMPORT_ID}{card.id}") in documents.free else None
             )
             title = str(card.atoms.get("title")) if card.created_by_app is not None else ""
-            twins, widowed = documents.by_title.get(title), documents.widowed.get(title)
+            twins, await_recreated_card = (
+                documents.by_title.get(title),
+                documents.await_recreated_card.get(title),
+            )
             missed: frozenset[str] = frozenset()
             if task_id:
-                missed = await looks({task_id: Observed(card=card, began=began, recovering=True)})
+                missed = await reconcile_all(
+                    {task_id: Trigger(card=card, began=began, recovering=True)}
+                )
             elif twins:
-                missed = await looks({twins[0]: Observed(twin=card, began=began, recovering=True)})
-            elif widowed:
+                missed = await reconcile_all(
+                    {twins[0]: Trigger(likely_card=card, began=began, recovering=True)}
+                )
+            elif await_recreated_card:
                 await self.reader.planner.read_plan(
                     card.plan_id, interactive=False
                 )  # so that gone means gone
                 for old in (GONE, None):  # first it is buried
-                    observed = Observed(card=old, twin=card, began=began, recovering=True)
-                    missed |= await looks({widowed[0]: observed})
+                    trigger = Trigger(card=old, likely_card=card, began=began, recovering=True)
+                    missed |= await reconcile_all({await_recreated_card[0]: trigger})
             complete = complete and not missed
             owner = (await self.mapper.task_ids([card.id])).get(card.id)
             if owner or task_id or missed:
@@ -114,15 +121,15 @@ class Adoption:
         ]
         return list(dict.fromkeys([*documents.by_planner_id, *by_own_id]))
 
-    async def restore(self, plan_id: str, looks: Looks) -> None:
+    async def restore(self, plan_id: str, reconcile_all: ReconcileAll) -> None:
         """Documents that are lost while their card is known come back."""
         owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))
         there = await self.repository.read_documents(list(owners.values()))
         lost = [task_id for task_id in owners.values() if task_id not in there]
-        await looks({task_id: Observed(recovering=True) for task_id in lost})
+        await reconcile_all({task_id: Trigger(recovering=True) for task_id in lost})
 
     async def place_orphans(
-        self, plan_id: str, cards: dict[str, Card], began: int, looks: Looks
+        self, plan_id: str, cards: dict[str, Card], began: int, reconcile_all: ReconcileAll
     ) -> None:
         """A card whose mapping was refused: its document's, if that has none; deleted, if nobody
         has touched it.
@@ -144,7 +151,7 @@ class Adoption:
                 await self.reader.planner.delete_task(planner_id, card.etag)
                 cards.pop(planner_id)
             elif task_id not in owned and await self.repository.read_documents([task_id]):
-                missed = await looks({task_id: Observed(card=card, began=began)})
+                missed = await reconcile_all({task_id: Trigger(card=card, began=began)})
                 cards.pop(planner_id)
                 if missed:
                     continue
@@ -157,7 +164,7 @@ class Adoption:
         free = sorted(swept.present - await self.mapper.all_task_ids())
         by_planner_id: dict[str, str] = {}
         by_title: dict[str, list[str]] = {}
-        widowed: dict[str, list[str]] = {}
+        await_recreated_card: dict[str, list[str]] = {}
         documents = await self._parsed(free)
         taken = await self.mapper.task_ids(
             [found.planner_id for found in documents.values() if found.planner_id]
@@ -169,8 +176,8 @@ class Adoption:
                 by_title.setdefault(str(document.fields["title"]), []).append(task_id)
         owners = await self.mapper.task_ids(gone)
         for task_id, document in (await self._parsed(sorted(owners.values()))).items():
-            widowed.setdefault(str(document.fields["title"]), []).append(task_id)
-        return Documents(frozenset(free), by_planner_id, by_title, widowed)
+            await_recreated_card.setdefault(str(document.fields["title"]), []).append(task_id)
+        return Documents(frozenset(free), by_planner_id, by_title, await_recreated_card)
 
     async def _parsed(self, task_ids: Sequence[str]) -> dict[str, Document]:
         """Of these tasks the documents that can be read."""

@@ -35,23 +35,27 @@ class Epochs:
     put back in time."""
 
     plans: Plans
-    _beats: dict[str, int] = field(default_factory=dict)
+    _passes_seen: dict[str, int] = field(default_factory=dict)
 
     async def begin(self, plan_id: str) -> Begun:
         """Before anything else of the plan is read."""
-        moment = await self.plans.moment()
+        moment = await self.plans.server_clock()
         epoch = await self.plans.epoch(plan_id)
-        if epoch and epoch.run_id == moment.run_id and epoch.beat >= self._beats.get(plan_id, 0):
+        if (
+            epoch
+            and epoch.run_id == moment.run_id
+            and epoch.passes >= self._passes_seen.get(plan_id, 0)
+        ):
             return Begun(moment.now, moment.run_id, epoch, trusted=True)
-        adopting = Epoch(f"{ADOPTING}{uuid.uuid4().hex}", epoch.beat if epoch else 0)
+        adopting = Epoch(f"{ADOPTING}{uuid.uuid4().hex}", epoch.passes if epoch else 0)
         await self.plans.set_epoch(plan_id, epoch, adopting)
         return Begun(moment.now, moment.run_id, adopting, trusted=False)
 
     async def end(self, plan_id: str, begun: Begun) -> bool:
         """This Redis knows the plan. False: it lost something since the pass began, or another
         instance was at it."""
-        epoch = Epoch(begun.run_id, max(begun.epoch.beat, self._beats.get(plan_id, 0)) + 1)
+        epoch = Epoch(begun.run_id, max(begun.epoch.passes, self._passes_seen.get(plan_id, 0)) + 1)
         if not await self.plans.set_epoch(plan_id, begun.epoch, epoch):
             return False
-        self._beats[plan_id] = epoch.beat
+        self._passes_seen[plan_id] = epoch.passes
         return True

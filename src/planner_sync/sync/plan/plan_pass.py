@@ -1,4 +1,4 @@
-"""Download: one pass over one plan. List it, find the cards that changed, vanished or are new, look
+"""PlanPass: one pass over one plan. List it, find the cards that changed, vanished or are new, look
 at their tasks.
 
 Only a complete listing counts; whatever it lacks is asked for by its id. What a task becomes is
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from planner_sync.decide.lost_creates import by_place, found_for, true_as_of
+from planner_sync.decide.lost_creates import candidates_for, match_by_creation_time, true_as_of
 from planner_sync.decide.observation import GONE
 from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.errors import Forbidden, GraphError, NotFound, Throttled, Unauthorized
@@ -19,17 +19,17 @@ from planner_sync.graph.cards import read_card
 from planner_sync.graph.planner import Planner
 from planner_sync.identity.causes import told
 from planner_sync.model.card import Card
-from planner_sync.model.lease import Claim
+from planner_sync.model.lease import TaskLease
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import LEASE_MS, Plans
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.plan.adoption import Adoption
 from planner_sync.sync.plan.epochs import Epochs
 from planner_sync.sync.plan.listing import FORBIDDEN, PlanReader
 from planner_sync.sync.task.brake import Brake
 from planner_sync.sync.task.names import PlanNames, dump
-from planner_sync.sync.task.reconcile import Observed
+from planner_sync.sync.task.reconcile import Trigger
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ NAMES_EVERY = 10
 DETAILS_AT_LEAST = 40
 PASSES_UNMAPPED = 3
 ASKED_WHEN_EMPTY = 20
-Look = Callable[[Claim, Observed], Awaitable[bool]]  # did it come to an end?
+Reconcile = Callable[[TaskLease, Trigger], Awaitable[bool]]  # did it come to an end?
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Missing:
 
 
 @dataclass
-class Download:
+class PlanPass:
     """The passes of one process. `waiting` are tasks that a pass releases: now the plan is
     known."""
 
@@ -78,17 +78,17 @@ class Download:
     epochs: Epochs
     adoption: Adoption
     brake: Brake
-    vitals: Vitals
-    look: Look
+    telemetry: Telemetry
+    reconcile: Reconcile
     waiting: set[str]
     _passes: dict[str, int] = field(default_factory=dict)
     _swept: dict[str, str] = field(default_factory=dict)
     _listed: dict[str, frozenset[str]] = field(default_factory=dict)
 
-    async def run(self, plan_id: str, rest_ms: int = 0) -> bool:
+    async def run(self, plan_id: str, min_gap_ms: int = 0) -> bool:
         """One pass. False: the plan could not be read, or another instance is at it or began within
-        `rest_ms`."""
-        if not await self.plans.take_lease(plan_id, rest_ms=rest_ms):
+        `min_gap_ms`."""
+        if not await self.plans.take_lease(plan_id, min_gap_ms=min_gap_ms):
             return False
         renewing = asyncio.create_task(self._renew(plan_id))
         try:
@@ -103,9 +103,9 @@ class Download:
             )
             advice = "" if error.cause in str(error) else f"; {told(error.cause)}"
             log.warning("plan %s: %s%s", plan_id, error, advice)
-            await self.vitals.pass_failed(plan_id, f"{code}: {error}")
+            await self.telemetry.pass_failed(plan_id, f"{code}: {error}")
             if not isinstance(error, (Forbidden, NotFound)):
-                await self.vitals.graph_failed(code, error.cause)
+                await self.telemetry.graph_failed(code, error.cause)
             return False
         finally:
             renewing.cancel()
@@ -124,9 +124,9 @@ class Download:
         begun = await self.epochs.begin(plan_id)
         tasks = {task["id"]: task for task in await self.reader.list_tasks(plan_id)}
         if missing := self.planner.missing_right():  # we may read, and that is all
-            await self.vitals.graph_failed("unauthorized", missing)
+            await self.telemetry.graph_failed("unauthorized", missing)
         else:
-            await self.vitals.graph_ok()
+            await self.telemetry.graph_ok()
         await self._read_names(plan_id)
         known, lost = await self._known(plan_id)
         listing = Listing(
@@ -136,12 +136,14 @@ class Download:
         lacking = await self._look_at_missing(listing, known)
         complete = await self._look_at_unmapped(listing, known, lacking)
         if listing.recovering:
-            await self.adoption.restore(plan_id, self._looks)
+            await self.adoption.restore(plan_id, self._reconcile_all)
         if complete and await self.epochs.end(plan_id, begun):
-            await self.pending.mark(self.waiting)  # the plan is known: what waited for that goes on
+            await self.pending.enqueue(
+                self.waiting
+            )  # the plan is known: what waited for that goes on
             self.waiting.clear()
         took = round((loop.time() - started) * 1000)
-        await self.vitals.pass_done(
+        await self.telemetry.pass_done(
             plan_id, took_ms=took, cards=len(tasks), left_out=lacking.left_out
         )
 
@@ -166,7 +168,7 @@ class Download:
         await self.plans.set_names(plan_id, text)
         if before is not None:
             owners = await self.mapper.task_ids(list(await self.plans.cards(plan_id)))
-            await self.pending.mark(owners.values())
+            await self.pending.enqueue(owners.values())
 
     # -- cards that have a task --------------------------------------------------------------------
     async def _look_at_changed(self, listing: Listing, known: Mapping[str, str]) -> None:
@@ -184,25 +186,25 @@ class Download:
 
     async def _look_at_cards(self, listing: Listing, cards: Sequence[Card]) -> None:
         owners = await self.mapper.task_ids([card.id for card in cards])
-        observed = {
-            owners[card.id]: Observed(card=card, began=listing.began)
+        trigger = {
+            owners[card.id]: Trigger(card=card, began=listing.began)
             for card in cards
             if card.id in owners
         }
-        await self._looks(observed)
+        await self._reconcile_all(trigger)
 
-    async def _looks(self, observed: Mapping[str, Observed]) -> frozenset[str]:
+    async def _reconcile_all(self, trigger: Mapping[str, Trigger]) -> frozenset[str]:
         """Look at these tasks, many at once; gives those that were not looked at to the end.
 
         One that somebody else holds gets its card read by the next look.
         """
-        batch = await self.pending.claim(len(observed), list(observed))
+        batch = await self.pending.lease(len(trigger), list(trigger))
         ended = await asyncio.gather(
-            *(self.look(claim, observed[claim.task_id]) for claim in batch.claims)
+            *(self.reconcile(lease, trigger[lease.task_id]) for lease in batch.leases)
         )
-        busy = set(observed) - {claim.task_id for claim in batch.claims}
-        await self.pending.mark(sorted(busy), look="read")
-        failed = {claim.task_id for claim, end in zip(batch.claims, ended, strict=True) if not end}
+        busy = set(trigger) - {lease.task_id for lease in batch.leases}
+        await self.pending.enqueue(sorted(busy), reason="recheck")
+        failed = {lease.task_id for lease, end in zip(batch.leases, ended, strict=True) if not end}
         return frozenset(busy | failed)
 
     async def _sweep_details(
@@ -232,7 +234,7 @@ class Download:
         moved = [listing.tasks[pid] for pid in ids if pid in owners]
         if moved:  # a human moved them here from another plan
             await self._look_at_cards(listing, await self.reader.with_details(moved))
-        buried = await self.mapper.buried([pid for pid in ids if pid not in owners])
+        buried = await self.mapper.tombstoned([pid for pid in ids if pid not in owners])
         alone = {pid: listing.tasks[pid] for pid in ids if pid not in owners and pid not in buried}
         if as_of is not None:
             # A create sends no details, so none are needed to know what it made; they may not show
@@ -244,10 +246,14 @@ class Download:
             alone = {pid: alone[pid] for pid in unclaimed}
         cards = {card.id: card for card in await self.reader.with_details(list(alone.values()))}
         unread = alone.keys() - cards.keys()
-        await self.adoption.place_orphans(listing.plan_id, cards, listing.began, self._looks)
+        await self.adoption.place_orphans(
+            listing.plan_id, cards, listing.began, self._reconcile_all
+        )
         complete = True
         if listing.recovering:
-            adopted = await self.adoption.adopt(cards, missing.gone, listing.began, self._looks)
+            adopted = await self.adoption.adopt(
+                cards, missing.gone, listing.began, self._reconcile_all
+            )
             complete = adopted and not unread and (as_of is not None or bool(listing.tasks))
             if (
                 as_of is not None
@@ -259,20 +265,24 @@ class Download:
     async def _resolve_creates(
         self, listing: Listing, cards: dict[str, Card], as_of: int, *, last: bool
     ) -> None:
-        """Open create notes: was the card made? First those that know their card by what it says,
+        """Open create intents: was the card made? First those that know their card by what it says,
         `last` by its place.
 
         Takes out of `cards` what has found its task.
         """
         application = await self.plans.application()
         creating = await self.plans.creating(listing.plan_id)
-        found = {t: found_for(cards.values(), application, at, as_of) for t, at in creating.items()}
+        found = {
+            t: candidates_for(cards.values(), application, at, as_of) for t, at in creating.items()
+        }
         seen = {card.id: card for each in found.values() for card in each.candidates}
-        places = by_place(creating, seen.values()) if last else {}
+        places = match_by_creation_time(creating, seen.values()) if last else {}
         for task_id, each in found.items():
             left = [card for card in each.candidates if card.id in cards]
             mine = replace(each, candidates=left, last=last, own=places.get(task_id))
-            await self._looks({task_id: Observed(found=mine, began=listing.began)})
+            await self._reconcile_all(
+                {task_id: Trigger(create_candidates=mine, began=listing.began)}
+            )
             for planner_id in await self.mapper.task_ids(list(cards)):
                 cards.pop(planner_id, None)
 
@@ -280,37 +290,39 @@ class Download:
         self, listing: Listing, cards: Mapping[str, Card], unread: Collection[str]
     ) -> None:
         """Every other card gets a document; one of our own waits while a lost create may still
-        claim it, and one whose details were `unread` for the next pass."""
+        lease it, and one whose details were `unread` for the next pass."""
         creating = await self.plans.creating(listing.plan_id)
         application = await self.plans.application()
-        young = await self.plans.young(listing.plan_id)
+        unmapped_passes = await self.plans.unmapped_passes(listing.plan_id)
         left_out = self._listed[listing.plan_id] - listing.tasks.keys()
         waiting = {
-            planner_id: passes for planner_id, passes in young.items() if planner_id in left_out
+            planner_id: passes
+            for planner_id, passes in unmapped_passes.items()
+            if planner_id in left_out
         }
-        waiting |= {planner_id: young.get(planner_id, 0) for planner_id in unread}
-        ready: dict[str, Observed] = {}
+        waiting |= {planner_id: unmapped_passes.get(planner_id, 0) for planner_id in unread}
+        ready: dict[str, Trigger] = {}
         for card in cards.values():
             own = card.created_by_app == application if application else bool(creating)
-            passes = young.get(card.id, 0)
+            passes = unmapped_passes.get(card.id, 0)
             if own and (creating or (passes < PASSES_UNMAPPED and not listing.recovering)):
                 waiting[card.id] = passes + 1
             else:
-                ready[f"{IMPORT_ID}{card.id}"] = Observed(
+                ready[f"{IMPORT_ID}{card.id}"] = Trigger(
                     card=card, began=listing.began, epoch=listing.epoch
                 )
-        if waiting or young:
-            await self.plans.set_young(listing.plan_id, waiting)
+        if waiting or unmapped_passes:
+            await self.plans.set_unmapped_passes(listing.plan_id, waiting)
         tasks = list(ready)
         for start in range(0, len(tasks), CHUNK):
-            await self._looks({task: ready[task] for task in tasks[start : start + CHUNK]})
+            await self._reconcile_all({task: ready[task] for task in tasks[start : start + CHUNK]})
 
     # -- cards that the listing lacks --------------------------------------------------------------
     async def _look_at_missing(self, listing: Listing, known: Mapping[str, str]) -> Missing:
         """Ask for each by its id, known or only listed before."""
         before = (
             self._listed.get(listing.plan_id, frozenset())
-            | (await self.plans.young(listing.plan_id)).keys()
+            | (await self.plans.unmapped_passes(listing.plan_id)).keys()
         )
         if listing.recovering and not listing.tasks:
             before |= set((await self.adoption.named_cards())[:ASKED_WHEN_EMPTY])
@@ -363,13 +375,13 @@ class Download:
         owners = await self.mapper.task_ids(gone)
         held = await self.brake.stops(listing.plan_id, "planner", list(owners.values()))
         before = self._listed.get(listing.plan_id, frozenset())
-        observed = Observed(card=GONE, began=listing.began, may_bury=not held)
+        trigger = Trigger(card=GONE, began=listing.began, may_bury=not held)
         for start in range(0, len(gone), CHUNK):
             known = {
                 owners[pid]: pid in before for pid in gone[start : start + CHUNK] if pid in owners
             }
-            await self._looks(
-                {task: replace(observed, was_listed=listed) for task, listed in known.items()}
+            await self._reconcile_all(
+                {task: replace(trigger, was_listed=listed) for task, listed in known.items()}
             )
 
 

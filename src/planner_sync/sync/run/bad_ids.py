@@ -27,7 +27,7 @@ class BadIds:
         digest = await self._repository.digest(task_id)
         if (digest is None and not swept) or task_id in await self._repository.refusals():
             return
-        now = (await self._plans.moment()).now
+        now = (await self._plans.server_clock()).now
         record, message = failure(task_id, now, refusal.code, refusal.reason, retrying=False)
         await self._repository.report(task_id, record, digest or "", message)
 

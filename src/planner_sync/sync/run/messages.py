@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from planner_sync.model.lease import Word
+from planner_sync.model.lease import Announced
 
 ID_NAMES = ("taskId", "task_id", "id")
 MESSAGE_MAX_BYTES = 2 * 1024 * 1024
 NO_BARE_ID = re.compile(r'[\s{}\[\]"]')
 SURROGATE = re.compile("[\ud800-\udfff]")
-WORDS: dict[Any, Word] = {"created": "created", "deleted": "deleted"}
+WORDS: dict[Any, Announced] = {"created": "created", "deleted": "deleted"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Hint:
     """A task that somebody says has changed."""
 
     task_id: str
-    word: Word
+    announced: Announced
 
 
 def read_message(data: bytes) -> Hint | Literal["own"] | None:

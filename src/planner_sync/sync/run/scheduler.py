@@ -1,4 +1,4 @@
-"""Rounds: every interval one pass over each plan, and one sweep over all documents. Bounded in
+"""Scheduler: every interval one pass over each plan, and one sweep over all documents. Bounded in
 time."""
 
 import asyncio
@@ -16,8 +16,8 @@ from planner_sync.store.plans import Plans
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server.connection import end_if_cancelled, why
 from planner_sync.store.sweep import Sweep
-from planner_sync.store.telemetry import Vitals
-from planner_sync.sync.plan.plan_pass import Download
+from planner_sync.store.telemetry import Telemetry
+from planner_sync.sync.plan.plan_pass import PlanPass
 from planner_sync.sync.run.bad_ids import BadIds
 
 log = logging.getLogger(__name__)
@@ -30,21 +30,21 @@ PLANS_AT_ONCE = 4
 
 
 @dataclass
-class Rounds:
+class Scheduler:
     """The polls and sweeps of one process. `evicting` says that a missing key proves nothing on
     this server."""
 
     plan_ids: tuple[str, ...]
-    download: Download
+    plan_pass: PlanPass
     sweep: Sweep
     mapper: IdMapper
     plans: Plans
     scripts: Scripts
     pending: Pending
     bad_ids: BadIds
-    vitals: Vitals
+    telemetry: Telemetry
     interval: float
-    on_marked: Callable[[], None]
+    on_enqueued: Callable[[], None]
     evicting: bool = False
     _rounds: int = 0
     _sweep_now: asyncio.Event = field(default_factory=asyncio.Event)
@@ -65,8 +65,8 @@ class Rounds:
         exact."""
         return round(self.interval * 900)
 
-    async def poll(self, rest_ms: int = 0) -> None:
-        """One pass over each plan that no other instance began less than `rest_ms` ago.
+    async def poll(self, min_gap_ms: int = 0) -> None:
+        """One pass over each plan that no other instance began less than `min_gap_ms` ago.
 
         The plans that cannot be read hold up no other.
         """
@@ -75,7 +75,7 @@ class Rounds:
         async def one(plan_id: str) -> bool:
             async with places:
                 try:
-                    return await self.download.run(plan_id, rest_ms)
+                    return await self.plan_pass.run(plan_id, min_gap_ms)
                 except (RedisError, OSError):
                     raise
                 except Exception:  # one plan must never stop the others
@@ -84,24 +84,24 @@ class Rounds:
 
         done = await asyncio.gather(*(one(plan_id) for plan_id in self.plan_ids))
         if any(done):
-            await self.vitals.poll_done()
-        self.on_marked()
+            await self.telemetry.poll_done()
+        self.on_enqueued()
 
-    async def sweep_once(self, rest_ms: int = 0) -> None:
+    async def sweep_once(self, min_gap_ms: int = 0) -> None:
         """Mark what changed without a message, and what is missing for the second time."""
         await self.scripts.offer(SCRIPT_OF_AGENTS)
-        if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS, rest_ms=rest_ms):
+        if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS, min_gap_ms=min_gap_ms):
             return
         try:
             await self._sweep()
         finally:
             await self.plans.give_back("sweep")
-        self.on_marked()
+        self.on_enqueued()
 
     async def _sweep(self) -> None:
         self._rounds += 1
         mapped = await self.mapper.all_task_ids()
-        now = (await self.plans.moment()).now
+        now = (await self.plans.server_clock()).now
         swept = await self.sweep.run(mapped, SWEEP_SECONDS)
         good = []
         for task_id in swept.changed:
@@ -111,15 +111,15 @@ class Rounds:
                 await self.bad_ids.report(task_id, refusal, swept=True)
             else:
                 good.append(task_id)
-        await self.pending.mark(good)
-        await self.pending.mark(
+        await self.pending.enqueue(good)
+        await self.pending.enqueue(
             sorted(await self.mapper.unpublished())
         )  # whoever looks at one publishes it again
         if swept.complete:
             await self.bad_ids.withdraw_missing(swept.present)
             missing = await self.sweep.confirm_missing(swept, now, self._rest_ms)
             if not self.evicting:
-                await self.pending.mark(missing, look="missing")
+                await self.pending.enqueue(missing, reason="confirmed_missing")
         if self._rounds % PRUNE_EVERY == 0:
             await self.plans.prune()
 

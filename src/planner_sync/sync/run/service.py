@@ -37,13 +37,13 @@ from planner_sync.store.server.connection import (
 from planner_sync.store.server.sign_in import Credentials
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.plan.adoption import Adoption
 from planner_sync.sync.plan.epochs import Epochs
 from planner_sync.sync.plan.listing import PlanReader
-from planner_sync.sync.plan.plan_pass import Download
+from planner_sync.sync.plan.plan_pass import PlanPass
 from planner_sync.sync.run.bad_ids import BadIds
-from planner_sync.sync.run.scheduler import Rounds
+from planner_sync.sync.run.scheduler import Scheduler
 from planner_sync.sync.run.workers import Listener, Workers
 from planner_sync.sync.task.act import Actor
 from planner_sync.sync.task.brake import Brake
@@ -86,7 +86,7 @@ class Parts:
         ports: Ports,
         redis: object,
         pubsub: object,
-        vitals: Vitals,
+        telemetry: Telemetry,
         instance: str,
     ) -> None:
         keys = Keys(settings.namespace)
@@ -107,13 +107,13 @@ class Parts:
         policy = Policy(
             frozenset(settings.plan_ids), settings.default_plan_id, settings.conflict_winner
         )
-        actor = Actor(repository, mapper, plans, planner, names, people, brake, vitals)
-        reconciler = Reconciler(actor, repository, plans, planner, policy, vitals)
+        actor = Actor(repository, mapper, plans, planner, names, people, brake, telemetry)
+        reconciler = Reconciler(actor, repository, plans, planner, policy, telemetry)
         bad_ids = BadIds(repository, plans)
         self.workers = Workers(self.pending, reconciler, self.gate.pause_for)
         reader = PlanReader(planner)
         adoption = Adoption(plans, mapper, repository, sweep, reader)
-        download = Download(
+        plan_pass = PlanPass(
             planner=planner,
             plans=plans,
             mapper=mapper,
@@ -123,22 +123,22 @@ class Parts:
             epochs=Epochs(plans),
             adoption=adoption,
             brake=brake,
-            vitals=vitals,
-            look=self.workers.look,
+            telemetry=telemetry,
+            reconcile=self.workers.reconcile,
             waiting=reconciler.waiting,
         )
-        self.rounds = Rounds(
+        self.scheduler = Scheduler(
             plan_ids=settings.plan_ids,
-            download=download,
+            plan_pass=plan_pass,
             sweep=sweep,
             mapper=mapper,
             plans=plans,
             scripts=scripts,
             pending=self.pending,
             bad_ids=bad_ids,
-            vitals=vitals,
+            telemetry=telemetry,
             interval=settings.poll_seconds,
-            on_marked=self.workers.wake,
+            on_enqueued=self.workers.wake,
         )
         self.holds = Holds(plans, mapper, repository, self.pending)
         self.listener = Listener(
@@ -147,10 +147,10 @@ class Parts:
             keys=keys,
             pending=self.pending,
             bad_ids=bad_ids,
-            vitals=vitals,
+            telemetry=telemetry,
             instance=instance,
-            on_marked=self.workers.wake,
-            on_subscribed=self.rounds.sweep_soon,
+            on_enqueued=self.workers.wake,
+            on_subscribed=self.scheduler.sweep_soon,
             clock=ports.clock,
         )
 
@@ -165,7 +165,7 @@ class Service:
         self._credentials = _redis_credentials(settings, ports)
         self._redis = ports.connect(settings.redis_url.reveal(), self._credentials)
         self._cluster = self._redis
-        self.vitals = Vitals(self._redis, Scripts(self._redis), Keys(settings.namespace))
+        self.telemetry = Telemetry(self._redis, Scripts(self._redis), Keys(settings.namespace))
         self._parts: Parts | None = None
         self._opening = asyncio.Lock()
         self._background: asyncio.Task[None] | None = None
@@ -175,7 +175,7 @@ class Service:
         parts = await self._opened()
         async with asyncio.TaskGroup() as group:
             group.create_task(parts.workers.run())
-            group.create_task(parts.rounds.run())
+            group.create_task(parts.scheduler.run())
             if self._settings.listener:
                 group.create_task(parts.listener.run())
 
@@ -185,10 +185,10 @@ class Service:
         self.ensure_listener()
         async with asyncio.timeout(RECONNECT_SECONDS * 5):
             parts = await self._opened()
-        await parts.rounds.sweep_once()
+        await parts.scheduler.sweep_once()
         await parts.workers.drain(DRAIN_SECONDS)
         async with asyncio.timeout(POLL_SECONDS):
-            await parts.rounds.poll()
+            await parts.scheduler.poll()
         await parts.workers.drain(DRAIN_SECONDS)
 
     def ensure_listener(self) -> None:
@@ -251,12 +251,12 @@ class Service:
         url = settings.redis_url.reveal()
         self._cluster = await for_namespace(self._redis, url, settings.namespace, self._credentials)
         if self._cluster is not self._redis:
-            self.vitals.use(self._cluster, Scripts(self._cluster))
+            self.telemetry.use(self._cluster, Scripts(self._cluster))
         parts = Parts(
-            settings, self._ports, self._cluster, self._redis, self.vitals, self._instance
+            settings, self._ports, self._cluster, self._redis, self.telemetry, self._instance
         )
-        parts.rounds.evicting = await may_evict(self._cluster)
-        if parts.rounds.evicting:
+        parts.scheduler.evicting = await may_evict(self._cluster)
+        if parts.scheduler.evicting:
             log.warning(
                 "maxmemory-policy lets Redis take keys away: no missing document counts as deleted"
             )

@@ -15,15 +15,15 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from planner_sync.errors import Refusal
-from planner_sync.model.lease import Claim, Word
+from planner_sync.model.lease import Announced, TaskLease
 from planner_sync.model.task import check_task_id
 from planner_sync.store.keys import Keys
-from planner_sync.store.pending import CLAIM_MS, Pending
+from planner_sync.store.pending import TASK_LEASE_MS, Pending
 from planner_sync.store.server.connection import end_if_cancelled, why
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.run.bad_ids import BadIds
 from planner_sync.sync.run.messages import read_message
-from planner_sync.sync.task.reconcile import Observed, Reconciler
+from planner_sync.sync.task.reconcile import Reconciler, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -35,20 +35,20 @@ CANARY_EVERY, CANARY_DEAD = 4.0, 12.0
 
 @dataclass
 class Workers:
-    """Looks at tasks that are due, many at once, each under its own claim."""
+    """Looks at tasks that are due, many at once, each under its own lease."""
 
     pending: Pending
     reconciler: Reconciler
     pause: Callable[[float], None]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _looks: set[asyncio.Task[bool]] = field(default_factory=set)
+    _running: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def wake(self) -> None:
         """Something was marked."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled; the looks that are under way are cancelled too, and their claims
+        """Work until cancelled; the looks that are under way are cancelled too, and their leases
         run out."""
         try:
             while True:
@@ -61,7 +61,7 @@ class Workers:
                 end_if_cancelled()
                 await self._wait(wait)
         finally:
-            for look in self._looks:
+            for look in self._running:
                 look.cancel()
 
     async def drain(self, seconds: float) -> None:
@@ -70,22 +70,22 @@ class Workers:
             async with asyncio.timeout(seconds):
                 while True:
                     wait = await self._start_due()
-                    if not self._looks and wait > 0:
+                    if not self._running and wait > 0:
                         return
                     await self._wait(min(wait, RETRY_SECONDS))
         except TimeoutError:
-            log.info("%d looks go on after the time for draining", len(self._looks))
+            log.info("%d looks go on after the time for draining", len(self._running))
 
-    async def look(self, claim: Claim, observed: Observed | None = None) -> bool:
-        """One look that harms nobody else when it fails (False); its claim runs out, and the task
+    async def reconcile(self, lease: TaskLease, trigger: Trigger | None = None) -> bool:
+        """One look that harms nobody else when it fails (False); its lease runs out, and the task
         comes due again."""
-        holding = asyncio.create_task(self._hold(claim))
+        holding = asyncio.create_task(self._hold(lease))
         try:
-            result = await self.reconciler.look(claim, observed)
+            result = await self.reconciler.reconcile(lease, trigger)
         except (RedisError, OSError) as error:
-            log.warning("task %s: Redis does not answer: %s", claim.task_id, why(error))
+            log.warning("task %s: Redis does not answer: %s", lease.task_id, why(error))
         except Exception:  # one bad task must never stop the rest
-            log.exception("task %s: a look has failed", claim.task_id)
+            log.exception("task %s: a look has failed", lease.task_id)
         else:
             if result in ("moved", "taken", "overtaken"):
                 self.wake()
@@ -94,13 +94,13 @@ class Workers:
             holding.cancel()
         return False
 
-    async def _hold(self, claim: Claim) -> None:
-        """Keep the claim while its look waits for a slow Planner; one that was lost is not taken
+    async def _hold(self, lease: TaskLease) -> None:
+        """Keep the lease while its look waits for a slow Planner; one that was lost is not taken
         back."""
         try:
             while True:
-                await asyncio.sleep(CLAIM_MS / 3000)
-                if not await self.pending.renew(claim):
+                await asyncio.sleep(TASK_LEASE_MS / 3000)
+                if not await self.pending.renew(lease):
                     return
         except (RedisError, OSError):  # the look will notice
             return
@@ -108,15 +108,15 @@ class Workers:
     async def _start_due(self) -> float:
         """Start a look at everything that is due; seconds until there may be more."""
         self._wake.clear()
-        free = AT_ONCE - len(self._looks)
+        free = AT_ONCE - len(self._running)
         if free <= 0:
             return IDLE_SECONDS
-        batch = await self.pending.claim(free)
-        for claim in batch.parked:
-            await self.reconciler.report_parked(claim)
-        for claim in batch.claims:
-            look = asyncio.create_task(self.look(claim))
-            self._looks.add(look)
+        batch = await self.pending.lease(free)
+        for lease in batch.parked:
+            await self.reconciler.report_parked(lease)
+        for lease in batch.leases:
+            look = asyncio.create_task(self.reconcile(lease))
+            self._running.add(look)
             look.add_done_callback(self._done)
         if batch.pause_ms:
             self.pause(batch.pause_ms / 1000)
@@ -126,13 +126,13 @@ class Workers:
         return min(batch.next_ms / 1000, IDLE_SECONDS)
 
     def _done(self, look: asyncio.Task[bool]) -> None:
-        full = len(self._looks) >= AT_ONCE
-        self._looks.discard(look)
-        if full or not self._looks:
+        full = len(self._running) >= AT_ONCE
+        self._running.discard(look)
+        if full or not self._running:
             self._wake.set()
 
     async def _wait(self, seconds: float) -> None:
-        if seconds <= 0 and len(self._looks) < AT_ONCE:
+        if seconds <= 0 and len(self._running) < AT_ONCE:
             return
         try:
             async with asyncio.timeout(max(seconds, 0.001)):
@@ -150,14 +150,14 @@ class Listener:
     keys: Keys
     pending: Pending
     bad_ids: BadIds
-    vitals: Vitals
+    telemetry: Telemetry
     instance: str
-    on_marked: Callable[[], None]
+    on_enqueued: Callable[[], None]
     on_subscribed: Callable[[], None]
     clock: Callable[[], float]
     _heard: float = 0.0
     _ignored: int = 0
-    _hints: dict[str, Word] = field(default_factory=dict)
+    _hints: dict[str, Announced] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -209,7 +209,7 @@ class Listener:
             self._ignored += 1
             self._arrived.set()
             return
-        self._hints[hint.task_id] = hint.word or self._hints.get(hint.task_id, "")
+        self._hints[hint.task_id] = hint.announced or self._hints.get(hint.task_id, "")
         self._arrived.set()
 
     async def _mark(self) -> None:
@@ -220,14 +220,14 @@ class Listener:
             (hints, self._hints), (ignored, self._ignored) = (self._hints, {}), (self._ignored, 0)
             await self._mark_all(hints)
             if ignored:
-                await self.vitals.count("messages ignored", ignored)
+                await self.telemetry.count("messages ignored", ignored)
             if self._heard > beaten:
                 beaten = self._heard
-                await self.vitals.beat_listener(self.instance)
+                await self.telemetry.listener_heard(self.instance)
             end_if_cancelled()
 
-    async def _mark_all(self, hints: dict[str, Word]) -> None:
-        by_word: dict[Word, list[str]] = {}
+    async def _mark_all(self, hints: dict[str, Announced]) -> None:
+        by_word: dict[Announced, list[str]] = {}
         for task_id, word in hints.items():
             try:
                 check_task_id(task_id)
@@ -236,9 +236,9 @@ class Listener:
             else:
                 by_word.setdefault(word, []).append(task_id)
         for word, task_ids in by_word.items():
-            await self.pending.mark(task_ids, word=word)
+            await self.pending.enqueue(task_ids, announced=word)
         if by_word:
-            self.on_marked()
+            self.on_enqueued()
 
     async def _talk_to_itself(self) -> None:
         while True:

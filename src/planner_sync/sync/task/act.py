@@ -1,7 +1,7 @@
 """Carries out what was decided, one step at a time: reads and writes Planner, and keeps what
 Planner has told us.
 
-A request that changes Planner is sent only after its note is stored, and the note is dropped only
+A request that changes Planner is sent only after its intent is stored, and the intent is dropped only
 when the answer tells that it was, or was not, carried out. No rules in here: those are in
 `decide.py`.
 """
@@ -15,9 +15,9 @@ from typing import Any
 
 from planner_sync.decide import steps
 from planner_sync.decide.mapped import card_atoms
-from planner_sync.decide.observation import GONE, Owner, Seen
-from planner_sync.decide.preconditions import uploaded
-from planner_sync.decide.unmapped import created_belief
+from planner_sync.decide.observation import GONE, CardOwner, Observation
+from planner_sync.decide.preconditions import with_uploads
+from planner_sync.decide.unmapped import state_of_created_card
 from planner_sync.errors import (
     AnswerLost,
     Forbidden,
@@ -30,32 +30,32 @@ from planner_sync.errors import (
 from planner_sync.graph.cards import create_body, details_patch, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.model.card import Card, is_of_details, newer
-from planner_sync.model.orders import NoteKind, Order
-from planner_sync.model.state import Belief
+from planner_sync.model.orders import IntentKind, Order
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Vitals
+from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.task.brake import Brake, Side
 from planner_sync.sync.task.names import PlanNames
 from planner_sync.sync.task.people import People
 
 LAG_MS = 60_000  # for so long after a settle a card may be read as it was before
-YOUNG_MS = 5_000  # for so long after a create a 404 may mean "not yet"; later than the claim in a look that creates
+NEW_CARD_MS = 5_000  # for so long after a create a 404 may mean "not yet"; later than the lease in a look that creates
 Before = Callable[[], Awaitable[None]]
 
 
-class ClaimLost(Exception):
+class LeaseLost(Exception):
     """Somebody else has the task now: leave everything as it is."""
 
 
-class Recovering(Exception):
+class PlanNotAdopted(Exception):
     """This Redis does not know the plan: no create and no delete before a pass has adopted its
     cards."""
 
 
-class Trouble(Exception):
+class StepFailed(Exception):
     """A GraphError, with what had been seen when it happened; `creating`: a card may have been made
     nevertheless.
 
@@ -63,7 +63,7 @@ class Trouble(Exception):
     """
 
     def __init__(
-        self, seen: Seen, error: GraphError, *, creating: bool = False, reading: bool = False
+        self, seen: Observation, error: GraphError, *, creating: bool = False, reading: bool = False
     ) -> None:
         super().__init__(str(error))
         self.seen = seen
@@ -83,15 +83,17 @@ class Actor:
     names: PlanNames
     people: People
     brake: Brake
-    vitals: Vitals
+    telemetry: Telemetry
 
-    async def act(self, seen: Seen, step: steps.Step) -> Seen:
-        """Carry out one step. Raises Refusal, Trouble, ClaimLost, Recovering."""
+    async def act(self, seen: Observation, step: steps.Step) -> Observation:
+        """Carry out one step. Raises Refusal, StepFailed, LeaseLost, PlanNotAdopted."""
         try:
             match step:
                 case steps.ReadNames(fresh):
-                    naming = seen.stored.namings.get(seen.plan_id)
-                    names = await self.names.get(seen.plan_id, naming=naming, fresh=fresh)
+                    names_digest = seen.stored.names_digests.get(seen.plan_id)
+                    names = await self.names.get(
+                        seen.plan_id, names_digest=names_digest, fresh=fresh
+                    )
                     return replace(seen, names=names, names_fresh=fresh or seen.names_fresh)
                 case steps.MakeName(kind, name):
                     return replace(seen, names=await self.names.make(seen.plan_id, kind, name))
@@ -102,20 +104,20 @@ class Actor:
                     owner = (await self.mapper.task_ids([planner_id])).get(planner_id)
                     if owner is None and not await self.plans.knows(seen.plan_id):
                         owner = await self.mapper.public_task_id(planner_id)  # ours is lost
-                    buried = planner_id in await self.mapper.buried([planner_id])
+                    buried = planner_id in await self.mapper.tombstoned([planner_id])
                     by = await self.mapper.deleted_by(planner_id) if buried else None
                     return replace(
-                        seen, owner=Owner(planner_id, owner, buried, by_agent=by == "agent")
+                        seen, owner=CardOwner(planner_id, owner, buried, by_agent=by == "agent")
                     )
                 case steps.ReadCard(planner_id):
                     return await self._read_card(seen, planner_id)
                 case steps.ReadDetails(planner_id):
                     details = await self._read_details(planner_id)
                     return replace(seen, card=card_with_details(seen, details))
-                case steps.DropNote(nonce, plan_id):
+                case steps.DropIntent(nonce, plan_id):
                     return await self._drop(seen, nonce, plan_id)
-                case steps.TakeCard(belief):
-                    return await self._take(seen, belief)
+                case steps.TakeCard(state):
+                    return await self._take(seen, state)
                 case steps.CreateCard():
                     return await self._create(seen, step)
                 case steps.PatchTask() | steps.PatchDetails():
@@ -124,14 +126,14 @@ class Actor:
                     return await self._delete(seen, planner_id)
         except GraphError as error:
             reading = isinstance(step, (steps.ReadNames, steps.ReadCard, steps.ReadDetails))
-            raise Trouble(seen, error, reading=reading) from error
+            raise StepFailed(seen, error, reading=reading) from error
         raise AssertionError(f"{step} is no step that acts")
 
-    async def _read_card(self, seen: Seen, planner_id: str) -> Seen:
+    async def _read_card(self, seen: Observation, planner_id: str) -> Observation:
         try:
             task = await self.planner.read_task(planner_id)
         except NotFound as error:
-            if seen.belief and -LAG_MS < seen.claim.now - seen.belief.born < YOUNG_MS:
+            if seen.state and -LAG_MS < seen.lease.now - seen.state.born < NEW_CARD_MS:
                 raise NotYet(
                     f"the card {planner_id} was just made; it does not show yet"
                 ) from error
@@ -139,7 +141,7 @@ class Actor:
             await self.planner.read_plan(seen.plan_id)
             return replace(seen, card=GONE, fresh=True)
         card = read_card(task, await self._read_details(planner_id))
-        if seen.belief and _is_behind(card, seen.belief, seen.claim.now):
+        if seen.state and _is_behind(card, seen.state, seen.lease.now):
             raise NotYet(f"Planner shows card {planner_id} as it was before it told us more")
         return replace(seen, card=card, fresh=True)
 
@@ -149,30 +151,30 @@ class Actor:
         except NotFound as error:
             raise NotYet(f"the details of card {planner_id} do not show yet") from error
 
-    async def _drop(self, seen: Seen, nonce: str, plan_id: str) -> Seen:
-        """At once, and in the note's own plan: what comes next may be about another one."""
-        order = Order(plan_id=plan_id, notes_done=[nonce], creating_done=True, release=False)
-        if await self.repository.settle(seen.claim, order) != "settled":
-            raise ClaimLost
-        left = tuple(note for note in seen.notes if note.nonce != nonce)
-        return replace(seen, notes=left, found=None, dropped=True)
+    async def _drop(self, seen: Observation, nonce: str, plan_id: str) -> Observation:
+        """At once, and in the intent's own plan: what comes next may be about another one."""
+        order = Order(plan_id=plan_id, intents_done=[nonce], creating_done=True, release=False)
+        if await self.repository.settle(seen.lease, order) != "settled":
+            raise LeaseLost
+        left = tuple(intent for intent in seen.intents if intent.nonce != nonce)
+        return replace(seen, intents=left, create_candidates=None, dropped=True)
 
-    async def _take(self, seen: Seen, belief: Belief) -> Seen:
+    async def _take(self, seen: Observation, state: SyncState) -> Observation:
         """A card that exists becomes this task's own, or is followed into another plan."""
-        before = seen.belief
-        done = [note.nonce for note in seen.notes if note.kind == "create"]
+        before = seen.state
+        done = [intent.nonce for intent in seen.intents if intent.kind == "create"]
         taken = replace(
             seen,
-            belief=belief,
-            names=None if before and before.plan_id != belief.plan_id else seen.names,
+            state=state,
+            names=None if before and before.plan_id != state.plan_id else seen.names,
         )
         old_plan_id = before.plan_id if before else ""
-        await self._record(taken, belief, done=done, old_plan_id=old_plan_id, epoch=seen.epoch)
+        await self._record(taken, state, done=done, old_plan_id=old_plan_id, epoch=seen.epoch)
         card = seen.card if isinstance(seen.card, Card) else None
-        left = tuple(note for note in seen.notes if note.nonce not in done)
-        return replace(taken, notes=left, found=None, twin=None, card=card)
+        left = tuple(intent for intent in seen.intents if intent.nonce not in done)
+        return replace(taken, intents=left, create_candidates=None, likely_card=None, card=card)
 
-    async def _create(self, seen: Seen, step: steps.CreateCard) -> Seen:
+    async def _create(self, seen: Observation, step: steps.CreateCard) -> Observation:
         answer, seen, nonce = await self._send(
             seen,
             "create",
@@ -183,59 +185,60 @@ class Actor:
             ),
         )
         card = read_card(answer)
-        belief = replace(
-            created_belief(seen, card, step.atoms), born=(await self.plans.moment()).now
+        state = replace(
+            state_of_created_card(seen, card, step.atoms),
+            born=(await self.plans.server_clock()).now,
         )
         posted = json.dumps(
-            {"taskId": seen.task_id, "at": seen.claim.now, "atoms": dict(step.atoms)}
+            {"taskId": seen.task_id, "at": seen.lease.now, "atoms": dict(step.atoms)}
         )
-        await self._record(seen, belief, done=[nonce], created=True, posted=posted)
+        await self._record(seen, state, done=[nonce], created=True, posted=posted)
         if card.created_by_app:
             await self._learn_application(card.created_by_app)
         await self._count("created", seen)
-        return replace(seen, belief=belief, card=card)
+        return replace(seen, state=state, card=card)
 
-    async def _patch(self, seen: Seen, step: steps.PatchTask | steps.PatchDetails) -> Seen:
-        belief = seen.believed
+    async def _patch(
+        self, seen: Observation, step: steps.PatchTask | steps.PatchDetails
+    ) -> Observation:
+        state = seen.mapped_state
         if isinstance(step, steps.PatchTask):
-            etag = seen.card.etag if isinstance(seen.card, Card) else belief.etag
+            etag = seen.card.etag if isinstance(seen.card, Card) else state.etag
             body = task_patch(step.changes)
             update = self.planner.update_task
         else:
             known = seen.card.details_etag if isinstance(seen.card, Card) else None
-            etag = known or belief.details_etag
-            body = details_patch(step.changes, card_atoms(seen, belief))
+            etag = known or state.details_etag
+            body = details_patch(step.changes, card_atoms(seen, state))
             update = self.planner.update_details
         answer, seen, nonce = await self._send(
             seen,
             "update",
             step.changes,
-            step.unsaid,
-            lambda before: update(belief.planner_id, body, etag, before=before),
+            step.unsent_messages,
+            lambda before: update(state.planner_id, body, etag, before=before),
         )
-        owed = tuple(message for _, message in step.unsaid)
+        owed = tuple(message for _, message in step.unsent_messages)
         news = {
-            atom: value for atom, value in step.changes.items() if belief.base.get(atom) != value
+            atom: value for atom, value in step.changes.items() if state.base.get(atom) != value
         }
-        belief = replace(uploaded(seen, belief, news), unsaid=(*belief.unsaid, *owed)).agree(
-            step.changes
-        )
+        state = replace(
+            with_uploads(seen, state, news), unsent_messages=(*state.unsent_messages, *owed)
+        ).agree(step.changes)
         card = (
             card_with_task(seen, answer)
             if isinstance(step, steps.PatchTask)
             else card_with_details(seen, answer)
         )
-        details_etag = card.details_etag or belief.details_etag
-        belief = replace(
-            belief, etag=card.etag, details_etag=details_etag, settled_at=seen.claim.now
-        )
-        # The note stays open until what else the answer shows is merged: its etag hides that from
+        details_etag = card.details_etag or state.details_etag
+        state = replace(state, etag=card.etag, details_etag=details_etag, settled_at=seen.lease.now)
+        # The intent stays open until what else the answer shows is merged: its etag hides that from
         # every pass.
-        await self._record(seen, belief, done=[])
+        await self._record(seen, state, done=[])
         await self._count("patched", seen)
-        return replace(seen, belief=belief, card=card, written=(*seen.written, nonce))
+        return replace(seen, state=state, card=card, written=(*seen.written, nonce))
 
-    async def _delete(self, seen: Seen, planner_id: str) -> Seen:
+    async def _delete(self, seen: Observation, planner_id: str) -> Observation:
         await self.ask_brake(seen, "agents")
         etag = seen.card.etag if isinstance(seen.card, Card) else ""
         try:
@@ -246,53 +249,58 @@ class Actor:
                 (),
                 lambda before: self.planner.delete_task(planner_id, etag, before=before),
             )
-        except Trouble as trouble:
+        except StepFailed as trouble:
             if not isinstance(trouble.error, NotFound):
                 raise
             seen = trouble.seen
         await self._count("deleted", seen)
-        return replace(seen, card=GONE, fresh=True, claim=replace(seen.claim, said="deleted"))
+        return replace(seen, card=GONE, fresh=True, lease=replace(seen.lease, announced="deleted"))
 
     # -- writing -----------------------------------------------------------------------------------
     async def _send(
         self,
-        seen: Seen,
-        kind: NoteKind,
+        seen: Observation,
+        kind: IntentKind,
         atoms: Mapping[str, Value | None],
-        unsaid: steps.Unsaid,
+        unsent_messages: steps.UnsentMessages,
         send: Callable[[Before], Awaitable[Any]],
-    ) -> tuple[Any, Seen, str]:
-        """Write the note, send the request; what is known afterwards of the note is in the seen
+    ) -> tuple[Any, Observation, str]:
+        """Write the intent, send the request; what is known afterwards of the intent is in the seen
         that comes back."""
         nonce = uuid.uuid4().hex
         plan_id = seen.plan_id
         body = json.dumps(
-            {"kind": kind, "plan": plan_id, "atoms": dict(atoms), "unsaid": list(unsaid)}
+            {
+                "kind": kind,
+                "plan": plan_id,
+                "atoms": dict(atoms),
+                "unsent_messages": list(unsent_messages),
+            }
         )
 
-        async def note() -> None:
-            answer = await self.repository.write_note(seen.claim, nonce, body, plan_id, kind)
+        async def intent() -> None:
+            answer = await self.repository.record_intent(seen.lease, nonce, body, plan_id, kind)
             if answer == "overtaken":
-                raise ClaimLost
+                raise LeaseLost
             if answer == "recovering":
-                raise Recovering
+                raise PlanNotAdopted
 
         try:
-            return await send(note), seen, nonce
+            return await send(intent), seen, nonce
         except AnswerLost as error:
-            raise Trouble(seen, error, creating=kind == "create") from error
+            raise StepFailed(seen, error, creating=kind == "create") from error
         except (Forbidden, LimitReached) as error:
             # Planner has been seen to answer 403 to a create and to have created.
             done = seen if kind == "create" else _without(seen, nonce)
-            raise Trouble(done, error, creating=kind == "create") from error
+            raise StepFailed(done, error, creating=kind == "create") from error
         except GraphError as error:
             seen = replace(seen, not_created=seen.not_created or kind == "create")
-            raise Trouble(_without(seen, nonce), error) from error
+            raise StepFailed(_without(seen, nonce), error) from error
 
     async def _record(
         self,
-        seen: Seen,
-        belief: Belief,
+        seen: Observation,
+        state: SyncState,
         *,
         done: list[str],
         created: bool = False,
@@ -302,12 +310,12 @@ class Actor:
     ) -> None:
         """Keep what Graph has told us, whatever the document says by now."""
         order = Order(
-            plan_id=belief.plan_id,
-            planner_id=belief.planner_id,
+            plan_id=state.plan_id,
+            planner_id=state.planner_id,
             old_plan_id=old_plan_id,
-            etags=belief.etags,
-            state=belief.dump(),
-            notes_done=done,
+            etags=state.etags,
+            state=state.dump(),
+            intents_done=done,
             creating_done=True,
             created=created,
             posted=posted,
@@ -315,20 +323,20 @@ class Actor:
             release=False,
             expected=seen.stored.text,
         )
-        if await self.repository.settle(seen.claim, order) != "settled":
-            raise ClaimLost
+        if await self.repository.settle(seen.lease, order) != "settled":
+            raise LeaseLost
 
     async def _learn_application(self, application: str) -> None:
         if await self.plans.application() != application:
             await self.plans.set_application(application)
 
-    async def _count(self, name: str, seen: Seen) -> None:
-        now = (await self.plans.moment()).now
+    async def _count(self, name: str, seen: Observation) -> None:
+        now = (await self.plans.server_clock()).now
         await asyncio.gather(
-            self.vitals.count(name), self.vitals.lag("upload", now - seen.claim.due)
+            self.telemetry.count(name), self.telemetry.lag("upload", now - seen.lease.due)
         )
 
-    async def ask_brake(self, seen: Seen, side: Side) -> None:
+    async def ask_brake(self, seen: Observation, side: Side) -> None:
         """Raises Refusal (held) when deletes of the plan are held."""
         if await self.brake.stops(seen.plan_id, side, [seen.task_id] if side == "planner" else ()):
             raise Refusal(
@@ -336,17 +344,17 @@ class Actor:
             )
 
 
-def _is_behind(card: Card, belief: Belief, now: int) -> bool:
+def _is_behind(card: Card, state: SyncState, now: int) -> bool:
     """Is this from before what Planner has told us lately? Its servers need not agree at once."""
-    behind = newer(belief.etag, card.etag) or newer(belief.details_etag, card.details_etag or "")
-    return behind and abs(now - belief.settled_at) < LAG_MS
+    behind = newer(state.etag, card.etag) or newer(state.details_etag, card.details_etag or "")
+    return behind and abs(now - state.settled_at) < LAG_MS
 
 
-def _without(seen: Seen, nonce: str) -> Seen:
-    return replace(seen, done_notes=(*seen.done_notes, nonce))
+def _without(seen: Observation, nonce: str) -> Observation:
+    return replace(seen, done_intents=(*seen.done_intents, nonce))
 
 
-def card_with_task(seen: Seen, task: Mapping[str, Any]) -> Card:
+def card_with_task(seen: Observation, task: Mapping[str, Any]) -> Card:
     """The card after a PATCH of the task: what was read of the details stays."""
     card, old = read_card(task), seen.card
     if not isinstance(old, Card) or old.details_etag is None:
@@ -357,12 +365,12 @@ def card_with_task(seen: Seen, task: Mapping[str, Any]) -> Card:
     )
 
 
-def card_with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
+def card_with_details(seen: Observation, details: Mapping[str, Any]) -> Card:
     """The card with its details; a task that was not read in this look is taken as it was last
     agreed."""
     known = seen.card
     card = read_card(
-        {"id": known.id if isinstance(known, Card) else seen.believed.planner_id}, details
+        {"id": known.id if isinstance(known, Card) else seen.mapped_state.planner_id}, details
     )
     own = {atom: value for atom, value in card.atoms.items() if is_of_details(atom)}
     if isinstance(known, Card):
@@ -370,6 +378,6 @@ def card_with_details(seen: Seen, details: Mapping[str, Any]) -> Card:
         return replace(
             known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order
         )
-    belief = seen.believed
-    task = {atom: value for atom, value in belief.base.items() if not is_of_details(atom)}
-    return replace(card, plan_id=belief.plan_id, etag=belief.etag, atoms={**task, **own})
+    state = seen.mapped_state
+    task = {atom: value for atom, value in state.base.items() if not is_of_details(atom)}
+    return replace(card, plan_id=state.plan_id, etag=state.etag, atoms={**task, **own})

@@ -35,7 +35,7 @@ class Brake:
         if await self.plans.hold(plan_id) is not None:
             # Also what people delete while it lasts: a restore knows of it, whatever is said of the
             # task by then.
-            await self.plans.note_deletes(
+            await self.plans.record_deletes(
                 plan_id, set(gone) - await self.repository.to_restore(sorted(gone))
             )
             return True
@@ -47,7 +47,7 @@ class Brake:
         if side == "planner":
             # Nothing shows them all but a pass: many looks that each find one card gone must see
             # each other.
-            await self.plans.note_deletes(plan_id, vanished)
+            await self.plans.record_deletes(plan_id, vanished)
         # Read last: what was deleted since the documents were counted is in here.
         vanished |= await self.plans.recent_deletes(plan_id, self.window_ms)
         before = len(mapped | vanished)
@@ -57,7 +57,7 @@ class Brake:
             "side": side,
             "vanished": len(vanished),
             "of": before,
-            "at": (await self.plans.moment()).now,
+            "at": (await self.plans.server_clock()).now,
         }
         if await self.plans.set_hold(plan_id, hold):
             log.error(

@@ -35,18 +35,20 @@ class PlanNames:
             asyncio.Lock()
         )  # a lease keeps other instances out, not two tasks of this one
 
-    async def get(self, plan_id: str, *, naming: str | None = None, fresh: bool = False) -> Names:
-        """The plan's names; `naming` is what the last instance that read them has put on record,
+    async def get(
+        self, plan_id: str, *, names_digest: str | None = None, fresh: bool = False
+    ) -> Names:
+        """The plan's names; `names_digest` is what the last instance that read them has put on record,
         None after a loss.
 
         Planner is asked when they are to be `fresh`, or others are on record. Many that wait share
         one request.
         """
-        if plan_id in self._known and not fresh and naming == self._namings[plan_id]:
+        if plan_id in self._known and not fresh and names_digest == self._namings[plan_id]:
             return self._known[plan_id]
         joined = plan_id in self._reading
         names = await self._share(plan_id)
-        if joined and naming != self._namings[plan_id]:
+        if joined and names_digest != self._namings[plan_id]:
             return await self._share(
                 plan_id
             )  # that reading may have begun before the names changed
@@ -78,20 +80,20 @@ class PlanNames:
         )
         if name in known:
             return names
-        if await self._plans.made_lately(plan_id, f"{kind} {name}", LAG_MS):
+        if await self._plans.name_intent_within(plan_id, f"{kind} {name}", LAG_MS):
             raise NotYet(f"the {kind} {name!r} was sent before; it does not show yet")
         try:
             await self._send(plan_id, kind, name, names)
         except (NotSent, Throttled, CardChanged):
-            await self._plans.forget_made(plan_id, f"{kind} {name}")
+            await self._plans.forget_name_intent(plan_id, f"{kind} {name}")
             raise
         return await self.get(plan_id, fresh=True)
 
     async def _send(
         self, plan_id: str, kind: Literal["bucket", "label"], name: str, names: Names
     ) -> None:
-        async def note() -> None:
-            await self._plans.note_made(plan_id, f"{kind} {name}")
+        async def intent() -> None:
+            await self._plans.record_name_intent(plan_id, f"{kind} {name}")
 
         if kind == "bucket":
             body = {
@@ -99,7 +101,7 @@ class PlanNames:
                 "planId": plan_id,
                 "orderHint": f"{self._last_hints.get(plan_id, '')} !",
             }
-            await self._planner.create_bucket(body, before=note)
+            await self._planner.create_bucket(body, before=intent)
             return
         tasks = await self._planner.list_cards(plan_id)
         used = {
@@ -110,7 +112,7 @@ class PlanNames:
         }
         slot = _free_label(names, name, used)
         await self._planner.update_plan_details(
-            plan_id, {"categoryDescriptions": {slot: name}}, names.etag, before=note
+            plan_id, {"categoryDescriptions": {slot: name}}, names.etag, before=intent
         )
 
     async def _read(self, plan_id: str) -> Names:
@@ -121,11 +123,11 @@ class PlanNames:
             (bucket.get("orderHint") or "" for bucket in buckets), default=""
         )
         self._known[plan_id] = names = parse_plan_names(buckets, details)
-        self._namings[plan_id] = naming = hashlib.blake2b(
+        self._namings[plan_id] = names_digest = hashlib.blake2b(
             dump(names).encode(), digest_size=8
         ).hexdigest()
-        if await self._plans.naming(plan_id) != naming:
-            await self._plans.set_naming(plan_id, naming)
+        if await self._plans.names_digest(plan_id) != names_digest:
+            await self._plans.set_names_digest(plan_id, names_digest)
         return names
 
 

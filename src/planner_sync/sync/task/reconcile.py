@@ -10,11 +10,9 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from planner_sync.decide import endings as outcome
-from planner_sync.decide import notices as telling
-from planner_sync.decide import steps
-from planner_sync.decide.mapped import decide, judge_notes
-from planner_sync.decide.observation import GONE, Found, OpenNote, Policy, Seen
+from planner_sync.decide import endings, notices, steps
+from planner_sync.decide.mapped import decide, judge_intents
+from planner_sync.decide.observation import GONE, CreateCandidates, Observation, OpenIntent, Policy
 from planner_sync.decide.unmapped import GRACE_MS
 from planner_sync.errors import (
     AnswerLost,
@@ -33,14 +31,14 @@ from planner_sync.errors import (
 from planner_sync.graph.planner import Planner
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, newer
-from planner_sync.model.lease import Claim
+from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import Order, Result, Stored
-from planner_sync.model.state import Belief
+from planner_sync.model.state import SyncState
 from planner_sync.model.task import DOCUMENT_MAX_BYTES
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Vitals
-from planner_sync.sync.task.act import YOUNG_MS, Actor, ClaimLost, Recovering, Trouble
+from planner_sync.store.telemetry import Telemetry
+from planner_sync.sync.task.act import NEW_CARD_MS, Actor, LeaseLost, PlanNotAdopted, StepFailed
 from planner_sync.sync.task.names import dump
 
 log = logging.getLogger(__name__)
@@ -57,18 +55,18 @@ AGAIN_MS, UNAUTHORIZED_MS, RECOVERING_MS, RETRY_MS, RETRY_MAX_MS = (
 
 
 @dataclass(frozen=True)
-class Observed:
+class Trigger:
     """What whoever wakes the reconciler knows already.
 
     A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost
-    create; a possible twin; whether the brake was asked already; whether an earlier listing showed
+    create; a possible likely_card; whether the brake was asked already; whether an earlier listing showed
     the card that is GONE now; the epoch of the pass that found that nobody has the card.
     """
 
     card: Card | str | None = None
     began: int = 0
-    found: Found | None = None
-    twin: Card | None = None
+    create_candidates: CreateCandidates | None = None
+    likely_card: Card | None = None
     recovering: bool = False
     may_bury: bool = False
     was_listed: bool = False
@@ -85,85 +83,87 @@ class Reconciler:
     plans: Plans
     planner: Planner
     policy: Policy
-    vitals: Vitals
+    telemetry: Telemetry
     waiting: set[str] = field(default_factory=set)
 
-    async def look(self, claim: Claim, observed: Observed | None = None) -> Result | None:
-        """Look at one claimed task and settle it. None: the claim was lost on the way."""
-        observed = observed or Observed()
+    async def reconcile(self, lease: TaskLease, trigger: Trigger | None = None) -> Result | None:
+        """Look at one claimed task and settle it. None: the lease was lost on the way."""
+        trigger = trigger or Trigger()
         try:
-            seen = await self._observe(claim, observed)
-            order = await self._run(seen, observed)
-            result = await self.repository.settle(claim, order)
-        except ClaimLost:
+            seen = await self._observe(lease, trigger)
+            order = await self._run(seen, trigger)
+            result = await self.repository.settle(lease, order)
+        except LeaseLost:
             return None
-        if order.document_messages and observed.began:
-            await self.vitals.lag("download", (await self.plans.moment()).now - observed.began)
+        if order.document_messages and trigger.began:
+            await self.telemetry.lag(
+                "download", (await self.plans.server_clock()).now - trigger.began
+            )
         return result
 
-    async def report_parked(self, claim: Claim) -> None:
+    async def report_parked(self, lease: TaskLease) -> None:
         """A task whose looks have never come to an end: something in it may kill the process."""
-        digest = await self.repository.digest(claim.task_id) or ""
+        digest = await self.repository.digest(lease.task_id) or ""
         reason = "no look at this task has come to an end; it is tried again once an hour"
-        record, message = telling.failure(
-            claim.task_id, claim.now, "internal", reason, retrying=True
+        record, message = notices.failure(
+            lease.task_id, lease.now, "internal", reason, retrying=True
         )
-        log.error("task %s: %s", claim.task_id, reason)
-        await self.repository.report(claim.task_id, record, digest, message)
+        log.error("task %s: %s", lease.task_id, reason)
+        await self.repository.report(lease.task_id, record, digest, message)
 
     # -- observe -----------------------------------------------------------------------------------
-    async def _observe(self, claim: Claim, observed: Observed) -> Seen:
-        stored = await self.repository.read(claim.task_id)
-        belief = Belief.load(stored.state) if stored.state else None
+    async def _observe(self, lease: TaskLease, trigger: Trigger) -> Observation:
+        stored = await self.repository.read(lease.task_id)
+        state = SyncState.load(stored.state) if stored.state else None
         last = dialects.parse_settled(stored.last) if stored.last else None
-        document, refusal = _parse(stored, belief)
-        card: Any = observed.card
-        if card and belief and not _usable(card, belief, observed):
-            card, claim = None, claim.to_read()
-        return Seen(
-            claim=claim,
+        document, refusal = _parse(stored, state)
+        card: Any = trigger.card
+        if card and state and not _usable(card, state, trigger):
+            card, lease = None, lease.to_recheck()
+        return Observation(
+            lease=lease,
             policy=self.policy,
             stored=stored,
             document=document,
             refusal=refusal,
             last=last,
-            belief=belief,
-            notes=tuple(OpenNote.read(note) for note in stored.notes),
+            state=state,
+            intents=tuple(OpenIntent.read(intent) for intent in stored.intents),
             people=self.actor.people.known,
             card=card,
             fresh=card == GONE,
-            found=observed.found,
-            twin=observed.twin,
-            recovering=observed.recovering,
-            epoch=observed.epoch,
+            create_candidates=trigger.create_candidates,
+            likely_card=trigger.likely_card,
+            recovering=trigger.recovering,
+            epoch=trigger.epoch,
         )
 
     # -- decide, act -------------------------------------------------------------------------------
-    async def _run(self, seen: Seen, observed: Observed) -> Order:
+    async def _run(self, seen: Observation, trigger: Trigger) -> Order:
         rounds = 0
         for _ in range(MAX_STEPS):
             try:
-                if seen.belief and seen.notes and seen.fresh and seen.names and seen.card != GONE:
-                    seen = judge_notes(
+                if seen.state and seen.intents and seen.fresh and seen.names and seen.card != GONE:
+                    seen = judge_intents(
                         seen
                     )  # once, before the next write changes the card that tells
                 step = decide(seen)
                 if isinstance(step, steps.Finish):
                     return step.order
                 if isinstance(step, steps.BuryCard):
-                    if not observed.may_bury:
+                    if not trigger.may_bury:
                         await self.actor.ask_brake(seen, "planner")
                     return step.order
                 seen = await self.actor.act(seen, step)
             except Refusal as refusal:
-                return outcome.refused(seen, refusal)
-            except Recovering:
+                return endings.refused(seen, refusal)
+            except PlanNotAdopted:
                 self.waiting.add(seen.task_id)
-                return outcome.later(seen, RECOVERING_MS)
-            except Trouble as trouble:
+                return endings.retry_later(seen, RECOVERING_MS)
+            except StepFailed as trouble:
                 seen, error = trouble.seen, trouble.error
                 again = isinstance(error, CardChanged) or (
-                    isinstance(error, NotFound) and seen.belief
+                    isinstance(error, NotFound) and seen.state
                 )
                 if again and rounds < MAX_ROUNDS:
                     rounds += 1
@@ -173,25 +173,25 @@ class Reconciler:
                     seen = replace(_to_read_again(seen), names=None)
                     continue
                 return await self._give_back(trouble)
-        return outcome.later(
+        return endings.retry_later(
             seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3
         )
 
     # -- trouble -----------------------------------------------------------------------------------
-    async def _give_back(self, trouble: Trouble) -> Order:
+    async def _give_back(self, trouble: StepFailed) -> Order:
         seen, error = trouble.seen, trouble.error
         log.warning("task %s: %s", seen.task_id, error)
         before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
         wait = min(RETRY_MS * 2 ** min(before.get("tries", 0), 8), RETRY_MAX_MS)
         match error:
             case Throttled():
-                return outcome.later(seen, round(error.retry_after * 1000) + 1)
+                return endings.retry_later(seen, round(error.retry_after * 1000) + 1)
             case NotYet():
-                return outcome.later(seen, RETRY_MS)
+                return endings.retry_later(seen, RETRY_MS)
             case NotSent():
-                return outcome.later(seen, wait, "unreachable", str(error), say_after=3)
+                return endings.retry_later(seen, wait, "unreachable", str(error), say_after=3)
             case AnswerLost():
-                return outcome.later(
+                return endings.retry_later(
                     seen,
                     GRACE_MS if trouble.creating else wait,
                     "unreachable",
@@ -199,28 +199,28 @@ class Reconciler:
                     say_after=3,
                 )
             case Unauthorized():
-                return outcome.later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
+                return endings.retry_later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
             case LimitReached():
-                return outcome.refused(
+                return endings.refused(
                     seen, Refusal("limit", f"{error.code}: Planner takes no more ({error})")
                 )
             case Forbidden() | NotFound() if not await self._plan_answers(seen.plan_id):
-                return outcome.later(
+                return endings.retry_later(
                     seen,
                     UNAUTHORIZED_MS,
                     "unauthorized",
                     f"plan {seen.plan_id} cannot be read: {error}",
                 )
             case Forbidden() if trouble.reading:
-                return outcome.later(seen, AGAIN_MS)  # the right came back in between
+                return endings.retry_later(seen, AGAIN_MS)  # the right came back in between
             case Forbidden() if before.get("code") != "unauthorized":
                 # Perhaps it did so here too: once more, and it is a refusal.
-                return outcome.later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
+                return endings.retry_later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
             case Rejected() | Forbidden() | NotFound():
-                return outcome.refused(seen, Refusal("refused_by_planner", str(error)))
-        return outcome.later(seen, AGAIN_MS)
+                return endings.refused(seen, Refusal("refused_by_planner", str(error)))
+        return endings.retry_later(seen, AGAIN_MS)
 
-    async def _names_moved(self, seen: Seen) -> bool:
+    async def _names_moved(self, seen: Observation) -> bool:
         """Are bucket and label names others by now? Then Planner may have refused an id that is
         gone."""
         if seen.names is None:
@@ -238,7 +238,7 @@ class Reconciler:
         return True
 
 
-def _parse(stored: Stored, belief: Belief | None) -> tuple[Any, Refusal | None]:
+def _parse(stored: Stored, state: SyncState | None) -> tuple[Any, Refusal | None]:
     if stored.wrong_type:
         return None, Refusal(
             "not_json", "the key of the document holds something that is no string"
@@ -249,26 +249,26 @@ def _parse(stored: Stored, belief: Belief | None) -> tuple[Any, Refusal | None]:
         reason = f"the document has {stored.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
         return None, Refusal("limit", reason)
     try:
-        return dialects.parse(stored.text, belief.dialect if belief else None), None  # type: ignore[arg-type]
+        return dialects.parse(stored.text, state.dialect if state else None), None  # type: ignore[arg-type]
     except Refusal as refusal:
         return None, refusal
 
 
-def _usable(card: Card | str, belief: Belief, observed: Observed) -> bool:
+def _usable(card: Card | str, state: SyncState, trigger: Trigger) -> bool:
     """Does a listing count? Not one that may be older than what we know, or that cannot know a new
     card yet."""
-    if belief.settled_at >= observed.began:
+    if state.settled_at >= trigger.began:
         return False
     if not isinstance(card, Card):
-        return observed.was_listed or belief.born + YOUNG_MS < observed.began
-    if newer(belief.etag, card.etag):
+        return trigger.was_listed or state.born + NEW_CARD_MS < trigger.began
+    if newer(state.etag, card.etag):
         return False
-    return not (card.details_etag and newer(belief.details_etag, card.details_etag))
+    return not (card.details_etag and newer(state.details_etag, card.details_etag))
 
 
-def _to_read_again(seen: Seen) -> Seen:
+def _to_read_again(seen: Observation) -> Observation:
     """Somebody changed the card, or the plan's names, since they were read."""
     seen = replace(seen, names_fresh=False)
-    if seen.belief is None:
+    if seen.state is None:
         return seen
-    return replace(seen, card=None, fresh=False, claim=seen.claim.to_read())
+    return replace(seen, card=None, fresh=False, lease=seen.lease.to_recheck())

@@ -1,6 +1,6 @@
 -- Read every sign of life at one moment. Writes nothing.
 --
--- KEYS[1]  beats           hash  part -> "time (ms)<space>text"
+-- KEYS[1]  heartbeats           hash  part -> "time (ms)<space>text"
 -- KEYS[2]  holds           hash  plan -> hold
 -- KEYS[3]  counters        hash  name -> count
 -- KEYS[4]  refusals        hash  task id -> refusal
@@ -9,7 +9,7 @@
 -- KEYS[7]  lags, download  list  ms
 -- ARGV[1]  most            about how many refusals to read; 0 leaves out refusals and lags
 --
--- Returns {now, beats, holds, counters, number of refusals, refusals, number of pending, earliest of them and its
+-- Returns {now, heartbeats, holds, counters, number of refusals, refusals, number of pending, earliest of them and its
 -- time, lags of uploads, lags of downloads}; hashes are flat lists.
 local most = tonumber(ARGV[1])
 local refusals, uploads, downloads = {}, {}, {}

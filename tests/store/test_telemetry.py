@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.telemetry import FORGET_LISTENER_MS, LAGS_KEPT, Vitals
+from planner_sync.store.telemetry import FORGET_LISTENER_MS, LAGS_KEPT, Telemetry
 from tests.redis_process import redis_process
 
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
@@ -31,12 +31,12 @@ async def redis(url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.fixture
-def vitals(redis: Redis) -> Vitals:
-    return Vitals(redis, Scripts(redis), KEYS)
+def telemetry(redis: Redis) -> Telemetry:
+    return Telemetry(redis, Scripts(redis), KEYS)
 
 
-async def test_an_empty_redis_has_no_signs_of_life(vitals):
-    seen = await vitals.snapshot()
+async def test_an_empty_redis_has_no_signs_of_life(telemetry):
+    seen = await telemetry.snapshot()
 
     assert (seen.polled_at, seen.graph_ok_at, seen.graph_failed_at, seen.oldest_due) == (
         None,
@@ -47,13 +47,13 @@ async def test_an_empty_redis_has_no_signs_of_life(vitals):
     assert (seen.listeners, seen.plans, seen.refusals, seen.backlog) == ({}, {}, {}, 0)
 
 
-async def test_every_beat_carries_the_time_of_the_server(vitals, redis):
+async def test_every_beat_carries_the_time_of_the_server(telemetry, redis):
     before = await _now(redis)
-    await vitals.beat_listener("one")
-    await vitals.poll_done()
-    await vitals.graph_ok()
-    await vitals.graph_failed("unreachable")
-    seen = await vitals.snapshot()
+    await telemetry.listener_heard("one")
+    await telemetry.poll_done()
+    await telemetry.graph_ok()
+    await telemetry.graph_failed("unreachable")
+    seen = await telemetry.snapshot()
 
     moments = [
         seen.listeners["one"],
@@ -67,12 +67,12 @@ async def test_every_beat_carries_the_time_of_the_server(vitals, redis):
     assert seen.graph_code == "unreachable"
 
 
-async def test_a_complete_pass_ends_the_error_and_an_error_keeps_the_last_pass(vitals):
-    await vitals.pass_done(PLAN, took_ms=12, cards=3, left_out=1)
-    await vitals.pass_failed(PLAN, "403: no right to the plan")
-    failed = (await vitals.snapshot()).plans[PLAN]
-    await vitals.pass_done(PLAN, took_ms=10, cards=4)
-    done = (await vitals.snapshot()).plans[PLAN]
+async def test_a_complete_pass_ends_the_error_and_an_error_keeps_the_last_pass(telemetry):
+    await telemetry.pass_done(PLAN, took_ms=12, cards=3, left_out=1)
+    await telemetry.pass_failed(PLAN, "403: no right to the plan")
+    failed = (await telemetry.snapshot()).plans[PLAN]
+    await telemetry.pass_done(PLAN, took_ms=10, cards=4)
+    done = (await telemetry.snapshot()).plans[PLAN]
 
     assert (failed.took_ms, failed.cards, failed.left_out, failed.error) == (
         12,
@@ -91,32 +91,35 @@ async def test_a_complete_pass_ends_the_error_and_an_error_keeps_the_last_pass(v
     )
 
 
-async def test_a_plan_that_never_had_a_pass_shows_its_error(vitals):
-    await vitals.pass_failed(PLAN, "404")
+async def test_a_plan_that_never_had_a_pass_shows_its_error(telemetry):
+    await telemetry.pass_failed(PLAN, "404")
 
-    assert (await vitals.snapshot()).plans[PLAN].pass_at is None
+    assert (await telemetry.snapshot()).plans[PLAN].pass_at is None
 
 
-async def test_listeners_that_are_silent_for_an_hour_are_forgotten(vitals, redis):
+async def test_listeners_that_are_silent_for_an_hour_are_forgotten(telemetry, redis):
     now = await _now(redis)
-    beats = KEYS.private("beats")
+    beats = KEYS.private("heartbeats")
     await redis.hset(
         beats,
-        mapping={"listener old": f"{now - FORGET_LISTENER_MS - 1} ", "listener young": f"{now} "},
+        mapping={
+            "listener old": f"{now - FORGET_LISTENER_MS - 1} ",
+            "listener unmapped_passes": f"{now} ",
+        },
     )
-    await vitals.beat_listener("new")
+    await telemetry.listener_heard("new")
 
-    assert set((await vitals.snapshot()).listeners) == {"young", "new"}
+    assert set((await telemetry.snapshot()).listeners) == {"unmapped_passes", "new"}
 
 
-async def test_counts_add_up_and_only_the_newest_lags_are_kept(vitals, redis):
-    await vitals.count("claims")
-    await vitals.count("claims", 2)
+async def test_counts_add_up_and_only_the_newest_lags_are_kept(telemetry, redis):
+    await telemetry.count("task_leases")
+    await telemetry.count("task_leases", 2)
     await redis.lpush(KEYS.private("lags", "upload"), *range(LAGS_KEPT))
-    await vitals.lag("upload", 7)
-    seen = await vitals.snapshot()
+    await telemetry.lag("upload", 7)
+    seen = await telemetry.snapshot()
 
-    assert seen.counters == {"claims": 3}
+    assert seen.counters == {"task_leases": 3}
     assert (len(seen.lags["upload"]), seen.lags["upload"][0], seen.lags["download"]) == (
         LAGS_KEPT,
         7,
@@ -124,11 +127,13 @@ async def test_counts_add_up_and_only_the_newest_lags_are_kept(vitals, redis):
     )
 
 
-async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_them(vitals, redis):
+async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_them(
+    telemetry, redis
+):
     await redis.zadd(KEYS.private("pending"), {"t1": 1700000000000, "t2": 1800000000000})
     await redis.hset(KEYS.private("refusals"), "t3", json.dumps({"code": "limit"}))
     await redis.hset(KEYS.private("holds"), PLAN, json.dumps({"missing": 11}))
-    seen = await vitals.snapshot()
+    seen = await telemetry.snapshot()
 
     assert (seen.backlog, seen.oldest_due) == (2, 1700000000000)
     assert (seen.refused, seen.refusals, seen.holds) == (
@@ -138,18 +143,18 @@ async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_th
     )
 
 
-async def test_without_details_neither_refusals_nor_lags_are_read(vitals, redis):
+async def test_without_details_neither_refusals_nor_lags_are_read(telemetry, redis):
     await redis.hset(KEYS.private("refusals"), "t3", json.dumps({"code": "limit"}))
-    await vitals.lag("download", 7)
-    seen = await vitals.snapshot(details=False)
+    await telemetry.lag("download", 7)
+    seen = await telemetry.snapshot(details=False)
 
     assert (seen.refused, seen.refusals, seen.lags) == (1, {}, {"upload": [], "download": []})
 
 
-async def test_a_snapshot_is_one_command(vitals, redis):
-    await vitals.snapshot()
+async def test_a_snapshot_is_one_command(telemetry, redis):
+    await telemetry.snapshot()
     before = (await redis.info("stats"))["total_reads_processed"]
-    await vitals.snapshot()
+    await telemetry.snapshot()
 
     assert (await redis.info("stats"))[
         "total_reads_processed"
@@ -159,14 +164,14 @@ async def test_a_snapshot_is_one_command(vitals, redis):
 async def test_a_server_that_accepts_and_never_answers_is_none_within_the_time():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with Redis(port=silent.getsockname()[1]) as redis:
-            assert await Vitals(redis, Scripts(redis), KEYS).snapshot_within(0.1) is None
+            assert await Telemetry(redis, Scripts(redis), KEYS).snapshot_within(0.1) is None
 
 
 async def test_a_server_that_refuses_connections_is_none():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     async with Redis(port=port) as redis:
-        assert await Vitals(redis, Scripts(redis), KEYS).snapshot_within(0.5) is None
+        assert await Telemetry(redis, Scripts(redis), KEYS).snapshot_within(0.5) is None
 
 
 async def _now(redis: Redis) -> int:

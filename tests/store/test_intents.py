@@ -12,21 +12,21 @@ pytestmark = pytest.mark.cluster
 
 async def test_a_note_is_kept_until_a_settle_names_it(shelf: Shelf) -> None:
     claim = await shelf.marked()
-    assert await shelf.note(claim, nonce="n1") == "noted"
-    assert await shelf.note(claim, nonce="n2") == "noted"
+    assert await shelf.intent(claim, nonce="n1") == "recorded"
+    assert await shelf.intent(claim, nonce="n2") == "recorded"
     stored = await shelf.repository.read("t1")
-    assert [(note.nonce, note.body) for note in stored.notes] == [
+    assert [(intent.nonce, intent.body) for intent in stored.intents] == [
         ("n1", '{"x":1}'),
         ("n2", '{"x":1}'),
     ]
-    await shelf.settle(claim, notes_done=["n1"])
-    assert [note.nonce for note in (await shelf.repository.read("t1")).notes] == ["n2"]
+    await shelf.settle(claim, intents_done=["n1"])
+    assert [intent.nonce for intent in (await shelf.repository.read("t1")).intents] == ["n2"]
 
 
 async def test_a_note_renews_the_claim(shelf: Shelf) -> None:
     claim = await shelf.marked()
     await shelf.redis.zadd(shelf.keys.private("pending"), {"t1": claim.now + 10})
-    await shelf.note(claim)
+    await shelf.intent(claim)
     assert await shelf.redis.zscore(shelf.keys.private("pending"), "t1") >= claim.now + SEND_MS
 
 
@@ -34,14 +34,14 @@ async def test_whoever_lost_the_claim_may_not_send(shelf: Shelf) -> None:
     old = await shelf.marked()
     await shelf.expire()
     await shelf.claim()
-    assert await shelf.note(old) == "overtaken"
-    assert (await shelf.repository.read("t1")).notes == ()
+    assert await shelf.intent(old) == "overtaken"
+    assert (await shelf.repository.read("t1")).intents == ()
 
 
 async def test_after_the_settle_nobody_may_send(shelf: Shelf) -> None:
     claim = await shelf.marked()
     await shelf.settle(claim)
-    assert await shelf.note(claim) == "overtaken"
+    assert await shelf.intent(claim) == "overtaken"
 
 
 @pytest.mark.parametrize("kind", ["create", "delete"])
@@ -50,27 +50,27 @@ async def test_a_redis_that_does_not_know_the_plan_lets_nobody_create_or_delete(
     shelf: Shelf, kind: str
 ) -> None:
     claim = await shelf.marked()
-    assert await shelf.note(claim, kind) == "recovering"
+    assert await shelf.intent(claim, kind) == "recovering"
     await shelf.plans.set_epoch(PLAN, None, Epoch("another-run", 7))
-    assert await shelf.note(claim, kind) == "recovering"
-    assert (await shelf.repository.read("t1")).notes == ()
+    assert await shelf.intent(claim, kind) == "recovering"
+    assert (await shelf.repository.read("t1")).intents == ()
     assert await shelf.plans.creating(PLAN) == {}
     await shelf.know_plan()
-    assert await shelf.note(claim, kind) == "noted"
+    assert await shelf.intent(claim, kind) == "recorded"
 
 
 async def test_an_open_create_note_shows_in_its_plan_until_it_is_done(shelf: Shelf) -> None:
     await shelf.know_plan()
     claim = await shelf.marked()
-    await shelf.note(claim, "create", "n1")
-    (note,) = (await shelf.repository.read("t1")).notes
-    assert await shelf.plans.creating(PLAN) == {"t1": note.at}
-    await shelf.settle(claim, notes_done=["n1"], creating_done=True)
+    await shelf.intent(claim, "create", "n1")
+    (intent,) = (await shelf.repository.read("t1")).intents
+    assert await shelf.plans.creating(PLAN) == {"t1": intent.at}
+    await shelf.settle(claim, intents_done=["n1"], creating_done=True)
     assert await shelf.plans.creating(PLAN) == {}
 
 
 async def test_an_update_shows_nowhere_but_with_its_task(shelf: Shelf) -> None:
-    await shelf.note(await shelf.marked())
+    await shelf.intent(await shelf.marked())
     assert await shelf.plans.creating(PLAN) == {}
 
 

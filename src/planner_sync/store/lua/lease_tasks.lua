@@ -1,11 +1,11 @@
 -- Take tasks that are due, or the given ones that nobody holds, for the length of a lease.
 --
 -- KEYS[1]  pending   zset    task id -> time from which it is due (ms)
--- KEYS[2]  marks     hash    task id -> nonce of its last mark
--- KEYS[3]  claims    hash    task id -> claim
--- KEYS[4]  attempts  hash    task id -> claims without a settle
--- KEYS[5]  said      hash    task id -> "deleted" or "created"
--- KEYS[6]  look      hash    task id -> "read", "missing" or "restore"
+-- KEYS[2]  generations     hash    task id -> nonce of its last mark
+-- KEYS[3]  task_leases    hash    task id -> lease
+-- KEYS[4]  attempts  hash    task id -> task_leases without a settle
+-- KEYS[5]  announced      hash    task id -> "deleted" or "created"
+-- KEYS[6]  reason      hash    task id -> "recheck", "confirmed_missing" or "restore"
 -- KEYS[7]  token     string  the last token given
 -- KEYS[8]  batches   hash    worker -> nonce and answer of its last call
 -- KEYS[9]  pause     string  time until which nobody calls Graph (ms)
@@ -13,13 +13,13 @@
 -- ARGV[2]  nonce         of this call; a call repeated gets the same answer and takes nothing more
 -- ARGV[3]  most          how many
 -- ARGV[4]  lease         ms
--- ARGV[5]  max attempts  more claims than that without a settle, and the task is parked
+-- ARGV[5]  max attempts  more task_leases than that without a settle, and the task is parked
 -- ARGV[6]  park          for how long (ms)
 -- ARGV[7…] ids           none: whatever is due
 --
 -- Returns JSON: {"now": ms, "pause": ms that are left, "next": ms until something is due or -1,
---   "claims": [[id, token, mark, attempts, said, look, due], …], "parked": [[id, token], …]}
-local pending, marks, claims, attempts, said, look = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+--   "leases": [[id, token, mark, attempts, announced, reason, due], …], "parked": [[id, token], …]}
+local pending, generations, task_leases, attempts, announced, reason = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local token, batches, pause = KEYS[7], KEYS[8], KEYS[9]
 local worker, nonce, most, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_attempts, park = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -33,7 +33,7 @@ local ids = {}
 if paused <= 0 then
   if #ARGV > 6 then
     for i = 7, #ARGV do
-      if not claimed(claims, pending, ARGV[i], now) then ids[#ids + 1] = ARGV[i] end
+      if not leased(task_leases, pending, ARGV[i], now) then ids[#ids + 1] = ARGV[i] end
     end
   else
     ids = redis.call('ZRANGEBYSCORE', pending, '-inf', now, 'LIMIT', 0, most)
@@ -51,14 +51,14 @@ for _, id in ipairs(ids) do
   if attempt > max_attempts then
     redis.call('ZADD', pending, now + park, id)
     redis.call('HSET', attempts, id, max_attempts - 1)
-    redis.call('HSET', claims, id, mine .. ' done parked')
+    redis.call('HSET', task_leases, id, mine .. ' done parked')
     parked[#parked + 1] = {id, mine}
   else
     redis.call('ZADD', pending, now + lease, id)
-    redis.call('HSET', claims, id, mine)
+    redis.call('HSET', task_leases, id, mine)
     taken[#taken + 1] = {
-      id, mine, redis.call('HGET', marks, id) or '', attempt,
-      redis.call('HGET', said, id) or '', redis.call('HGET', look, id) or '', due,
+      id, mine, redis.call('HGET', generations, id) or '', attempt,
+      redis.call('HGET', announced, id) or '', redis.call('HGET', reason, id) or '', due,
     }
   end
 end
@@ -68,7 +68,7 @@ local answer = cjson.encode({
   now = now,
   pause = math.max(paused, 0),
   next = first[2] and math.max(tonumber(first[2]) - now, 0) or -1,
-  claims = #taken > 0 and taken or nil,
+  leases = #taken > 0 and taken or nil,
   parked = #parked > 0 and parked or nil,
 })
 if #taken + #parked > 0 then redis.call('HSET', batches, worker, nonce .. ' ' .. answer) end

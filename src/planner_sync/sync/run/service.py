@@ -43,8 +43,9 @@ from planner_sync.sync.plan.epochs import Epochs
 from planner_sync.sync.plan.listing import PlanReader
 from planner_sync.sync.plan.plan_pass import PlanPass
 from planner_sync.sync.run.bad_ids import BadIds
+from planner_sync.sync.run.listener import Listener
 from planner_sync.sync.run.scheduler import Scheduler
-from planner_sync.sync.run.workers import Listener, Workers
+from planner_sync.sync.run.workers import Workers
 from planner_sync.sync.task.act import Actor
 from planner_sync.sync.task.brake import Brake
 from planner_sync.sync.task.names import PlanNames

@@ -3,24 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from cryptography import x509
 
-from tests.graph.authority import Authority, certificate_of_an_application
 from tests.graph.board import Board, board_with
 from tests.graph.gate_setup import Setup
-
-
-@pytest.fixture
-async def authority() -> AsyncIterator[Authority]:
-    authority = Authority()
-    async with authority.server.running():
-        yield authority
-
-
-@pytest.fixture(scope="session")
-def certificate() -> tuple[bytes, x509.Certificate]:
-    """A PEM with a key and its certificate, and the certificate."""
-    return certificate_of_an_application()
 
 
 @pytest.fixture

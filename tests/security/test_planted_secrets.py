@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tests.graph.authority import DEVICE, REFRESH, certificate_of_an_application
 from tests.graph.raw_server import RawServer, Received, reply
+from tests.identity.authority import DEVICE, REFRESH, certificate_of_an_application
 from tests.security import planted
 from tests.security.echoing_graph import not_json, refuses, refuses_items, says
 from tests.security.fault_run import FaultRun, fault_run

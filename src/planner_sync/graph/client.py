@@ -42,7 +42,7 @@ from planner_sync.graph.answers import (
 from planner_sync.graph.batch import pack, unpack
 from planner_sync.graph.gate import Before, Gate
 from planner_sync.graph.retry_after import wished_pause
-from planner_sync.identity.causes import told
+from planner_sync.identity.causes import with_advice
 from planner_sync.identity.tokens import Tokens
 
 CONNECT_LIMIT = 5.0  # seconds
@@ -131,7 +131,7 @@ class Graph:
             # Nothing is wrong with the item: whatever we ask for, we may not.
             self._was_missed = True
             raise Unauthorized(
-                f"{refusal}; {told(missing)}", status=403, code=refusal.code, cause=missing
+                f"{refusal}; {with_advice(missing)}", status=403, code=refusal.code, cause=missing
             )
         if refusal is not None:
             raise refusal

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.graph.board import Board, board_with
-from tests.graph.gate_setup import Setup
+from tests.graph.gate_setup import GateSetup
 
 
 @pytest.fixture
@@ -15,12 +15,12 @@ async def board() -> AsyncIterator[Board]:
 
 
 @pytest.fixture
-async def free() -> Setup:
-    """Round trips come back at once."""
-    return Setup()
+async def prompt() -> GateSetup:
+    """A gate whose round trips are answered at once."""
+    return GateSetup()
 
 
 @pytest.fixture
-async def jam() -> Setup:
-    """Round trips come back when the test says so."""
-    return Setup(open_end=False)
+async def stalled() -> GateSetup:
+    """A gate whose round trips are answered when the test says so."""
+    return GateSetup(answers_at_once=False)

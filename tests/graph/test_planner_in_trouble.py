@@ -1,4 +1,4 @@
-"""Planner's entities when something fails on the way, and when many are asked for at once."""
+"""Planner's entities when something fails, and when many calls are made at once."""
 
 import asyncio
 from typing import Any
@@ -60,7 +60,7 @@ async def test_a_slow_answer_is_lost_at_the_deadline() -> None:
             assert len(emulator.requests()) <= 1
 
 
-async def test_an_expired_token_is_renewed_in_the_middle_of_a_batch() -> None:
+async def test_an_expired_token_is_refreshed_in_the_middle_of_a_batch() -> None:
     good = ["emulator-token", "emulator-token-2"]
 
     async def acquire() -> dict[str, Any]:
@@ -78,21 +78,21 @@ async def test_an_expired_token_is_renewed_in_the_middle_of_a_batch() -> None:
 # -- many at once ----------------------------------------------------------------------------------
 async def test_three_hundred_cards_are_made_in_at_most_twenty_round_trips(board: Board) -> None:
     """The emulator answers a batch in random order; each caller gets its own card."""
-    notes: list[int] = []
+    intents: list[int] = []
 
     async def make(n: int) -> tuple[int, dict[str, Any]]:
-        async def note() -> None:
-            notes.append(n)
+        async def intend() -> None:
+            intents.append(n)
 
         body = {"planId": board.plan, "title": f"Card {n}"}
-        return n, await board.planner.create_task(body, note)
+        return n, await board.planner.create_task(body, intend)
 
     made = await asyncio.gather(*(make(n) for n in range(300)))
 
     assert len(board.emulator.requests(items=False)) <= 20
     assert all(card["title"] == f"Card {n}" for n, card in made)
     assert len(board.emulator.cards()) == len({card["id"] for _, card in made}) == 300
-    assert sorted(notes) == list(range(300))
+    assert sorted(intents) == list(range(300))
     assert board.emulator.most_in_flight() <= 4
 
 

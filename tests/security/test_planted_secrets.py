@@ -84,7 +84,7 @@ def test_everything_did_go_wrong(came_out: CameOut) -> None:
     """Else a search that finds nothing would prove nothing."""
     happened = [
         *TOLD.values(),
-        "Graph throttles: paused",
+        "Graph is throttling: no calls for",
         "it refuses our user or password",
         "NoPermissionError",
         "task report-1: a look has failed",

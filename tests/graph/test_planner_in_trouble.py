@@ -17,6 +17,7 @@ from planner_sync.identity.tokens import MsalTokens, ReadyToken
 from tests.emulator_process import emulator_in_loop
 from tests.graph.board import Board, board_with
 from tests.graph.connect import graph_at
+from tests.graph.raw_server import RawServer, reply
 
 # -- faults, as the emulator has them --------------------------------------------------------------
 WRITES = [
@@ -73,6 +74,15 @@ async def test_an_expired_token_is_refreshed_in_the_middle_of_a_batch() -> None:
         read = await asyncio.gather(*(board.planner.read_task(card["id"]) for card in cards))
 
         assert [card["title"] for card in read] == ["0", "1", "2", "3", "4"]
+
+
+async def test_an_answer_without_an_id_shows_no_e_mail_address() -> None:
+    async with (
+        RawServer(lambda _: reply(200, {})).running() as server,
+        graph_at(server.url) as graph,
+    ):
+        with pytest.raises(AnswerLost, match="GET /users/…: 200 without an item that has an id"):
+            await Planner(graph).find_user("ann@contoso.example")
 
 
 # -- many at once ----------------------------------------------------------------------------------

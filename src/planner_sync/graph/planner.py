@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from planner_sync.errors import AnswerLost, GraphError, NotFound, Rejected
-from planner_sync.graph.answers import GraphAnswer, Json
+from planner_sync.graph.answers import GraphAnswer, GraphRequest, Json
 from planner_sync.graph.client import Graph
 from planner_sync.graph.gate import Before
 
@@ -156,8 +156,8 @@ def _entity(method: Literal["GET", "POST", "PATCH"], path: str, answer: GraphAns
     """The entity in the body, with the etag of the header when the body has none."""
     entity = answer.json
     if entity is None or not isinstance(entity.get("id"), str):
-        shown = path.partition("?")[0]
-        raise AnswerLost(f"{method} {shown}: {answer.status} without an item that has an id")
+        request = GraphRequest(method, path)
+        raise AnswerLost(f"{request}: {answer.status} without an item that has an id")
     if "@odata.etag" not in entity and "etag" in answer.headers:
         entity["@odata.etag"] = answer.headers["etag"]
     return entity

@@ -25,11 +25,16 @@ def unpack(reply: GraphAnswer, count: int) -> list[Outcome]:
     for item in _items(reply):
         outcomes = by_id.setdefault(str(item.get("id")), [])
         outcomes.append(_outcome(item, reply.headers))
-    return [_only(by_id.get(str(number), [])) for number in range(1, count + 1)]
+    numbers = range(1, count + 1)
+    return [_only(by_id.get(str(number), [])) for number in numbers]
 
 
 def _item(number: int, request: GraphRequest) -> Json:
-    item: Json = {"id": str(number), "method": request.method, "url": request.path}
+    item: Json = {
+        "id": str(number),
+        "method": request.method,
+        "url": request.path,
+    }
     if request.headers:
         item["headers"] = request.headers
     if request.json is not None:
@@ -58,4 +63,6 @@ def _outcome(item: Json, reply_headers: Mapping[str, str]) -> Outcome:
     merged = {"date": reply_headers.get("date", "")}
     for name, value in headers.items():
         merged[str(name).lower()] = str(value)
-    return GraphAnswer(status, merged, body if isinstance(body, dict) else None)
+    if not isinstance(body, dict):
+        body = None
+    return GraphAnswer(status, merged, body)

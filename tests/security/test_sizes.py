@@ -1,7 +1,7 @@
 """How large what others say may be: what is too large is refused, and not read on.
 
 Of documents: tests/test_dialects.py and tests/sync/test_refusals.py; of answers of Graph:
-tests/graph/test_client.py; of those of the authority: tests/graph/test_auth_failures.py.
+tests/graph/test_client.py; of those of the authority: tests/identity/test_sign_in_failures.py.
 """
 
 import asyncio

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from planner_sync.errors import NotSent, Unauthorized
 from planner_sync.identity.tokens import MsalTokens, build_tokens
-from tests.graph.authority import GRAPH, LOGIN, SECRET, Authority, ToLocal, environment, sent
 from tests.graph.raw_server import RawServer, reply
+from tests.identity.authority import GRAPH, LOGIN, SECRET, Authority, ToLocal, environment, sent
 
 
 async def test_a_ready_token_is_given_as_it_is() -> None:
@@ -114,7 +114,7 @@ async def test_a_managed_identity_gets_a_token_from_its_endpoint(
     assert sent(request) == {"api-version": "2019-08-01", "resource": GRAPH} | asked
 
 
-# -- one request, renewal, drop --------------------------------------------------------------------
+# -- one request, refresh, drop --------------------------------------------------------------------
 async def test_fifty_waiters_make_one_request(authority: Authority) -> None:
     tokens = authority.tokens()
 
@@ -162,7 +162,7 @@ def pass_time(tokens: MsalTokens, seconds: float) -> None:
     clock.now += seconds
 
 
-async def test_a_token_is_renewed_five_minutes_before_it_expires() -> None:
+async def test_a_token_is_refreshed_five_minutes_before_it_expires() -> None:
     tokens = counting("first", "second")
     assert await tokens.token() == "first"
 
@@ -206,7 +206,7 @@ async def test_a_dropped_token_is_never_given_again(authority: Authority) -> Non
 
 
 async def test_only_the_very_token_that_was_refused_is_dropped() -> None:
-    """Many requests come back refused; the first has the token renewed, the others must not."""
+    """Many requests come back refused; the first has the token refreshed, the others must not."""
     tokens = counting("first", "second")
     first = await tokens.token()
     tokens.drop(first)
@@ -217,8 +217,8 @@ async def test_only_the_very_token_that_was_refused_is_dropped() -> None:
     assert await tokens.token() == "second"
 
 
-async def test_a_good_token_waits_a_moment_only_for_its_successor() -> None:
-    """An authority that hangs must not hold up those who have a token that is good."""
+async def test_a_good_token_waits_only_a_second_for_its_refresh() -> None:
+    """An authority that hangs must not hold up callers while the token is good."""
     release = asyncio.Event()
     given = iter(["first", "second"])
 
@@ -250,7 +250,7 @@ async def test_a_token_that_has_not_expired_outlives_a_refusal() -> None:
         await tokens.token()
 
 
-async def test_a_token_that_lacks_a_right_is_renewed_after_a_minute() -> None:
+async def test_a_token_that_lacks_a_right_is_refreshed_after_a_minute() -> None:
     given = iter(["poor", "rich", "later"])
 
     async def acquire() -> dict[str, object]:
@@ -267,7 +267,7 @@ async def test_a_token_that_lacks_a_right_is_renewed_after_a_minute() -> None:
     assert await tokens.token() == "rich"
 
 
-async def test_a_trouble_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     tokens = counting(*[Unauthorized("sign-in: trouble")] * 3, "token")
     for _ in range(3):

@@ -164,9 +164,7 @@ async def test_edits_of_many_deleted_cards_do_not_slip_past_the_brake(make_world
     for planner_id in ids:
         world.human.delete(planner_id)
         await world.change(f"planner-{planner_id}", percentComplete=50)
-    parts = await service._opened()
-    await parts.rounds.sweep_once()
-    await parts.workers.drain(PATIENCE)
+    await world.upload(service)
     assert len((await service.vitals.snapshot()).holds) == 1
     assert len([planner_id for planner_id in ids if await world.find(f"planner-{planner_id}")]) >= 9
 

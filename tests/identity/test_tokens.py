@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from planner_sync.errors import NotSent, Unauthorized
-from planner_sync.identity.tokens import MsalTokens, build_tokens
+from planner_sync.identity.tokens import Acquire, MsalTokens, build_tokens
 from tests.graph.raw_server import RawServer, reply
 from tests.identity.authority import GRAPH, LOGIN, SECRET, Authority, ToLocal, environment, sent
 
@@ -143,7 +144,15 @@ class Clock:
         return self.now
 
 
-def counting(*answers: object) -> MsalTokens:
+class TimedTokens(MsalTokens):
+    """Tokens on a clock that a test moves."""
+
+    def __init__(self, acquire: Acquire, *missing: Callable[[str], str]) -> None:
+        self.clock = Clock()
+        super().__init__(acquire, self.clock, *missing)
+
+
+def counting(*answers: object) -> TimedTokens:
     """Tokens from a list of answers; an exception in it is raised."""
     left = iter(answers)
 
@@ -153,13 +162,11 @@ def counting(*answers: object) -> MsalTokens:
             raise answer
         return {"access_token": answer, "expires_in": 3600}
 
-    return MsalTokens(acquire, Clock())
+    return TimedTokens(acquire)
 
 
-def pass_time(tokens: MsalTokens, seconds: float) -> None:
-    clock = tokens._clock
-    assert isinstance(clock, Clock)
-    clock.now += seconds
+def pass_time(tokens: TimedTokens, seconds: float) -> None:
+    tokens.clock.now += seconds
 
 
 async def test_a_token_is_refreshed_five_minutes_before_it_expires() -> None:
@@ -228,7 +235,7 @@ async def test_a_good_token_waits_only_a_second_for_its_refresh() -> None:
             await release.wait()
         return {"access_token": token, "expires_in": 3600}
 
-    tokens = MsalTokens(acquire, Clock())
+    tokens = TimedTokens(acquire)
     await tokens.token()
     pass_time(tokens, 3400)
 
@@ -256,7 +263,7 @@ async def test_a_token_that_lacks_a_right_is_refreshed_after_a_minute() -> None:
     async def acquire() -> dict[str, object]:
         return {"access_token": next(given), "expires_in": 3600}
 
-    tokens = MsalTokens(acquire, Clock(), lambda token: "role_missing" if token == "poor" else "")
+    tokens = TimedTokens(acquire, lambda token: "role_missing" if token == "poor" else "")
 
     assert (await tokens.token(), tokens.missing_right()) == ("poor", "role_missing")
     pass_time(tokens, 59)

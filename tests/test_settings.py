@@ -360,12 +360,14 @@ TOKENS_FOR_REDIS = [
 ]
 
 
-@pytest.mark.parametrize(("url", "fault"), TOKENS_FOR_REDIS)
-def test_a_token_for_redis_needs_a_connection_that_keeps_it(url, fault):
+@pytest.mark.parametrize(("url", "problem"), TOKENS_FOR_REDIS)
+def test_a_token_for_redis_needs_a_connection_that_keeps_it(url, problem):
     lines = mistakes(PLANNER_SYNC_REDIS_AUTH="entra", REDIS_URL=url, **CLIENT)
 
     assert lines == (
-        [f"PLANNER_SYNC_REDIS_AUTH: entra sends a token, and REDIS_URL {fault}"] if fault else []
+        [f"PLANNER_SYNC_REDIS_AUTH: entra sends a token, and REDIS_URL {problem}"]
+        if problem
+        else []
     )
     assert "hunter" not in str(lines)
 

@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from planner_sync import schedule
 from planner_sync.errors import SettingsError
 from planner_sync.urls import (
-    fault_for_tokens,
-    fault_of_clouds,
-    fault_of_redis_url,
-    fault_of_web_url,
     is_loopback,
+    problem_with_clouds,
+    problem_with_redis_url,
+    problem_with_token_url,
+    problem_with_web_url,
 )
 
 PREFIX = "PLANNER_SYNC_"
@@ -49,7 +49,7 @@ NAMES = frozenset(
 GRAPH_URL = "https://graph.microsoft.com/v1.0"
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LOG_LEVELS: tuple[LogLevel, ...] = ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
-SignIn = Literal["token", "secret", "certificate", "managed identity", "device code"]
+SignInMethod = Literal["token", "secret", "certificate", "managed identity", "device code"]
 APPLICATIONS = ("secret", "certificate", "device code")  # the ways that need tenant and client
 Choice = TypeVar("Choice", bound=str)
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
@@ -92,7 +92,7 @@ class Settings:
     client_secret: Secret | None
     certificate_path: str | None
     authority_host: str  # without a slash at the end
-    sign_in: SignIn
+    sign_in: SignInMethod
     redis_auth: Literal["url", "entra"]
     listener: bool
     http_host: str
@@ -104,7 +104,7 @@ class Settings:
     def from_env(cls, env: Mapping[str, str], *, device_code: bool = False) -> Self:
         """Read the settings; SettingsError has one line for each mistake. With `device_code` a
         person will sign in."""
-        read = _Reader(env, device_code=device_code)
+        read = _EnvReader(env, device_code=device_code)
         read.refuse_unknown_names()
         plan_ids = read.plan_ids()
         api_key = read.secret("PLANNER_SYNC_API_KEY")
@@ -152,7 +152,7 @@ class Settings:
         return tuple(sorted(texts - {""}, key=len, reverse=True))
 
 
-class _Reader:
+class _EnvReader:
     """Reads one environment and notes every mistake; after a mistake it goes on with a value that
     fits the type."""
 
@@ -255,8 +255,8 @@ class _Reader:
 
     def redis_url(self) -> str:
         value = self.text("REDIS_URL", "redis://localhost:6379/0")
-        if fault := fault_of_redis_url(value):
-            self._mistake("REDIS_URL", fault)
+        if problem := problem_with_redis_url(value):
+            self._mistake("REDIS_URL", problem)
         return value
 
     def redis_auth(self) -> Literal["url", "entra"]:
@@ -267,15 +267,17 @@ class _Reader:
                 name,
                 "entra needs an identity: AZURE_CLIENT_ID and what goes with it, or IDENTITY_ENDPOINT",
             )
-        if auth == "entra" and (fault := fault_for_tokens(self.optional("REDIS_URL") or "")):
-            self._mistake(name, f"entra sends a token, and REDIS_URL {fault}")
+        if auth == "entra" and (
+            problem := problem_with_token_url(self.optional("REDIS_URL") or "")
+        ):
+            self._mistake(name, f"entra sends a token, and REDIS_URL {problem}")
         return auth
 
     def web_url(self, name: str, default: str) -> str:
         """An https URL, or http to this machine, without a slash at the end."""
         value = self.text(name, default)
-        if fault := fault_of_web_url(value):
-            self._mistake(name, fault)
+        if problem := problem_with_web_url(value):
+            self._mistake(name, problem)
         return value.rstrip("/")
 
     def authority_host(self) -> str:
@@ -284,10 +286,10 @@ class _Reader:
         # Azure's own libraries take it without a scheme too.
         url = host if "://" in host else f"https://{host}"
         graph = self.optional("PLANNER_SYNC_GRAPH_URL") or GRAPH_URL
-        if fault := fault_of_web_url(url) or (
-            fault_of_clouds(url, graph) if self._way() in APPLICATIONS else None
+        if problem := problem_with_web_url(url) or (
+            problem_with_clouds(url, graph) if self._way() in APPLICATIONS else None
         ):
-            self._mistake(name, fault)
+            self._mistake(name, problem)
         return url.rstrip("/")
 
     def directory_name(self, name: str) -> str | None:
@@ -296,7 +298,7 @@ class _Reader:
             self._mistake(name, "must be an id such as 00000000-0000-0000-0000-000000000000")
         return value
 
-    def sign_in(self) -> SignIn:
+    def sign_in(self) -> SignInMethod:
         way = self._way()
         if way is None:
             self.mistakes.append(
@@ -322,14 +324,14 @@ class _Reader:
             )
         return host
 
-    def _way(self) -> SignIn | None:
+    def _way(self) -> SignInMethod | None:
         return (
             "token"
             if self.optional("PLANNER_SYNC_GRAPH_TOKEN") and not self.device_code
             else self._identity()
         )
 
-    def _identity(self) -> SignIn | None:
+    def _identity(self) -> SignInMethod | None:
         if self.device_code:
             return "device code"
         if self.optional("AZURE_CLIENT_CERTIFICATE_PATH") or self.optional("AZURE_CLIENT_SECRET"):

@@ -44,7 +44,7 @@ _FOR_TLS = frozenset(
 _REDIS_OPTIONS = frozenset({*_REDIS_NUMBERS, *_FOR_TLS, "username", "password", "client_name"})
 
 
-def fault_of_redis_url(url: str) -> str | None:
+def problem_with_redis_url(url: str) -> str | None:
     """What is wrong with a Redis URL, in words that show nothing of it."""
     try:
         parts = urlsplit(url)
@@ -73,7 +73,7 @@ def fault_of_redis_url(url: str) -> str | None:
     return None
 
 
-def fault_of_web_url(url: str) -> str | None:
+def problem_with_web_url(url: str) -> str | None:
     """What is wrong with a URL that requests are sent to, in words that show nothing of it."""
     try:
         parts = urlsplit(url)
@@ -89,7 +89,7 @@ def fault_of_web_url(url: str) -> str | None:
     return None
 
 
-def fault_for_tokens(redis_url: str) -> str | None:
+def problem_with_token_url(redis_url: str) -> str | None:
     """Why a Redis URL does not go with a token as password, in words that show nothing of it."""
     try:
         parts = urlsplit(redis_url)
@@ -106,7 +106,7 @@ def fault_for_tokens(redis_url: str) -> str | None:
     return None
 
 
-def fault_of_clouds(authority_url: str, graph_url: str) -> str | None:
+def problem_with_clouds(authority_url: str, graph_url: str) -> str | None:
     """Why a token of this authority is no good at this Graph: they are known, and of different
     clouds."""
     authority, graph = _host(authority_url), _host(graph_url)

@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError, TimeoutError
 
-from planner_sync.store.server.connection import connect, why
+from planner_sync.store.server.connection import connect, describe
 from tests.host.service_process import PLAN, eventually, running
 from tests.operators.console import run
 from tests.redis_process import free_port, redis_process
@@ -89,7 +89,7 @@ async def refusal(url: str, credentials: Any = None) -> str:
             await client.ping()
     finally:
         await client.aclose()
-    return why(refused.value)
+    return describe(refused.value)
 
 
 # -- the connection --------------------------------------------------------------------------------

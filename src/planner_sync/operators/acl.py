@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner_sync.store.keys import Keys, literally
+from planner_sync.store.keys import Keys, escape_pattern
 
 HANDSHAKE = "hello auth ping select client|setname client|setinfo"
 CLUSTER = "cluster|slots command readonly info"
@@ -64,7 +64,7 @@ def grants(namespace: str) -> dict[str, tuple[Grant, ...]]:
     """
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError("a namespace has 1 to 64 visible ASCII characters")
-    keys = Keys(literally(namespace))
+    keys = Keys(escape_pattern(namespace))
     documents, private = keys.document("*"), keys.private
     mapping, canary = keys.planner_id("*"), keys.canary("*")
     both = (keys.updates, keys.sync)

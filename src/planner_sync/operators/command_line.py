@@ -18,17 +18,17 @@ from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
 from planner_sync.operators import tables
-from planner_sync.operators.console import Desk, open_desk
+from planner_sync.operators.console import Console, open_console
 from planner_sync.operators.report import iso, status
-from planner_sync.store.server.connection import why
+from planner_sync.store.server.connection import describe
 from planner_sync.store.trash import Entry
-from planner_sync.urls import fault_of_redis_url
+from planner_sync.urls import problem_with_redis_url
 
 NOTHING, WRONG = 1, 2
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """`body` for programs and `text` for people; `trouble` says why nothing, or not everything, was
     done."""
 
@@ -38,27 +38,27 @@ class Answer:
     code: int = 0
 
 
-Act = Callable[..., Awaitable[Answer]]
+Act = Callable[..., Awaitable[CommandResult]]
 
 
-def nothing(trouble: str) -> Answer:
-    return Answer(None, trouble=trouble, code=NOTHING)
+def nothing(trouble: str) -> CommandResult:
+    return CommandResult(None, trouble=trouble, code=NOTHING)
 
 
 def command(
     group: click.Group, name: str, wrong: Callable[..., str] = lambda **given: ""
 ) -> Callable[[Act], click.Command]:
-    """Make `act(desk, …)` a command with the options that every command has; `wrong` says what is
+    """Make `act(console, …)` a command with the options that every command has; `wrong` says what is
     not right."""
 
     def decorate(act: Act) -> click.Command:
         @functools.wraps(act)
         def run(url: str, namespace: str, as_json: bool, **given: Any) -> None:
-            if fault := fault_of_redis_url(url):
-                raise click.UsageError(f"REDIS_URL (--url) {fault}")
+            if problem := problem_with_redis_url(url):
+                raise click.UsageError(f"REDIS_URL (--url) {problem}")
             if mistake := wrong(**given):
                 raise click.UsageError(mistake)
-            _say(_ask(url, namespace, lambda desk: act(desk, **given)), as_json)
+            _say(_ask(url, namespace, lambda console: act(console, **given)), as_json)
 
         for option in reversed(OPTIONS):
             run = option(run)
@@ -84,21 +84,25 @@ OPTIONS = (
 )
 
 
-def _ask(url: str, namespace: str, act: Callable[[Desk], Awaitable[Answer]]) -> Answer:
-    async def ask() -> Answer:
-        async with open_desk(url, namespace) as desk:
-            return await act(desk)
+def _ask(
+    url: str, namespace: str, act: Callable[[Console], Awaitable[CommandResult]]
+) -> CommandResult:
+    async def ask() -> CommandResult:
+        async with open_console(url, namespace) as console:
+            return await act(console)
 
     try:
         return asyncio.run(ask())
     except SettingsError as error:
-        return Answer(None, trouble="\n".join(error.lines), code=WRONG)
+        return CommandResult(None, trouble="\n".join(error.lines), code=WRONG)
     except (RedisError, OSError) as error:
-        trouble = f"Redis does not answer ({why(error)}): is it running, and is REDIS_URL right?"
-        return Answer(None, trouble=trouble, code=WRONG)
+        trouble = (
+            f"Redis does not answer ({describe(error)}): is it running, and is REDIS_URL right?"
+        )
+        return CommandResult(None, trouble=trouble, code=WRONG)
 
 
-def _say(answer: Answer, as_json: bool) -> None:
+def _say(answer: CommandResult, as_json: bool) -> None:
     if answer.body is not None:
         click.echo(
             json.dumps(answer.body, ensure_ascii=False, indent=2) if as_json else answer.text
@@ -129,10 +133,10 @@ def failed() -> None:
 
 
 @command(main, "status")
-async def show_status(desk: Desk) -> Answer:
+async def show_status(console: Console) -> CommandResult:
     """Backlog, signs of life, and every plan."""
-    snapshot = await desk.vitals.snapshot()
-    trashed = len(await desk.trash.entries())
+    snapshot = await console.vitals.snapshot()
+    trashed = len(await console.trash.entries())
     if not (
         snapshot.plans
         or snapshot.holds
@@ -142,67 +146,70 @@ async def show_status(desk: Desk) -> Answer:
     ):
         return nothing("No service has been at work here: is PLANNER_SYNC_NAMESPACE right?")
     plan_ids = sorted(snapshot.plans.keys() | snapshot.holds.keys())
-    return Answer(
+    return CommandResult(
         {**status(snapshot, plan_ids), "trash": trashed}, tables.status_text(snapshot, trashed)
     )
 
 
 # -- holds -----------------------------------------------------------------------------------------
 @command(hold, "list")
-async def list_holds(desk: Desk) -> Answer:
+async def list_holds(console: Console) -> CommandResult:
     """Which plans are held, and why."""
-    snapshot, holds = await desk.vitals.snapshot(details=False), await desk.holds.all()
+    snapshot, holds = await console.vitals.snapshot(details=False), await console.holds.all()
     body = [
         {"planId": plan_id, **reason, "at": iso(reason["at"])} for plan_id, reason in holds.items()
     ]
-    return Answer(body, tables.holds_text(snapshot.now, holds))
+    return CommandResult(body, tables.holds_text(snapshot.now, holds))
 
 
 @command(hold, "release")
 @click.argument("plan")
-async def release(desk: Desk, plan: str) -> Answer:
+async def release(console: Console, plan: str) -> CommandResult:
     """Carry the deletes of PLAN out that are held."""
-    count = await desk.holds.release(plan)
+    count = await console.holds.release(plan)
     return _ended(plan, count, "deletes carried out", "; more are let through for ten minutes")
 
 
 @command(hold, "restore")
 @click.argument("plan")
-async def restore(desk: Desk, plan: str) -> Answer:
+async def restore(console: Console, plan: str) -> CommandResult:
     """Bring back what is missing in PLAN: documents, and cards made anew."""
-    return _ended(plan, await desk.holds.restore(plan), "tasks brought back")
+    return _ended(plan, await console.holds.restore(plan), "tasks brought back")
 
 
-def _ended(plan: str, count: int | None, done: str, then: str = "") -> Answer:
+def _ended(plan: str, count: int | None, done: str, then: str = "") -> CommandResult:
     """How the hold of a plan ended; without a count there was none."""
     if count is None:
         return nothing(f"plan {plan}: nothing is held; planner-sync hold list shows what is")
-    return Answer({"count": count}, f"plan {plan}: {done}: {count}{then}")
+    return CommandResult({"count": count}, f"plan {plan}: {done}: {count}{then}")
 
 
 # -- trash -----------------------------------------------------------------------------------------
 @command(trash, "list")
-async def list_trash(desk: Desk) -> Answer:
+async def list_trash(console: Console) -> CommandResult:
     """What is in the trash, the latest first."""
-    snapshot, entries = await desk.vitals.snapshot(details=False), await desk.trash.entries()
-    return Answer([_body(entry) for entry in entries], tables.trash_text(snapshot.now, entries))
+    snapshot, entries = await console.vitals.snapshot(details=False), await console.trash.entries()
+    return CommandResult(
+        [_body(entry) for entry in entries], tables.trash_text(snapshot.now, entries)
+    )
 
 
 @command(trash, "restore")
 @click.argument("entry")
-async def restore_from_trash(desk: Desk, entry: str) -> Answer:
+async def restore_from_trash(console: Console, entry: str) -> CommandResult:
     """Bring a document back, with a new card. ENTRY is a task's id (its latest entry counts) or a
     card's."""
     found = next(
-        (e for e in await desk.trash.entries() if entry in (e.task_id, e.planner_id, e.name)), None
+        (e for e in await console.trash.entries() if entry in (e.task_id, e.planner_id, e.name)),
+        None,
     )
     if found is None:
         return nothing(
             f"{entry}: nothing in the trash has this id; planner-sync trash list shows what is there"
         )
-    if not await desk.trash.restore(found):
+    if not await console.trash.restore(found):
         return nothing(f"task {found.task_id}: there is a document already; nothing was changed")
-    return Answer(_body(found), f"task {found.task_id}: is back, and gets a new card")
+    return CommandResult(_body(found), f"task {found.task_id}: is back, and gets a new card")
 
 
 def _body(entry: Entry) -> dict[str, Any]:
@@ -219,9 +226,9 @@ def _body(entry: Entry) -> dict[str, Any]:
 
 # -- failures --------------------------------------------------------------------------------------
 @command(failed, "list")
-async def list_failures(desk: Desk) -> Answer:
+async def list_failures(console: Console) -> CommandResult:
     """Every task that is not in step, the latest first."""
-    snapshot, failures = await desk.vitals.snapshot(details=False), await desk.failures.all()
+    snapshot, failures = await console.vitals.snapshot(details=False), await console.failures.all()
     body = [
         {
             "taskId": f.task_id,
@@ -232,7 +239,7 @@ async def list_failures(desk: Desk) -> Answer:
         }
         for f in failures
     ]
-    return Answer(body, tables.failures_text(snapshot.now, failures))
+    return CommandResult(body, tables.failures_text(snapshot.now, failures))
 
 
 def _not_one_way(task: str | None, everything: bool) -> str:
@@ -242,16 +249,18 @@ def _not_one_way(task: str | None, everything: bool) -> str:
 @command(failed, "retry", _not_one_way)
 @click.argument("task", required=False)
 @click.option("--all", "everything", is_flag=True, help="Whatever another look may mend.")
-async def retry(desk: Desk, task: str | None, everything: bool) -> Answer:
+async def retry(console: Console, task: str | None, everything: bool) -> CommandResult:
     """Look at TASK again, at once; also when it was given up."""
     failures = [
-        failure for failure in await desk.failures.all() if everything or failure.task_id == task
+        failure for failure in await console.failures.all() if everything or failure.task_id == task
     ]
     ready = [failure.task_id for failure in failures if failure.may_be_retried]
-    await desk.failures.retry(ready)
+    await console.failures.retry(ready)
     final = [f"task {f.task_id}: {f.code}: {f.remedy}" for f in failures if not f.may_be_retried]
     if not failures:
         final = [f"task {task}: no failure is on record" if task else "no failure is on record"]
     if not ready:
         return nothing("\n".join(final))
-    return Answer({"taskIds": ready}, f"tasks looked at again: {len(ready)}", "\n".join(final))
+    return CommandResult(
+        {"taskIds": ready}, f"tasks looked at again: {len(ready)}", "\n".join(final)
+    )

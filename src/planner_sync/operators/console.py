@@ -20,7 +20,7 @@ from planner_sync.store.trash import Trash
 
 
 @dataclass(frozen=True)
-class Desk:
+class Console:
     """One namespace, as operators see it."""
 
     vitals: Vitals
@@ -30,8 +30,8 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(url: str, namespace: str) -> AsyncIterator[Desk]:
-    """A desk for the length of the block; a cluster is recognised by itself.
+async def open_console(url: str, namespace: str) -> AsyncIterator[Console]:
+    """A console for the length of the block; a cluster is recognised by itself.
 
     Raises RedisError or OSError when Redis does not answer, SettingsError for a namespace that a
     cluster cannot hold.
@@ -45,7 +45,7 @@ async def open_desk(url: str, namespace: str) -> AsyncIterator[Desk]:
         repository = TaskRepository(redis, scripts, keys, DOCUMENT_MAX_BYTES)
         pending = Pending(scripts, keys, instance)
         plans = Plans(redis, scripts, keys, instance)
-        yield Desk(
+        yield Console(
             vitals=Vitals(redis, scripts, keys),
             holds=Holds(plans, IdMapper(redis, keys), repository, pending),
             trash=Trash(redis, scripts, keys),

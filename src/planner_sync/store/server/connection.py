@@ -16,8 +16,13 @@ from redis.exceptions import AuthenticationError
 
 from planner_sync.errors import SettingsError
 from planner_sync.store.server.cluster import Cluster
-from planner_sync.store.server.sign_in import Credentials, RenewingPool, RenewingRedis, SignIn
-from planner_sync.store.server.tls import fault_of_tls
+from planner_sync.store.server.sign_in import (
+    ConnectionCredentials,
+    Credentials,
+    RenewingPool,
+    RenewingRedis,
+)
+from planner_sync.store.server.tls import problem_with_tls
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +72,9 @@ async def for_namespace(
         raise SettingsError(
             [f"{name}: on a Redis Cluster it needs a hash tag, such as {{{namespace}}}"]
         )
-    options: dict[str, Any] = {"credential_provider": SignIn(credentials)} if credentials else {}
+    options: dict[str, Any] = (
+        {"credential_provider": ConnectionCredentials(credentials)} if credentials else {}
+    )
     cluster = Cluster.from_url(
         url,
         places=CONNECTIONS,
@@ -82,7 +89,7 @@ async def for_namespace(
     return await cluster.initialize()
 
 
-def why(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What is wrong with Redis, for a log line: no user, no password, and its host only where TLS
     is the trouble."""
     if isinstance(error, AuthenticationError):
@@ -95,7 +102,7 @@ def why(error: Exception) -> str:
             if known == "sign-in: "
             else f"it refuses our user or password ({known or type(error).__name__})"
         )
-    return fault_of_tls(error) or type(error).__name__
+    return problem_with_tls(error) or type(error).__name__
 
 
 async def may_evict(client: Any) -> bool:

@@ -24,7 +24,7 @@ Credentials = Callable[
 ]  # user name and password that are good for now
 
 
-class SignIn(CredentialProvider):
+class ConnectionCredentials(CredentialProvider):
     """What one connection signs in with, and what it did sign in with last."""
 
     def __init__(self, credentials: Credentials) -> None:
@@ -63,7 +63,7 @@ class RenewingPool(redis.asyncio.BlockingConnectionPool):
 
     def make_connection(self) -> Any:
         connection = super().make_connection()  # type: ignore[no-untyped-call]
-        connection.credential_provider = SignIn(self._credentials)
+        connection.credential_provider = ConnectionCredentials(self._credentials)
         return connection
 
     async def ensure_connection(self, connection: Any) -> None:

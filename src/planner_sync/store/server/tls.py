@@ -30,7 +30,7 @@ _FILES = "a file that REDIS_URL names in ssl_ca_certs, ssl_certfile or ssl_keyfi
 _PLACE = re.compile(r"connecting to (\S+:\d+)\.")
 
 
-def fault_of_tls(error: BaseException) -> str | None:
+def problem_with_tls(error: BaseException) -> str | None:
     """`host:port: what is wrong: what to do`, or None when the trouble is not one of TLS."""
     chain = list(_chain(error))
     place = next((found.group(1) for each in chain if (found := _PLACE.search(str(each)))), None)

@@ -19,7 +19,7 @@ from planner_sync.model.lease import Claim, Word
 from planner_sync.model.task import check_task_id
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import CLAIM_MS, Pending
-from planner_sync.store.server.connection import end_if_cancelled, why
+from planner_sync.store.server.connection import describe, end_if_cancelled
 from planner_sync.store.telemetry import Vitals
 from planner_sync.sync.run.bad_ids import BadIds
 from planner_sync.sync.run.messages import read_message
@@ -56,7 +56,7 @@ class Workers:
                     wait = await self._start_due()
                 except (RedisError, OSError) as error:
                     end_if_cancelled()
-                    log.warning("Redis does not answer: %s", why(error))
+                    log.warning("Redis does not answer: %s", describe(error))
                     wait = RETRY_SECONDS
                 end_if_cancelled()
                 await self._wait(wait)
@@ -83,7 +83,7 @@ class Workers:
         try:
             result = await self.reconciler.look(claim, observed)
         except (RedisError, OSError) as error:
-            log.warning("task %s: Redis does not answer: %s", claim.task_id, why(error))
+            log.warning("task %s: Redis does not answer: %s", claim.task_id, describe(error))
         except Exception:  # one bad task must never stop the rest
             log.exception("task %s: a look has failed", claim.task_id)
         else:
@@ -169,7 +169,7 @@ class Listener:
                 await asyncio.create_task(self._listen())
             except* (RedisError, OSError, asyncio.IncompleteReadError) as errors:
                 end_if_cancelled()
-                log.warning("the subscription has ended: %s", why(errors.exceptions[0]))
+                log.warning("the subscription has ended: %s", describe(errors.exceptions[0]))
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:

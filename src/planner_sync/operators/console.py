@@ -1,4 +1,4 @@
-"""Everything that an operator can look at and decide, over one connection to Redis."""
+"""Everything that the command line reads and orders, over one connection to Redis."""
 
 import contextlib
 import socket
@@ -31,10 +31,10 @@ class Console:
 
 @contextlib.asynccontextmanager
 async def open_console(url: str, namespace: str) -> AsyncIterator[Console]:
-    """A console for the length of the block; a cluster is recognised by itself.
+    """A console for the length of the block, on one server or on a cluster.
 
-    Raises RedisError or OSError when Redis does not answer, SettingsError for a namespace that a
-    cluster cannot hold.
+    Raises RedisError or OSError if Redis does not answer, SettingsError for a namespace that does
+    not fit a cluster.
     """
     first = connection.connect(url)
     redis = first

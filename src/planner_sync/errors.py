@@ -117,7 +117,7 @@ class Throttled(GraphError):
 
 
 class AnswerLost(GraphError):
-    """Timeout, reset, 5xx or unreadable answer: it may have been done or not. Read before writing."""
+    """Timeout, reset, 5xx or unreadable answer: it may have been done or not. Read, then write."""
 
 
 class CardChanged(GraphError):

@@ -9,7 +9,10 @@ from tests.emulator.desk import ITEM, OTHER_ITEM, Desk, assigned, details_of, er
 
 MISSING = "The If-Match header must be specified for this kind of request."
 INVALID = "The If-Match header contains an invalid value."
-CONFLICT = "The attempted changes conflicted with already accepted changes. Read the latest state and resolve differences."
+CONFLICT = (
+    "The attempted changes conflicted with already accepted changes. "
+    "Read the latest state and resolve differences."
+)
 
 
 def guarded(desk: Desk) -> list[tuple[str, str, dict[str, Any]]]:

@@ -59,7 +59,7 @@ async def test_a_save_during_a_claim_keeps_the_task_due(shelf: Shelf) -> None:
     await shelf.set("t1", b"A")
     claim = await shelf.marked()
     assert await shelf.save("=A", "B") == [1]
-    assert await shelf.settle(claim, expected=b"A", write="set", new=b"C") == "moved"
+    assert await shelf.settle(claim, b"A", new=b"C") == "moved"
     assert await shelf.get() == b"B"
     assert await shelf.due() == ["t1"]
 

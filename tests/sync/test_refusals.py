@@ -88,7 +88,7 @@ async def test_a_bad_document_is_refused_as_a_whole(
     assert named in message["reason"]
     assert (await world.redis.get(world.keys.document("bad"))).decode() == text
     assert [card["title"] for card in world.cards().values()] == ["Good"]
-    assert (await service.telemetry.snapshot()).refusals["bad"]["code"] == code
+    assert (await service.telemetry.snapshot()).refusals["bad"].code == code
     await world.set("bad", title="Mended")
     await world.settle(service)
     assert (await world.document("bad"))["plannerId"]
@@ -139,7 +139,7 @@ async def test_a_document_under_a_bad_id_is_not_synced(
     assert message["code"] == "bad_id"
     assert message["redisId"] == task_id
     assert world.cards() == {}
-    assert (await service.telemetry.snapshot()).refusals[task_id]["code"] == "bad_id"
+    assert (await service.telemetry.snapshot()).refusals[task_id].code == "bad_id"
     await world.redis.delete(world.keys.document(task_id))
     await world.settle(service)
     assert task_id not in (await service.telemetry.snapshot()).refusals

@@ -15,6 +15,7 @@ from planner_sync.decide.rendering import fields_of, show_atom, shown_fields
 from planner_sync.errors import Code
 from planner_sync.model.card import Names
 from planner_sync.model.orders import Channel
+from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
@@ -22,13 +23,13 @@ SYNC: Channel = "sync"
 UPDATES: Channel = "updates"
 
 
-def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -> tuple[str, str]:
+def failure(
+    task_id: str, at: int, code: Code, reason: str, *, retrying: bool
+) -> tuple[Refused, str]:
     """A refusal that no look has found: the record to keep, and the message to publish."""
-    record = {"code": code, "reason": reason, "field": None, "retrying": retrying, "at": at}
+    record = Refused(code, reason, retrying=retrying, at=at)
     message = {"action": "failed", "redisId": task_id, "plannerId": None, "timestamp": stamp(at)}
-    return json.dumps(record), json.dumps(
-        {**message, "reason": reason, "code": code, "retrying": retrying}
-    )
+    return record, json.dumps({**message, "reason": reason, "code": code, "retrying": retrying})
 
 
 def conflict_message(

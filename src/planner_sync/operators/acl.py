@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner_sync.store.keys import Keys, literally
+from planner_sync.store.scripts import script_keys
 
 HANDSHAKE = "hello auth ping select client|setname client|setinfo"
 CLUSTER = "cluster|slots command readonly info"
@@ -34,6 +35,7 @@ SERVICE = (
     "zadd zrem zscore zcard zrange zrangebyscore zremrangebyscore "
     "lpush ltrim lrange evalsha script|load time publish subscribe unsubscribe"
 )
+READING = frozenset(("get", "hget", "zscore"))
 PASSWORD_BYTES = 32
 
 _NAMESPACE = re.compile(r"[!-~]{1,64}", re.ASCII)
@@ -79,23 +81,7 @@ def grants(namespace: str) -> dict[str, tuple[Grant, ...]]:
         "client": (
             *agent,
             Grant(f"{CLUSTER} time"),
-            Grant(
-                "evalsha",
-                keys=(
-                    documents,
-                    *(
-                        private(name)
-                        for name in ("pending", "generations", "task_leases", "announced")
-                    ),
-                ),
-            ),
-            Grant(
-                "hget",
-                read=tuple(private(name) for name in ("generations", "task_leases", "announced")),
-            ),
-            Grant("hset", keys=(private("generations"), private("announced"))),
-            Grant("hdel", keys=(private("announced"),)),
-            Grant("zadd zscore", keys=(private("pending"),)),
+            *_grants_to_save(keys),
             Grant("publish", channels=(*say, canary)),
             Grant("subscribe", channels=(*both, canary)),
         ),
@@ -115,6 +101,24 @@ def grants(namespace: str) -> dict[str, tuple[Grant, ...]]:
             Grant("lrange", read=(private("lags", "*"),)),
         ),
     }
+
+
+def _grants_to_save(keys: Keys) -> Iterator[Grant]:
+    """What save_document.lua needs of whoever runs it, as its header says. What agents may do with
+    documents stands in their own grants."""
+    script, named = script_keys("save_document"), keys.about("*")
+    yield Grant("evalsha", keys=tuple(named[key.name] for key in script))
+    commands = dict.fromkeys(command for key in script for command in key.commands)
+    for command in commands:
+        needed = [
+            named[key.name] for key in script if command in key.commands and key.name != "document"
+        ]
+        if not needed:
+            continue
+        if command in READING:
+            yield Grant(command, read=tuple(needed))
+        else:
+            yield Grant(command, keys=tuple(needed))
 
 
 def user(namespace: str, role: str) -> str:

@@ -17,11 +17,11 @@ import click
 from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
+from planner_sync.model.records import TrashEntry
 from planner_sync.operators import tables
 from planner_sync.operators.console import Desk, open_desk
 from planner_sync.operators.report import iso, status
 from planner_sync.store.server.connection import why
-from planner_sync.store.trash import Entry
 from planner_sync.urls import fault_of_redis_url
 
 NOTHING, WRONG = 1, 2
@@ -153,7 +153,7 @@ async def list_holds(desk: Desk) -> Answer:
     """Which plans are held, and why."""
     snapshot, holds = await desk.telemetry.snapshot(details=False), await desk.holds.all()
     body = [
-        {"planId": plan_id, **reason, "at": iso(reason["at"])} for plan_id, reason in holds.items()
+        {"planId": plan_id, **held.members(), "at": iso(held.at)} for plan_id, held in holds.items()
     ]
     return Answer(body, tables.holds_text(snapshot.now, holds))
 
@@ -205,7 +205,7 @@ async def restore_from_trash(desk: Desk, entry: str) -> Answer:
     return Answer(_body(found), f"task {found.task_id}: is back, and gets a new card")
 
 
-def _body(entry: Entry) -> dict[str, Any]:
+def _body(entry: TrashEntry) -> dict[str, Any]:
     return {
         "taskId": entry.task_id,
         "plannerId": entry.planner_id,

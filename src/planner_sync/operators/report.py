@@ -29,7 +29,8 @@ def status(snapshot: "Snapshot", plan_ids: Iterable[str]) -> dict[str, Any]:
         "plans": {plan_id: _plan(snapshot, plan_id) for plan_id in plan_ids},
         "refused": snapshot.refused,
         "refusals": [
-            {"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())
+            {"taskId": task_id, **refusal.members()}
+            for task_id, refusal in sorted(snapshot.refusals.items())
         ],
         "counters": dict(sorted(snapshot.counters.items())),
     }
@@ -49,7 +50,7 @@ def _graph(snapshot: "Snapshot") -> dict[str, Any]:
 
 
 def _plan(snapshot: "Snapshot", plan_id: str) -> dict[str, Any]:
-    plan = snapshot.plans.get(plan_id)
+    plan, hold = snapshot.plans.get(plan_id), snapshot.holds.get(plan_id)
     return {
         "passAt": iso(plan.pass_at) if plan else None,
         "tookMs": plan.took_ms if plan else None,
@@ -57,7 +58,7 @@ def _plan(snapshot: "Snapshot", plan_id: str) -> dict[str, Any]:
         "leftOut": plan.left_out if plan else 0,
         "error": plan.error if plan else None,
         "errorAt": iso(plan.error_at) if plan else None,
-        "hold": snapshot.holds.get(plan_id),
+        "hold": hold.members() if hold else None,
     }
 
 

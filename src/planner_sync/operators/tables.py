@@ -1,12 +1,11 @@
 """What the command line shows: values in, text for people out. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from planner_sync.model.records import Hold, TrashEntry
 from planner_sync.model.task import printable
 from planner_sync.store.failures import Failure
 from planner_sync.store.telemetry import Snapshot
-from planner_sync.store.trash import Entry
 
 NONE = "–"
 TITLE_SHOWN, REASON_SHOWN = 60, 300
@@ -34,18 +33,18 @@ def status_text(snapshot: Snapshot, trashed: int) -> str:
     return "\n".join([*lines, "", table(("PLAN", "LAST PASS", "CARDS", "HELD", "TROUBLE"), plans)])
 
 
-def holds_text(now: int, holds: Mapping[str, Mapping[str, Any]]) -> str:
+def holds_text(now: int, holds: Mapping[str, Hold]) -> str:
     """A row for each plan whose deletes are held."""
     if not holds:
         return "No plan is held."
     rows = [
-        (plan_id, _ago(now, hold["at"]), f"{hold['vanished']} of {hold['of']} tasks", hold["side"])
+        (plan_id, _ago(now, hold.at), f"{hold.vanished} of {hold.of} tasks", hold.side)
         for plan_id, hold in holds.items()
     ]
     return table(("PLAN", "SINCE", "VANISHED", "DELETED BY"), rows)
 
 
-def trash_text(now: int, entries: Sequence[Entry]) -> str:
+def trash_text(now: int, entries: Sequence[TrashEntry]) -> str:
     """A row for each document in the trash."""
     if not entries:
         return "The trash is empty."
@@ -94,7 +93,7 @@ def _plan(snapshot: Snapshot, plan_id: str) -> tuple[str, ...]:
         plan_id,
         _ago(snapshot.now, plan.pass_at if plan else None),
         str(plan.cards) if plan else NONE,
-        f"{hold['vanished']} of {hold['of']} by {hold['side']}" if hold else NONE,
+        f"{hold.vanished} of {hold.of} by {hold.side}" if hold else NONE,
         printable(trouble, REASON_SHOWN) if trouble else NONE,
     )
 

@@ -282,3 +282,21 @@ async def test_a_change_that_is_forbidden_twice_is_refused(world: World, service
     await world.forget_claims()
     await world.settle(service)
     assert [message["code"] for message in world.said("failed")] == ["refused_by_planner"]
+
+
+async def test_a_document_that_is_too_large_stays_when_its_card_is_deleted(
+    world: World, service: Service
+) -> None:
+    """The trash has only its beginning; nobody looks at it again and again."""
+    planner_id = await world.uploaded(service)
+    await world.change("t", description="x" * 300_000)
+    await world.settle(service)
+    world.human.delete(planner_id)
+    for _ in range(3):
+        await world.settle(service)
+    assert len((await world.document("t"))["description"]) == 300_000
+    assert await world.redis.get(world.keys.planner_id("t")) is None
+    assert [message["by"] for message in world.said("deleted", "t")] == ["planner"]
+    refusals = (await service.telemetry.snapshot()).refusals
+    due = await world.redis.zscore(world.keys["pending"], "t")
+    assert (refusals["t"].code, due > refusals["t"].at + 60_000) == ("limit", True)

@@ -32,6 +32,7 @@ from planner_sync.model import dialects
 from planner_sync.model.card import Card, newer
 from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import End, Result, Stored
+from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import DOCUMENT_MAX_BYTES
 from planner_sync.store.plans import Plans
@@ -173,9 +174,8 @@ class Reconciler:
     async def _give_back(self, trouble: StepFailed) -> End:
         seen, error = trouble.seen, trouble.error
         log.warning("task %s: %s", seen.task_id, error)
-        before = seen.stored.refusal
-        tries = before.tries if before else 0
-        wait = min(RETRY_MS * 2 ** min(tries, 8), RETRY_MAX_MS)
+        before = seen.stored.refusal or Refused("internal")
+        wait = min(RETRY_MS * 2 ** min(before.tries, 8), RETRY_MAX_MS)
         match error:
             case Throttled():
                 return endings.retry_later(seen, round(error.retry_after * 1000) + 1)
@@ -206,7 +206,7 @@ class Reconciler:
                 )
             case Forbidden() if trouble.reading:
                 return endings.retry_later(seen, AGAIN_MS)  # the right came back in between
-            case Forbidden() if before is None or before.code != "unauthorized":
+            case Forbidden() if before.code != "unauthorized":
                 # Perhaps it did so here too: once more, and it is a refusal.
                 return endings.retry_later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
             case Rejected() | Forbidden() | NotFound():

@@ -9,7 +9,7 @@ from planner_sync.decide.steps import BuryCard, Finish, Step
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, Names
 from planner_sync.model.lease import TaskLease
-from planner_sync.model.orders import Order, Stored
+from planner_sync.model.orders import DocumentSeen, Stored
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
@@ -33,8 +33,11 @@ def seen(
     text = None if members is None else json.dumps(members).encode()
     document = None if text is None else dialects.parse(text)
     given = {"policy": POLICY, "refusal": None, "last": None, "state": None, "intents": (), **more}
-    claimed, kept = replace(CLAIM, **(claim or {})), Stored(text, **(stored or {}))
-    return Observation(lease=claimed, stored=kept, document=document, **given)
+    claimed, kept = (
+        replace(CLAIM, **(claim or {})),
+        {"document": DocumentSeen(text), **(stored or {})},
+    )
+    return Observation(lease=claimed, stored=Stored(**kept), document=document, **given)
 
 
 def known(members: dict[str, Any] | None = None, **more: Any) -> Observation:
@@ -75,6 +78,6 @@ def found(
     return CreateCandidates(candidates, began, sure, last, own)
 
 
-def order_of(step: Step) -> Order:
+def order_of(step: Step) -> Any:
     assert isinstance(step, (Finish, BuryCard))
     return step.order

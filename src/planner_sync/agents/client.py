@@ -59,10 +59,6 @@ class AgentClient:
         self._keys = Keys(namespace)
         self._agent = agent
         self._save_document = Scripts(redis)["save_document"]
-        self._marking = [
-            self._keys.private(name)
-            for name in ("pending", "generations", "task_leases", "announced")
-        ]
         self._instance, self._calls = uuid.uuid4().hex, itertools.count()
         self._seen: OrderedDict[str, bytes] = OrderedDict()
 
@@ -155,9 +151,7 @@ class AgentClient:
         message = json.dumps(agent_update(action, task_id, self._agent, mark))
         args: list[str | bytes | int] = [task_id, mark, expected, new, self._keys.updates, message]
         word = "" if action == "updated" else action
-        done, *current = await self._save_document(
-            [self._keys.document(task_id), *self._marking], [*args, word]
-        )
+        done, *current = await self._save_document(self._keys.about(task_id), [*args, word])
         stands = new or None if done else _bytes(current[0]) if current else None
         self._remember(task_id, stands)
         if not done:

@@ -1,10 +1,8 @@
 """How a look ends when its card is gone, or not ours any more: each ending gives its order.
 Pure."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal
 
 from planner_sync.decide import notices
 from planner_sync.decide.notices import conflict_on_delete, unsent_messages
@@ -12,7 +10,8 @@ from planner_sync.decide.observation import Observation
 from planner_sync.decide.recreation import document_for_new_card
 from planner_sync.model.card import Names
 from planner_sync.model.messages import Channel
-from planner_sync.model.orders import Order
+from planner_sync.model.orders import Bury, DocumentSeen
+from planner_sync.model.records import DeletedBy, DeletedCard, TrashEntry
 from planner_sync.model.state import SyncState
 
 
@@ -20,93 +19,89 @@ def card_deleted(
     seen: Observation,
     state: SyncState,
     names: Names,
-    by: Literal["agent", "planner"],
+    by: DeletedBy,
     *,
     edited: bool = False,
-) -> Order:
+) -> Bury:
     """The card is gone: document and card go to the trash, the mapping ends, the card is known to
     be deleted."""
-    last = seen.stored.text if seen.stored.text is not None else seen.stored.last
-    entry = {
-        "taskId": seen.task_id,
-        "plannerId": state.planner_id,
-        "planId": state.plan_id,
-        "document": (last or b"").decode("utf-8", "replace"),
-        "card": dict(state.base),
-        "renewed": document_for_new_card(seen, state, names),
-        "by": by,
-        "at": seen.lease.now,
-    }
-    deleted_card = {
-        "planner_id": state.planner_id,
-        "title": state.base.get("title"),
-        "at": seen.lease.now,
-        "by": by,
-    }
     messages = [*unsent_messages(state), notices.deleted(seen, state.planner_id, by)]
     if edited:
         messages.append(conflict_on_delete(seen, kept=True, lost=False, winner="planner"))
-    order = Order(
+    order = Bury(
         plan_id=state.plan_id,
+        document=seen.stored.document,
         planner_id=state.planner_id,
-        bury=True,
-        forget=True,
-        deleted_card=json.dumps(deleted_card),
-        trash=(f"{seen.task_id} {state.planner_id}", json.dumps(entry)),
-        expected=seen.stored.text,
-        messages=messages,
+        deleted_card=_deleted(seen, state, by),
+        trash=_thrown_away(seen, state, names, by),
+        messages=tuple(messages),
     )
-    if by == "planner":
-        order.only_same = True
-        order.write = "delete" if seen.stored.text is not None else "keep"
-        order.document_messages = [notices.document_deleted(seen)]
-    return order
+    return _delete_document(seen, order) if by == "planner" else order
 
 
-def own_delete_confirmed(seen: Observation, state: SyncState, names: Names) -> Order:
+def _deleted(seen: Observation, state: SyncState, by: DeletedBy) -> DeletedCard:
+    return DeletedCard(state.planner_id, by, title=state.base.get("title"), at=seen.lease.now)
+
+
+def _thrown_away(seen: Observation, state: SyncState, names: Names, by: DeletedBy) -> TrashEntry:
+    last = seen.stored.text if seen.stored.text is not None else seen.stored.last
+    return TrashEntry(
+        task_id=seen.task_id,
+        planner_id=state.planner_id,
+        plan_id=state.plan_id,
+        by=by,
+        at=seen.lease.now,
+        renewed=document_for_new_card(seen, state, names),
+        document=(last or b"").decode("utf-8", "replace"),
+        card=dict(state.base),
+    )
+
+
+def _delete_document(seen: Observation, order: Bury) -> Bury:
+    """A human's delete ends the document too, as it was seen."""
+    if seen.stored.document.is_cut:
+        return replace(order, only_same=True)  # it stays: the trash has its beginning alone
+    return replace(
+        order,
+        only_same=True,
+        new=None if seen.stored.text is None else b"",
+        document_messages=(notices.document_deleted(seen),),
+    )
+
+
+def own_delete_confirmed(seen: Observation, state: SyncState, names: Names) -> Bury:
     """Our own delete, whose answer was lost, was carried out; a document that is there by now gets
     a new card."""
-    gone = replace(seen, document=None, stored=replace(seen.stored, text=None))
-    order = card_deleted(gone, state, names, "agent")
-    if seen.stored.text is not None:
-        order.expected = seen.stored.text
-        order.write, order.due_ms = "leave", 0
-    return order
+    missing = replace(seen.stored, document=DocumentSeen(None))
+    gone = replace(seen, document=None, stored=missing)
+    return replace(card_deleted(gone, state, names, "agent"), document=seen.stored.document)
 
 
 def recreate_card(
     seen: Observation, state: SyncState, names: Names, messages: Iterable[tuple[Channel, str]] = ()
-) -> Order:
+) -> Bury:
     """A human deleted the card, and an agent that was editing wins, or an operator: the document
     gets a new card."""
-    order = card_deleted(seen, state, names, "agent")
-    order.trash = None
-    order.deleted_card = json.dumps(
-        {**json.loads(order.deleted_card or "{}"), "state": state.dump()}
-    )
-    order.uncounted = True
-    order.write, order.due_ms = "leave", 0
+    new = None
     if seen.document is not None:
-        order.write, order.new = "set", document_for_new_card(seen, state, names).encode()
-    order.messages = [*unsent_messages(state), *messages]
-    return order
+        new = document_for_new_card(seen, state, names).encode()
+    return Bury(
+        plan_id=state.plan_id,
+        document=seen.stored.document,
+        planner_id=state.planner_id,
+        deleted_card=replace(_deleted(seen, state, "agent"), state=state.dump()),
+        new=new,
+        messages=(*unsent_messages(state), *messages),
+    )
 
 
-def await_recreated_card(seen: Observation, state: SyncState, names: Names) -> Order:
+def await_recreated_card(seen: Observation, state: SyncState, names: Names) -> Bury:
     """The card is gone, and one that was made anew is there, whose mapping is lost: the document
     waits for that."""
     return recreate_card(replace(seen, document=None), state, names)
 
 
-def unlink(seen: Observation, state: SyncState) -> Order:
+def unlink(seen: Observation, state: SyncState) -> Bury:
     """The document is gone, and its card is in a plan that is not ours: the card stays, and belongs
     to nobody."""
-    return Order(
-        plan_id=state.plan_id,
-        planner_id=state.planner_id,
-        bury=True,
-        keep_card=True,
-        uncounted=True,
-        forget=True,
-        expected=None,
-    )
+    return Bury(plan_id=state.plan_id, document=seen.stored.document, planner_id=state.planner_id)

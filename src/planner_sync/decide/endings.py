@@ -1,7 +1,6 @@
 """How a look ends: one function for each ending, each giving the order that the store carries out.
 Pure."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -28,7 +27,8 @@ from planner_sync.decide.rendering import (
 from planner_sync.errors import Code, Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, Names
-from planner_sync.model.orders import Order, document_hash
+from planner_sync.model.orders import Forget, LinkedCard, Messages, Postpone, Settle
+from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import DEFAULTS, Document, Value
 
@@ -39,7 +39,7 @@ HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person",
 
 def settled(
     seen: Observation, state: SyncState, merged: Merged, reading: Interpretation, names: Names
-) -> Order:
+) -> Settle:
     """Both sides are known to hold `merged.result`: write the document where it differs, tell who is
     to be told."""
     document = seen.document
@@ -60,26 +60,25 @@ def settled(
     after = learn(seen, state, merged, replace(reading, name_bindings=written), rev, shown)
     stamped = document.planner_id == state.planner_id and document.rev == rev
     told = sorted({*human, *renamed, *state.unreported_edits})
-    order = Order(
+    new = None
+    if changes or not stamped:
+        stamps = {"plannerId": state.planner_id, "_rev": rev}
+        new = dialects.write(document, {**changes, **stamps}).encode()
+    said: Messages = ()
+    if told:
+        text = (new or seen.stored.text or b"").decode()
+        changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
+        said = (document_updated(seen, text, changed),)
+    return Settle(
         plan_id=state.plan_id,
-        planner_id=state.planner_id,
-        old_plan_id=seen.state.plan_id if seen.state else "",
-        etags=after.etags,
-        state=after.dump(),
+        document=seen.stored.document,
+        card=LinkedCard.of(after, seen.state.plan_id if seen.state else ""),
         state_moved=replace(after, unreported_edits=tuple(told)).dump(),
         intents_done=(*seen.done_intents, *seen.written),
-        creating_done=True,
-        expected=seen.stored.text,
-        messages=[*uploads(seen, state), *conflicts(seen, merged, names), *unsent_messages(state)],
+        new=new,
+        messages=(*uploads(seen, state), *conflicts(seen, merged, names), *unsent_messages(state)),
+        document_messages=said,
     )
-    if changes or not stamped:
-        text = dialects.write(document, {**changes, "plannerId": state.planner_id, "_rev": rev})
-        order.write, order.new = "set", text.encode()
-    if told:
-        text = order.new.decode() if order.write == "set" else (seen.stored.text or b"").decode()
-        changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
-        order.document_messages = [document_updated(seen, text, changed)]
-    return order
 
 
 def learn(
@@ -116,7 +115,7 @@ def learn(
     )
 
 
-def imported(seen: Observation, card: Card, names: Names) -> Order:
+def imported(seen: Observation, card: Card, names: Names) -> Settle:
     """A card that a human made gets its document."""
     state = SyncState(
         card.id, card.plan_id, card.etag, card.details_etag or "", base=dict(card.atoms)
@@ -134,16 +133,13 @@ def imported(seen: Observation, card: Card, names: Names) -> Order:
     state = replace(state, rev=rev, shown=tuple(sorted(shown)), settled_at=seen.lease.now)
     meant = _meant_by(text, Context(names, seen.people, None, None, card.id, card.atoms))
     state = remember_names(state, bindings_as_written(meant, wanted, changes))
-    return Order(
+    return Settle(
         plan_id=card.plan_id,
-        planner_id=card.id,
-        etags=state.etags,
-        state=state.dump(),
+        document=seen.stored.document,
+        card=LinkedCard.of(state),
         epoch=seen.epoch,
-        expected=None,
-        write="set",
         new=text.encode(),
-        document_messages=[document_created(seen, text, sorted(human))],
+        document_messages=(document_created(seen, text, sorted(human)),),
     )
 
 
@@ -161,7 +157,7 @@ def restored(
     reading: Interpretation,
     names: Names,
     conflict: bool,
-) -> Order:
+) -> Settle:
     """A document that an agent deleted, or that Redis lost, comes back whole, with what the card
     says now."""
     # What it said may have reached the card without ever being settled: all that the card has is
@@ -175,36 +171,46 @@ def restored(
     order = settled(
         seen, replace(state, shown=(*state.shown, *sorted(shown))), merged, reading, names
     )
-    order.expected = None
-    if order.write != "set":
-        order.write, order.new = "set", seen.stored.last or b""
+    new = order.new or seen.stored.last or b""
+    messages = order.messages
     if conflict:
-        order.messages.append(conflict_on_delete(seen, kept=False, lost=True, winner="planner"))
+        messages += (conflict_on_delete(seen, kept=False, lost=True, winner="planner"),)
     changed = dict.fromkeys([*fields_of(merged.changed_by_people, names), *state.unreported_edits])
-    order.document_messages = [document_updated(seen, order.new.decode(), changed)]
-    return order
+    return replace(
+        order,
+        new=new,
+        messages=messages,
+        document_messages=(document_updated(seen, new.decode(), changed),),
+    )
 
 
-def refused(seen: Observation, refusal: Refusal) -> Order:
+def refused(seen: Observation, refusal: Refusal) -> Postpone:
     """Nothing is sent, the document stays as it is, the reason is said once and kept."""
     retrying = refusal.code in HOURLY
-    text = seen.stored.text
-    digest = document_hash(text, seen.stored.size) if text is not None else ""
-    kept = {
-        "code": refusal.code,
-        "reason": refusal.reason,
-        "field": refusal.field,
-        "retrying": retrying,
-        "hash": digest,
-    }
-    before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
+    document = seen.stored.document
+    found = Refused(
+        code=refusal.code,
+        reason=refusal.reason,
+        field=refusal.field,
+        retrying=retrying,
+        at=seen.lease.now,
+        hash="" if document.text is None else document.hash,
+    )
     order = _left(seen, due_ms=HOUR_MS if retrying else -1)
-    order.refusal = json.dumps({**kept, "at": seen.lease.now})
-    by_planner = refusal.code in ("refused_by_planner", "limit")
-    same = kept.keys() - ({"reason"} if by_planner else set())  # each has a request id
-    if any(before.get(name) != kept[name] for name in same):
-        order.messages.append(failed(seen, refusal.code, refusal.reason, retrying))
-    return order
+    said: Messages = ()
+    if not _is_the_same(found, seen.stored.refusal):
+        said = (failed(seen, refusal.code, refusal.reason, retrying),)
+    return replace(order, refusal=found, messages=(*order.messages, *said))
+
+
+def _is_the_same(found: Refused, before: Refused | None) -> bool:
+    """Was this said before, of this very document?"""
+    if before is None:
+        return False
+    if found.code not in ("refused_by_planner", "limit") and before.reason != found.reason:
+        return False  # what Planner says has another request id each time
+    kept = (before.code, before.field, before.retrying, before.hash)
+    return kept == (found.code, found.field, found.retrying, found.hash)
 
 
 def retry_later(
@@ -214,62 +220,53 @@ def retry_later(
     reason: str = "",
     *,
     say_after: int = 1,
-) -> Order:
+) -> Postpone:
     """Not now: look again after `due_ms`. With a code the trouble is kept, and said once when it
     has lasted a while."""
-    order = _left(seen, due_ms=due_ms)
-    order.keep_announced = order.keep_reason = True
+    order = replace(_left(seen, due_ms=due_ms), unfinished=True)
     if code is None:
-        order.refusal = None
         return order
-    before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
-    same = before.get("code") == code
-    tries = before.get("tries", 0) + 1 if same else 1
-    said = same and before.get("said", False)
-    say = not said and tries >= say_after
-    kept = {
-        "code": code,
-        "reason": reason,
-        "field": None,
-        "retrying": True,
-        "tries": tries,
-        "said": said or say,
-    }
-    order.refusal = json.dumps({**kept, "at": seen.lease.now})
-    if say:
-        order.messages.append(failed(seen, code, reason, retrying=True))
-    return order
+    before = seen.stored.refusal
+    if before is None or before.code != code:
+        before = Refused(code)
+    tries = before.tries + 1
+    say = not before.said and tries >= say_after
+    found = Refused(
+        code=code,
+        reason=reason,
+        retrying=True,
+        at=seen.lease.now,
+        tries=tries,
+        said=before.said or say,
+    )
+    said: Messages = (failed(seen, code, reason, retrying=True),) if say else ()
+    return replace(order, refusal=found, messages=(*order.messages, *said))
 
 
-def forgotten(seen: Observation) -> Order:
+def forgotten(seen: Observation) -> Forget:
     """There is neither document nor card: nothing to remember."""
-    return Order(plan_id=seen.plan_id, forget=True, expected=None, intents_done=seen.done_intents)
+    return Forget(plan_id=seen.plan_id, document=seen.stored.document)
 
 
-def waiting(seen: Observation) -> Order:
+def waiting(seen: Observation) -> Postpone:
     """The document is missing, and nobody has said why: the next sweeps will tell."""
-    return replace(_left(seen, due_ms=-1), refusal=None)
+    return _left(seen, due_ms=-1)
 
 
-def _left(seen: Observation, due_ms: int) -> Order:
+def _left(seen: Observation, due_ms: int) -> Postpone:
     """The document stays as it is; what has reached Planner nevertheless is said."""
     state = seen.state
-    messages = [*uploads(seen, state), *unsent_messages(state)] if state else []
+    messages: Messages = ()
     if state:
+        messages = (*uploads(seen, state), *unsent_messages(state))
         state = replace(state, created=False, unreported_uploads=(), unsent_messages=())
-    return Order(
+    return Postpone(
         plan_id=seen.plan_id,
-        planner_id=state.planner_id if state else "",
-        etags=state.etags if state else "",
-        state=state.dump() if state else None,
+        document=seen.stored.document,
+        card=LinkedCard.of(state) if state else None,
         intents_done=seen.done_intents,
-        creating_done=seen.not_created,
-        write="leave",
-        expected=seen.stored.text,
-        size=seen.stored.size,
-        wrong_type=seen.stored.wrong_type,
+        not_created=seen.not_created,
         due_ms=due_ms,
-        keep_announced=seen.stored.text is None,
         messages=messages,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from planner_sync.model.orders import Order
+from planner_sync.model.orders import Bury, End
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
@@ -110,14 +110,14 @@ class DeleteCard:
 class BuryCard:
     """Carry out a human's delete on the agents' side, if the brake lets it through."""
 
-    order: Order
+    order: Bury
 
 
 @dataclass(frozen=True)
 class Finish:
     """The look ends with this order."""
 
-    order: Order
+    order: End
 
 
 Step = (

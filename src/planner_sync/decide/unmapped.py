@@ -5,7 +5,6 @@ A create whose answer was lost is never guessed at: only a complete listing tell
 was made.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -69,11 +68,10 @@ def resolve_create(seen: Observation, intent: OpenIntent) -> Step:
 def stays_refused(seen: Observation) -> int | None:
     """Has Planner said no to this very document, as it seems now without a card? Then until when
     (ms): -1 for ever."""
-    before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
-    same = before.get("hash") and before["hash"] == document_hash(seen.stored.text or b"")
-    if not same:
+    before = seen.stored.refusal
+    if before is None or before.hash != document_hash(seen.stored.text or b""):
         return None
-    return max(before["at"] + endings.HOUR_MS - seen.lease.now, 0) if before["retrying"] else -1
+    return max(before.at + endings.HOUR_MS - seen.lease.now, 0) if before.retrying else -1
 
 
 def _made_by(intent: OpenIntent, seen: Observation) -> Card | None:
@@ -118,11 +116,9 @@ def state_of_created_card(
 
 def _before(seen: Observation) -> SyncState | None:
     """What was mapped_state of the card that is made anew."""
-    return (
-        SyncState.load(seen.deleted_card["state"])
-        if seen.deleted_card and "state" in seen.deleted_card
-        else None
-    )
+    if seen.deleted_card is None or seen.deleted_card.state is None:
+        return None
+    return SyncState.load(seen.deleted_card.state)
 
 
 def decide_new(seen: Observation) -> Step:
@@ -207,12 +203,12 @@ def _check_grave(seen: Observation, document: Document) -> None:
     deleted_card = seen.deleted_card
     if (
         deleted_card is None
-        or deleted_card["by"] != "planner"
+        or deleted_card.by != "planner"
         or seen.lease.announced == "created"
         or document.planner_id
     ):
         return
-    if deleted_card["title"] == document.fields["title"]:
+    if deleted_card.title == document.fields["title"]:
         raise _stale("title: the card of this task was deleted in Planner")
 
 

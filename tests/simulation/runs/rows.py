@@ -101,7 +101,7 @@ def _deciding(
 def _of_seen(seen: Observation) -> Iterator[str]:
     if seen.recovering:
         yield "8 epoch"
-    if seen.stored.wrong_type:
+    if seen.stored.document.wrong_type:
         yield "8 wrong type"
     named = seen.document.planner_id if seen.document else None
     if named and seen.state and named != seen.state.planner_id:

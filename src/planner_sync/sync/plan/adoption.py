@@ -7,7 +7,6 @@ document whose own card is gone, for the card may have been made anew in the sec
 Whatever is left is imported like any new card.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -138,16 +137,15 @@ class Adoption:
         """
         creating = await self.plans.creating(plan_id)
         owned = await self.mapper.all_task_ids()
-        for planner_id, text in (await self.plans.orphans(plan_id)).items():
-            posted = json.loads(text)
-            card, task_id = cards.get(planner_id), posted["taskId"]
-            if card is None and posted["at"] + CARD_SHOWS_MS < began:
+        for planner_id, orphan in (await self.plans.orphans(plan_id)).items():
+            card, task_id = cards.get(planner_id), orphan.task_id
+            if card is None and orphan.at + CARD_SHOWS_MS < began:
                 answer = await self.reader.ask(planner_id)
                 if answer == GONE or (isinstance(answer, Card) and answer.plan_id != plan_id):
                     await self.plans.drop_orphan(plan_id, planner_id)
             if card is None or task_id in creating:
                 continue
-            if task_id in owned and _untouched(card, posted["atoms"]):
+            if task_id in owned and _untouched(card, orphan.atoms):
                 await self.reader.planner.delete_task(planner_id, card.etag)
                 cards.pop(planner_id)
             elif task_id not in owned and await self.repository.read_documents([task_id]):

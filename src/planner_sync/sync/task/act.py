@@ -6,7 +6,6 @@ when the answer tells that it was, or was not, carried out. No rules in here: th
 `decide.py`.
 """
 
-import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,14 +29,14 @@ from planner_sync.errors import (
 from planner_sync.graph.cards import create_body, details_patch, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.model.card import Card, is_of_details, newer
-from planner_sync.model.orders import IntentKind, Order
+from planner_sync.model.orders import IntentKind, LinkedCard, Record
+from planner_sync.model.records import Orphan, Side
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Telemetry
-from planner_sync.sync.task.brake import Brake, Side
+from planner_sync.sync.task.brake import Brake
 from planner_sync.sync.task.names import PlanNames
 from planner_sync.sync.task.people import People
 
@@ -83,7 +82,6 @@ class Actor:
     names: PlanNames
     people: People
     brake: Brake
-    telemetry: Telemetry
 
     async def act(self, seen: Observation, step: steps.Step) -> Observation:
         """Carry out one step. Raises Refusal, StepFailed, LeaseLost, PlanNotAdopted."""
@@ -153,9 +151,7 @@ class Actor:
 
     async def _drop(self, seen: Observation, nonce: str, plan_id: str) -> Observation:
         """At once, and in the intent's own plan: what comes next may be about another one."""
-        order = Order(plan_id=plan_id, intents_done=[nonce], creating_done=True, release=False)
-        if await self.repository.settle(seen.lease, order) != "settled":
-            raise LeaseLost
+        await self._keep(seen, Record(plan_id, seen.stored.document, intents_done=(nonce,)))
         left = tuple(intent for intent in seen.intents if intent.nonce != nonce)
         return replace(seen, intents=left, create_candidates=None, dropped=True)
 
@@ -168,8 +164,14 @@ class Actor:
             state=state,
             names=None if before and before.plan_id != state.plan_id else seen.names,
         )
-        old_plan_id = before.plan_id if before else ""
-        await self._record(taken, state, done=done, old_plan_id=old_plan_id, epoch=seen.epoch)
+        order = Record(
+            plan_id=state.plan_id,
+            document=seen.stored.document,
+            card=LinkedCard.of(state, before.plan_id if before else ""),
+            intents_done=tuple(done),
+            epoch=seen.epoch,
+        )
+        await self._keep(seen, order)
         card = seen.card if isinstance(seen.card, Card) else None
         left = tuple(intent for intent in seen.intents if intent.nonce not in done)
         return replace(taken, intents=left, create_candidates=None, likely_card=None, card=card)
@@ -189,13 +191,17 @@ class Actor:
             state_of_created_card(seen, card, step.atoms),
             born=(await self.plans.server_clock()).now,
         )
-        posted = json.dumps(
-            {"taskId": seen.task_id, "at": seen.lease.now, "atoms": dict(step.atoms)}
+        order = Record(
+            plan_id=state.plan_id,
+            document=seen.stored.document,
+            card=LinkedCard.of(state),
+            intents_done=(nonce,),
+            posted=Orphan(seen.task_id, seen.lease.now, step.atoms),
+            counted="created",
         )
-        await self._record(seen, state, done=[nonce], created=True, posted=posted)
+        await self._keep(seen, order)
         if card.created_by_app:
             await self._learn_application(card.created_by_app)
-        await self._count("created", seen)
         return replace(seen, state=state, card=card)
 
     async def _patch(
@@ -234,8 +240,13 @@ class Actor:
         state = replace(state, etag=card.etag, details_etag=details_etag, settled_at=seen.lease.now)
         # The intent stays open until what else the answer shows is merged: its etag hides that from
         # every pass.
-        await self._record(seen, state, done=[])
-        await self._count("patched", seen)
+        order = Record(
+            plan_id=state.plan_id,
+            document=seen.stored.document,
+            card=LinkedCard.of(state),
+            counted="patched",
+        )
+        await self._keep(seen, order)
         return replace(seen, state=state, card=card, written=(*seen.written, nonce))
 
     async def _delete(self, seen: Observation, planner_id: str) -> Observation:
@@ -253,7 +264,7 @@ class Actor:
             if not isinstance(trouble.error, NotFound):
                 raise
             seen = trouble.seen
-        await self._count("deleted", seen)
+        await self._keep(seen, Record(seen.plan_id, seen.stored.document, counted="deleted"))
         return replace(seen, card=GONE, fresh=True, lease=replace(seen.lease, announced="deleted"))
 
     # -- writing -----------------------------------------------------------------------------------
@@ -297,44 +308,14 @@ class Actor:
             seen = replace(seen, not_created=seen.not_created or kind == "create")
             raise StepFailed(_without(seen, nonce), error) from error
 
-    async def _record(
-        self,
-        seen: Observation,
-        state: SyncState,
-        *,
-        done: list[str],
-        created: bool = False,
-        posted: str = "",
-        old_plan_id: str = "",
-        epoch: str = "",
-    ) -> None:
+    async def _keep(self, seen: Observation, order: Record) -> None:
         """Keep what Graph has told us, whatever the document says by now."""
-        order = Order(
-            plan_id=state.plan_id,
-            planner_id=state.planner_id,
-            old_plan_id=old_plan_id,
-            etags=state.etags,
-            state=state.dump(),
-            intents_done=done,
-            creating_done=True,
-            created=created,
-            posted=posted,
-            epoch=epoch,
-            release=False,
-            expected=seen.stored.text,
-        )
         if await self.repository.settle(seen.lease, order) != "settled":
             raise LeaseLost
 
     async def _learn_application(self, application: str) -> None:
         if await self.plans.application() != application:
             await self.plans.set_application(application)
-
-    async def _count(self, name: str, seen: Observation) -> None:
-        now = (await self.plans.server_clock()).now
-        await asyncio.gather(
-            self.telemetry.count(name), self.telemetry.lag("upload", now - seen.lease.due)
-        )
 
     async def ask_brake(self, seen: Observation, side: Side) -> None:
         """Raises Refusal (held) when deletes of the plan are held."""

@@ -5,7 +5,6 @@ every step is carried out in `act.py`; what became of a look that could not be f
 here.
 """
 
-import json
 import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,12 +31,12 @@ from planner_sync.graph.planner import Planner
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, newer
 from planner_sync.model.lease import TaskLease
-from planner_sync.model.orders import Order, Result, Stored
+from planner_sync.model.orders import End, Result, Stored
+from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import DOCUMENT_MAX_BYTES
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.task.act import NEW_CARD_MS, Actor, LeaseLost, PlanNotAdopted, StepFailed
 from planner_sync.sync.task.names import dump
 
@@ -83,7 +82,6 @@ class Reconciler:
     plans: Plans
     planner: Planner
     policy: Policy
-    telemetry: Telemetry
     waiting: set[str] = field(default_factory=set)
 
     async def reconcile(self, lease: TaskLease, trigger: Trigger | None = None) -> Result | None:
@@ -92,14 +90,9 @@ class Reconciler:
         try:
             seen = await self._observe(lease, trigger)
             order = await self._run(seen, trigger)
-            result = await self.repository.settle(lease, order)
+            return await self.repository.settle(lease, order, listed_at=trigger.began)
         except LeaseLost:
             return None
-        if order.document_messages and trigger.began:
-            await self.telemetry.lag(
-                "download", (await self.plans.server_clock()).now - trigger.began
-            )
-        return result
 
     async def report_parked(self, lease: TaskLease) -> None:
         """A task whose looks have never come to an end: something in it may kill the process."""
@@ -139,7 +132,7 @@ class Reconciler:
         )
 
     # -- decide, act -------------------------------------------------------------------------------
-    async def _run(self, seen: Observation, trigger: Trigger) -> Order:
+    async def _run(self, seen: Observation, trigger: Trigger) -> End:
         rounds = 0
         for _ in range(MAX_STEPS):
             try:
@@ -178,11 +171,11 @@ class Reconciler:
         )
 
     # -- trouble -----------------------------------------------------------------------------------
-    async def _give_back(self, trouble: StepFailed) -> Order:
+    async def _give_back(self, trouble: StepFailed) -> End:
         seen, error = trouble.seen, trouble.error
         log.warning("task %s: %s", seen.task_id, error)
-        before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
-        wait = min(RETRY_MS * 2 ** min(before.get("tries", 0), 8), RETRY_MAX_MS)
+        before = seen.stored.refusal or Refused("internal")
+        wait = min(RETRY_MS * 2 ** min(before.tries, 8), RETRY_MAX_MS)
         match error:
             case Throttled():
                 return endings.retry_later(seen, round(error.retry_after * 1000) + 1)
@@ -213,7 +206,7 @@ class Reconciler:
                 )
             case Forbidden() if trouble.reading:
                 return endings.retry_later(seen, AGAIN_MS)  # the right came back in between
-            case Forbidden() if before.get("code") != "unauthorized":
+            case Forbidden() if before.code != "unauthorized":
                 # Perhaps it did so here too: once more, and it is a refusal.
                 return endings.retry_later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
             case Rejected() | Forbidden() | NotFound():
@@ -239,17 +232,18 @@ class Reconciler:
 
 
 def _parse(stored: Stored, state: SyncState | None) -> tuple[Any, Refusal | None]:
-    if stored.wrong_type:
+    document = stored.document
+    if document.wrong_type:
         return None, Refusal(
             "not_json", "the key of the document holds something that is no string"
         )
-    if stored.text is None:
+    if document.text is None:
         return None, None
-    if stored.size is not None:
-        reason = f"the document has {stored.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
+    if document.size is not None:
+        reason = f"the document has {document.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
         return None, Refusal("limit", reason)
     try:
-        return dialects.parse(stored.text, state.dialect if state else None), None  # type: ignore[arg-type]
+        return dialects.parse(document.text, state.dialect if state else None), None  # type: ignore[arg-type]
     except Refusal as refusal:
         return None, refusal
 

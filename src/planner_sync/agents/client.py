@@ -22,6 +22,7 @@ from typing import Any, Literal, Self
 from redis.exceptions import RedisError
 
 from planner_sync.agents.messages import Heard, Subscribed, read_change, read_confirmation
+from planner_sync.agents.task_fields import TaskFields
 from planner_sync.errors import Refusal, TaskExists, TaskMissing
 from planner_sync.model import dialects
 from planner_sync.model.task import Document, check_task_id
@@ -34,8 +35,8 @@ CANARY_SECONDS = 4.0
 RETRY_SECONDS = 1.0
 ANY, NONE = b"*", b""  # what a save expects to find, besides known bytes
 
-Task = dict[str, Any]
-Fields = Mapping[str, Any]
+Task = dict[str, Any]  # a document with all its members, as TaskFields and the agents' own
+Fields = TaskFields | Mapping[str, Any]
 Action = Literal["created", "updated", "deleted"]
 
 log = logging.getLogger(__name__)

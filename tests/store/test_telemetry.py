@@ -113,13 +113,13 @@ async def test_listeners_that_are_silent_for_an_hour_are_forgotten(telemetry, re
 
 
 async def test_counts_add_up_and_only_the_newest_lags_are_kept(telemetry, redis):
-    await telemetry.count("task_leases")
-    await telemetry.count("task_leases", 2)
+    await telemetry.count("created")
+    await telemetry.count("created", 2)
     await redis.lpush(KEYS.private("lags", "upload"), *range(LAGS_KEPT))
     await telemetry.lag("upload", 7)
     seen = await telemetry.snapshot()
 
-    assert seen.counters == {"task_leases": 3}
+    assert seen.counters == {"created": 3}
     assert (len(seen.lags["upload"]), seen.lags["upload"][0], seen.lags["download"]) == (
         LAGS_KEPT,
         7,

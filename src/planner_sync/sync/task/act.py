@@ -36,7 +36,7 @@ from planner_sync.model.task import Value
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Telemetry
+from planner_sync.store.telemetry import Counter, Telemetry
 from planner_sync.sync.task.brake import Brake, Side
 from planner_sync.sync.task.names import PlanNames
 from planner_sync.sync.task.people import People
@@ -330,7 +330,7 @@ class Actor:
         if await self.plans.application() != application:
             await self.plans.set_application(application)
 
-    async def _count(self, name: str, seen: Observation) -> None:
+    async def _count(self, name: Counter, seen: Observation) -> None:
         now = (await self.plans.server_clock()).now
         await asyncio.gather(
             self.telemetry.count(name), self.telemetry.lag("upload", now - seen.lease.due)

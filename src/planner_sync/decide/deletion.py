@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
-from planner_sync.decide.notices import UPDATES, conflict_on_delete, on_sync, stamp, unsent_messages
+from planner_sync.decide import notices
+from planner_sync.decide.notices import conflict_on_delete, unsent_messages
 from planner_sync.decide.observation import Observation
 from planner_sync.decide.recreation import document_for_new_card
 from planner_sync.model.card import Names
-from planner_sync.model.orders import Channel, Order
+from planner_sync.model.messages import Channel
+from planner_sync.model.orders import Order
 from planner_sync.model.state import SyncState
 
 
@@ -41,7 +43,7 @@ def card_deleted(
         "at": seen.lease.now,
         "by": by,
     }
-    messages = [*unsent_messages(state), on_sync(seen, "deleted", state.planner_id, by=by)]
+    messages = [*unsent_messages(state), notices.deleted(seen, state.planner_id, by)]
     if edited:
         messages.append(conflict_on_delete(seen, kept=True, lost=False, winner="planner"))
     order = Order(
@@ -57,13 +59,7 @@ def card_deleted(
     if by == "planner":
         order.only_same = True
         order.write = "delete" if seen.stored.text is not None else "keep"
-        body = {
-            "action": "deleted",
-            "taskId": seen.task_id,
-            "source": "planner",
-            "timestamp": stamp(seen.lease.now),
-        }
-        order.document_messages = [(UPDATES, json.dumps(body))]
+        order.document_messages = [notices.document_deleted(seen)]
     return order
 
 

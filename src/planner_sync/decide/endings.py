@@ -10,10 +10,11 @@ from planner_sync.decide.merge import NO_OPINION, Merged
 from planner_sync.decide.notices import (
     conflict_on_delete,
     conflicts,
+    document_created,
+    document_updated,
     failed,
     renamed_fields,
     unsent_messages,
-    updated,
     uploads,
 )
 from planner_sync.decide.observation import Observation
@@ -78,7 +79,7 @@ def settled(
     if told:
         text = order.new.decode() if order.write == "set" else (seen.stored.text or b"").decode()
         changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
-        order.document_messages = [updated(seen, "updated", text, changed)]
+        order.document_messages = [document_updated(seen, text, changed)]
     return order
 
 
@@ -143,7 +144,7 @@ def imported(seen: Observation, card: Card, names: Names) -> Order:
         expected=None,
         write="set",
         new=text.encode(),
-        document_messages=[updated(seen, "created", text, sorted(human))],
+        document_messages=[document_created(seen, text, sorted(human))],
     )
 
 
@@ -181,7 +182,7 @@ def restored(
     if conflict:
         order.messages.append(conflict_on_delete(seen, kept=False, lost=True, winner="planner"))
     changed = dict.fromkeys([*fields_of(merged.changed_by_people, names), *state.unreported_edits])
-    order.document_messages = [updated(seen, "updated", order.new.decode(), changed)]
+    order.document_messages = [document_updated(seen, order.new.decode(), changed)]
     return order
 
 

@@ -1,65 +1,54 @@
-"""What agents are told: each message of the contract as a value, addressed to its channel. Pure.
+"""What agents are told after a reconciliation: messages addressed to their channels. Pure.
 
-What a message holds of a task's content is decided here and nowhere else.
+What a message holds of a task's content is decided here; `model/messages.py` has the forms.
 """
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from typing import Literal
 
 from planner_sync.decide.interpret import Interpretation
 from planner_sync.decide.merge import Conflict, Merged
 from planner_sync.decide.observation import Observation
 from planner_sync.decide.rendering import fields_of, show_atom, shown_fields
 from planner_sync.errors import Code
+from planner_sync.model import messages
 from planner_sync.model.card import Names
-from planner_sync.model.orders import Channel
+from planner_sync.model.messages import Body, Channel
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
-SYNC: Channel = "sync"
-UPDATES: Channel = "updates"
+Notice = tuple[Channel, str]
 
 
 def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -> tuple[str, str]:
-    """A refusal that no look has found: the record to keep, and the message to publish."""
+    """A refusal found outside a reconciliation: the record to keep, and the message to publish."""
     record = {"code": code, "reason": reason, "field": None, "retrying": retrying, "at": at}
-    message = {"action": "failed", "redisId": task_id, "plannerId": None, "timestamp": stamp(at)}
-    return json.dumps(record), json.dumps(
-        {**message, "reason": reason, "code": code, "retrying": retrying}
-    )
+    message = messages.failed(task_id, None, at, reason=reason, code=code, retrying=retrying)
+    return json.dumps(record), json.dumps(message)
 
 
 def conflict_message(
     seen: Observation, conflict: Conflict, atoms: Mapping[str, Value], names: Names
-) -> dict[str, Any]:
+) -> Body:
     """The `conflict` message about one atom."""
     *_, field_name = shown_fields(fields_of(frozenset({conflict.atom}), names), _present(seen))
     shown = {**atoms, **conflict.attributes}
     values = (conflict.kept, conflict.lost)
     kept, lost = (show_atom(conflict.atom, value, shown, names, seen.document) for value in values)
-    planner_id = seen.state.planner_id if seen.state else ""
-    return _body(
-        seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner
+    return messages.conflict(
+        seen.task_id,
+        _planner_id(seen),
+        seen.lease.now,
+        field=field_name,
+        kept=kept,
+        lost=lost,
+        winner=conflict.winner,
     )
 
 
-def conflict_on_delete_body(
-    seen: Observation, *, kept: bool, lost: bool, winner: str
-) -> dict[str, Any]:
-    """The `conflict` message about a delete."""
-    planner_id = seen.state.planner_id if seen.state else ""
-    return _body(seen, "conflict", planner_id, field="deleted", kept=kept, lost=lost, winner=winner)
-
-
-def stamp(ms: int) -> str:
-    """The server's time as messages carry it: UTC ISO 8601 with Z."""
-    return (
-        datetime.fromtimestamp(ms / 1000, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+def _planner_id(seen: Observation) -> str:
+    return seen.state.planner_id if seen.state else ""
 
 
 def _present(seen: Observation) -> Collection[str]:
@@ -79,67 +68,80 @@ def renamed_fields(reading: Interpretation, state: SyncState, names: Names) -> I
             yield from fields_of(frozenset({f"labels {identity}"}), names)
 
 
-def uploads(seen: Observation, state: SyncState) -> list[tuple[Channel, str]]:
+def uploads(seen: Observation, state: SyncState) -> list[Notice]:
     """`uploaded`, when something has reached Planner that agents were not told of yet."""
     if not state.unreported_uploads and not state.created:
         return []
     fields = shown_fields(state.unreported_uploads, _present(seen))
-    return [on_sync(seen, "uploaded", state.planner_id, created=state.created, fields=fields)]
+    message = messages.uploaded(
+        seen.task_id, state.planner_id, seen.lease.now, created=state.created, fields=fields
+    )
+    return [_on_sync(message)]
 
 
-def conflicts(seen: Observation, merged: Merged, names: Names) -> list[tuple[Channel, str]]:
+def conflicts(seen: Observation, merged: Merged, names: Names) -> list[Notice]:
     """`conflict`, for each atom that both sides had changed."""
     return [
-        (SYNC, json.dumps(conflict_message(seen, conflict, merged.result, names)))
+        _on_sync(conflict_message(seen, conflict, merged.result, names))
         for conflict in merged.conflicts
     ]
 
 
-def unsent_messages(state: SyncState) -> list[tuple[Channel, str]]:
-    """What is still owed from a look that did not come to its end."""
-    return [(SYNC, json.dumps(message)) for message in state.unsent_messages]
+def unsent_messages(state: SyncState) -> list[Notice]:
+    """Messages that are still owed from a reconciliation that was cut off."""
+    return [_on_sync(message) for message in state.unsent_messages]
 
 
-def conflict_on_delete(
-    seen: Observation, *, kept: bool, lost: bool, winner: str
-) -> tuple[Channel, str]:
-    """`conflict` over a delete, addressed."""
-    return SYNC, json.dumps(conflict_on_delete_body(seen, kept=kept, lost=lost, winner=winner))
+def conflict_on_delete(seen: Observation, *, kept: bool, lost: bool, winner: str) -> Notice:
+    """`conflict` over a delete."""
+    message = messages.conflict(
+        seen.task_id,
+        _planner_id(seen),
+        seen.lease.now,
+        field="deleted",
+        kept=kept,
+        lost=lost,
+        winner=winner,
+    )
+    return _on_sync(message)
 
 
-def failed(seen: Observation, code: Code, reason: str, retrying: bool) -> tuple[Channel, str]:
+def deleted(seen: Observation, planner_id: str, by: Literal["agent", "planner"]) -> Notice:
+    """`deleted`: a delete has reached the other side."""
+    return _on_sync(messages.deleted(seen.task_id, planner_id, seen.lease.now, by=by))
+
+
+def failed(seen: Observation, code: Code, reason: str, retrying: bool) -> Notice:
     """`failed`: refused, or not possible now."""
     planner_id = seen.state.planner_id if seen.state else None
-    return on_sync(seen, "failed", planner_id, reason=reason, code=code, retrying=retrying)
+    message = messages.failed(
+        seen.task_id, planner_id, seen.lease.now, reason=reason, code=code, retrying=retrying
+    )
+    return _on_sync(message)
 
 
-def updated(
-    seen: Observation, action: str, text: str, changed: Iterable[str]
-) -> tuple[Channel, str]:
-    """What a person has changed, with the whole document (`text`)."""
-    body = {
-        "action": action,
-        "taskId": seen.task_id,
-        "task": json.loads(text),
-        "changed": list(changed),
-        "source": "planner",
-        "timestamp": stamp(seen.lease.now),
-    }
-    return UPDATES, json.dumps(body)
+def document_created(seen: Observation, text: str, fields: Iterable[str]) -> Notice:
+    """`created` on `tasks:updates`: a person made a card; `text` is its new document."""
+    return _on_updates(seen, "created", text, fields)
 
 
-def on_sync(
-    seen: Observation, action: str, planner_id: str | None, **more: Any
-) -> tuple[Channel, str]:
-    """A message for the channel of confirmations."""
-    return SYNC, json.dumps(_body(seen, action, planner_id, **more))
+def document_updated(seen: Observation, text: str, changed: Iterable[str]) -> Notice:
+    """`updated` on `tasks:updates`: a person changed these fields; `text` is the whole document."""
+    return _on_updates(seen, "updated", text, changed)
 
 
-def _body(seen: Observation, action: str, planner_id: str | None, **more: Any) -> dict[str, Any]:
-    return {
-        "action": action,
-        "redisId": seen.task_id,
-        "plannerId": planner_id,
-        "timestamp": stamp(seen.lease.now),
-        **more,
-    }
+def document_deleted(seen: Observation) -> Notice:
+    """`deleted` on `tasks:updates`: a person deleted the card."""
+    return "updates", json.dumps(messages.person_delete(seen.task_id, seen.lease.now))
+
+
+def _on_updates(
+    seen: Observation, action: messages.Action, text: str, changed: Iterable[str]
+) -> Notice:
+    task = json.loads(text)
+    message = messages.person_update(action, seen.task_id, seen.lease.now, task, changed)
+    return "updates", json.dumps(message)
+
+
+def _on_sync(message: Mapping[str, object]) -> Notice:
+    return "sync", json.dumps(message)

@@ -114,11 +114,11 @@ async def test_listeners_that_are_silent_for_an_hour_are_forgotten(telemetry, re
 
 
 async def test_counts_add_up(telemetry):
-    await telemetry.count("task_leases")
-    await telemetry.count("task_leases", 2)
+    await telemetry.count("created")
+    await telemetry.count("created", 2)
     seen = await telemetry.snapshot()
 
-    assert seen.counters == {"task_leases": 3}
+    assert seen.counters == {"created": 3}
 
 
 async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_them(

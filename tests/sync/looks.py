@@ -55,11 +55,8 @@ def card(details: bool = True, **more: Any) -> Card:
         "created_by_app": "app",
         **more,
     }
-    rest = {"order": (), "created_by_user": None, "created_at": "", "has_description": False}
-    counts = {"checklist_count": 0, "reference_count": 0}
-    return Card(
-        **{"etag": "e2", "details_etag": "d2" if details else None, **rest, **counts, **given}
-    )
+    rest = {"order": (), "created_by_user": None, "created_at": ""}
+    return Card(**{"etag": "e2", "details_etag": "d2" if details else None, **rest, **given})
 
 
 def intent(

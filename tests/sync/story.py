@@ -25,7 +25,8 @@ from planner_sync.decide.steps import (
     ReadNames,
 )
 from planner_sync.model import dialects
-from planner_sync.model.card import DETAILS_FIELDS, Card, Names
+from planner_sync.model.card import Card, Names
+from planner_sync.model.fields import DETAILS_FIELDS
 from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import DocumentSeen, End, Intent, Postpone, Settle, Stored
 from planner_sync.model.state import SyncState
@@ -152,9 +153,7 @@ class Story:
             if atom.count(" ") == 1 and _resource(atom) == "details"
         ]
         etags = (f"task {self.versions['task']}", f"details {self.versions['details']}")
-        return Card(
-            PLANNER_ID, PLAN, *etags, dict(self.card), tuple(items), "human", None, "", False, 0, 0
-        )
+        return Card(PLANNER_ID, PLAN, *etags, dict(self.card), tuple(items), "human", None, "")
 
     # -- act ---------------------------------------------------------------------------------------
     def _patch(

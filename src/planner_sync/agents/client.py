@@ -22,6 +22,7 @@ from typing import Any, Self
 from redis.exceptions import RedisError
 
 from planner_sync.agents.messages import Heard, Subscribed, read_change, read_confirmation
+from planner_sync.agents.task_fields import TaskFields
 from planner_sync.errors import Refusal, TaskExists, TaskMissing
 from planner_sync.model import dialects
 from planner_sync.model.messages import Action, agent_update
@@ -35,8 +36,8 @@ CANARY_SECONDS = 4.0
 RETRY_SECONDS = 1.0
 ANY, NONE = b"*", b""  # what a save expects to find, besides known bytes
 
-Task = dict[str, Any]
-Fields = Mapping[str, Any]
+Task = dict[str, Any]  # a document with all its members, private ones too
+Fields = TaskFields | Mapping[str, Any]
 
 log = logging.getLogger(__name__)
 

@@ -27,10 +27,11 @@ from planner_sync.decide.rendering import (
 from planner_sync.errors import Code, Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, Names
+from planner_sync.model.fields import DEFAULTS
 from planner_sync.model.orders import Forget, LinkedCard, Messages, Postpone, Settle
 from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
-from planner_sync.model.task import DEFAULTS, Document, Value
+from planner_sync.model.task import Document, Value
 
 HOUR_MS = 3_600_000
 # A refusal that its surroundings caused may pass by itself.

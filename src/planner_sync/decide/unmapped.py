@@ -34,9 +34,10 @@ from planner_sync.decide.steps import (
 )
 from planner_sync.errors import Refusal
 from planner_sync.model.card import Card, is_of_details
+from planner_sync.model.fields import DEFAULTS
 from planner_sync.model.orders import document_hash
 from planner_sync.model.state import SyncState
-from planner_sync.model.task import DEFAULTS, PLANNER_ID, Document, Value
+from planner_sync.model.task import PLANNER_ID, Document, Value
 
 GRACE_MS = 60_000  # the request's own deadline, and as long again for a listing that lags
 IMPORT_ID = "planner-"

@@ -20,6 +20,10 @@ WRONG_TYPE = "wrong type"
 Messages = tuple[tuple[Channel, str], ...]
 
 
+# What is counted for people to look at. docs/operations.md says what each means.
+Counter = Literal["created", "patched", "deleted", "messages ignored"]
+
+
 @dataclass(frozen=True)
 class Intent:
     """What was about to be sent to Planner: `at` is the server's time (ms), `body` JSON of the
@@ -110,7 +114,7 @@ class Record:
     intents_done: tuple[str, ...] = ()
     posted: Orphan | None = None
     epoch: str = ""
-    counted: str = ""
+    counted: Counter | Literal[""] = ""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from redis.exceptions import RedisError
 
+from planner_sync.model.orders import Counter
 from planner_sync.model.records import Hold, Refused
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
@@ -20,6 +21,7 @@ from planner_sync.store.scripts import Scripts
 Value = TypeVar("Value")
 Direction = Literal["upload", "download"]
 
+COUNTERS: Final[tuple[Counter, ...]] = get_args(Counter)
 REFUSALS_SHOWN = 500
 FORGET_LISTENER_MS = 3_600_000
 
@@ -97,7 +99,8 @@ class Telemetry:
         """One plan could not be read; `error` says why, for people."""
         await self._record(f"error {plan_id}", error)
 
-    async def count(self, name: str, n: int = 1) -> None:
+    async def count(self, name: Counter, n: int = 1) -> None:
+        """Add `n` to a counter; docs/operations.md says what each counts."""
         await self._redis.hincrby(self._keys.private("counters"), name, n)
 
     async def snapshot(self, *, details: bool = True) -> Snapshot:

@@ -16,7 +16,8 @@ from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.errors import Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Card
-from planner_sync.model.task import DEFAULTS, TASK_ID, Document
+from planner_sync.model.fields import DEFAULTS
+from planner_sync.model.task import TASK_ID, Document
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.sweep import Sweep

@@ -240,8 +240,7 @@ class _Merge:
     # -- one value ---------------------------------------------------------------------------------
     def _settle(self, atom: str) -> None:
         was, now, verdict = self.base.get(atom), self.card.get(atom), self._verdict(atom)
-        mine = self._mine(atom)
-        agreed = agree(self.document.atoms.get(atom), now)
+        mine = self.document.atoms.get(atom)
         if verdict == "changed":
             self.changed_by_agent.add(atom)
         if now != was:
@@ -249,15 +248,15 @@ class _Merge:
         if verdict not in EDITED:
             # not changed | same or changed
             self._keep(atom, now)
-        elif now != was and agreed:
+        elif now != was and agree(mine, now):
             # changed | changed alike
             self._keep(atom, now)
         elif now != was or verdict == "apart":
             # changed | changed apart
-            self._keep(atom, self._decide(atom, mine, now))
+            self._keep(atom, self._decide(atom, concrete(mine), now))
         else:
             # changed | same
-            self._keep(atom, mine)
+            self._keep(atom, concrete(mine))
 
     # -- an item of a list -------------------------------------------------------------------------
     def _settle_item(self, item: str, parts: Sequence[str]) -> None:
@@ -269,36 +268,38 @@ class _Merge:
             # So that a writer who has not seen the edit cannot remove the item without a conflict.
             self.changed_by_people.add(item)
         if now and removed and verdict in EDITED:
+            # removed | there
             self._removed_here(item, parts, touched, apart=verdict == "apart")
         elif now and removed:
+            # missing, stale | there
             self._only_there(item, parts, touched)
         elif now:
+            # there | there
             self._both(item, parts)
         elif was or verdict == "stale":
+            # there | removed
             self._removed_there(item, parts, touched, was=was)
         elif verdict in EDITED:
+            # new | -
             self._only_here(item, parts)
 
     def _removed_here(
         self, item: str, parts: Sequence[str], touched: Sequence[str], *, apart: bool
     ) -> None:
-        # removed | there
         self.changed_by_agent.add(item)
         if not apart and not touched:
-            return
+            return  # it stays out of the result: removed
         theirs = {part: self.card[part] for part in parts if part in self.card}
         if self._decide(item, None, True, theirs):
             self._only_there(item, parts, touched)
 
     def _only_there(self, item: str, parts: Sequence[str], touched: Sequence[str]) -> None:
-        # missing, stale | there
         self.changed_by_people.update(touched)
         self._keep(item, True)
         for part in parts:
             self._keep(part, self.card.get(part))
 
     def _both(self, item: str, parts: Sequence[str]) -> None:
-        # there | there
         self._keep(item, True)
         for part in parts:
             self._settle(part)
@@ -306,11 +307,10 @@ class _Merge:
     def _removed_there(
         self, item: str, parts: Sequence[str], touched: Sequence[str], *, was: bool
     ) -> None:
-        # there | removed
         self.changed_by_people.update(touched)
         edited = any(self._verdict(part) in EDITED for part in parts)
         if item not in self.document.atoms or not edited:
-            return
+            return  # it stays out of the result: removed
         mine: dict[str, Value] = {}
         for part in parts:
             value = self._mine_or(part, self.base.get(part))
@@ -323,7 +323,6 @@ class _Merge:
             self.changed_by_people.update(mine)
 
     def _only_here(self, item: str, parts: Sequence[str]) -> None:
-        # new | -
         self.changed_by_agent.add(item)
         self.changed_by_agent.update(part for part in parts if self._verdict(part) in EDITED)
         self._keep(item, True)
@@ -338,11 +337,9 @@ class _Merge:
         if not self._dates_cross():
             return
         by_agent = [atom for atom in DATES if atom in self.changed_by_agent]
-        by_people = [
-            atom for atom in DATES if atom in self.changed_by_people or self._is_unseen(atom)
-        ]
+        by_people = any(atom in self.changed_by_people or self._is_unseen(atom) for atom in DATES)
         if not by_agent or not by_people:
-            return
+            return  # one side alone caused it: the check before sending refuses it
         if self.winner == "planner":
             self._yield_to_people(by_agent)
         else:
@@ -353,7 +350,7 @@ class _Merge:
         return start is not None and due is not None and is_after(str(start), str(due))
 
     def _yield_to_people(self, by_agent: Iterable[str]) -> None:
-        """The card keeps the dates that the agent changed."""
+        """The dates that the agent changed stay as the card has them."""
         for atom in by_agent:
             theirs = self.card.get(atom)
             if self.result.get(atom) != theirs:
@@ -361,17 +358,14 @@ class _Merge:
                 self._keep(atom, self._decide(atom, self._mine(atom), theirs))
 
     def _yield_to_agent(self, others: Iterable[str]) -> None:
-        """The dates that the agent left alone go back to what its document says, or said."""
+        """The other dates go back to what the agent has seen: people's edits since are lost."""
         for atom in others:
             was, now = self.base.get(atom), self.card.get(atom)
-            if now != was:
-                self._keep_before(atom, was, now)
-            elif self._is_unseen(atom):
-                self._keep_before(atom, self._mine_or(atom, now), now)
-
-    def _keep_before(self, atom: str, before: Value | None, now: Value | None) -> None:
-        if before != now:
-            self._keep(atom, self._decide(atom, before, now))
+            seen = was
+            if now == was and self._is_unseen(atom):
+                seen = self._mine_or(atom, now)
+            if seen != now:
+                self._keep(atom, self._decide(atom, seen, now))
 
     def _is_unseen(self, atom: str) -> bool:
         """Is the last human change newer than the document?"""

@@ -1,5 +1,4 @@
-"""How a look ends when its card is gone, or not ours any more: each ending gives its order.
-Pure."""
+"""The endings of a task whose card is gone, or is in no plan of ours any more. Pure."""
 
 import json
 from collections.abc import Iterable
@@ -7,23 +6,21 @@ from dataclasses import replace
 from typing import Literal
 
 from planner_sync.decide.notices import UPDATES, conflict_on_delete, on_sync, stamp, unsent_messages
-from planner_sync.decide.observation import Observation
+from planner_sync.decide.observation import Mapped, MaybeNames
 from planner_sync.decide.recreation import document_for_new_card
 from planner_sync.model.card import Names
 from planner_sync.model.orders import Channel, Order
-from planner_sync.model.state import SyncState
+from planner_sync.model.task import Document
 
 
 def card_deleted(
-    seen: Observation,
-    state: SyncState,
-    names: Names,
-    by: Literal["agent", "planner"],
-    *,
-    edited: bool = False,
+    seen: Mapped[Names], by: Literal["agent", "planner"], *, edited: bool = False
 ) -> Order:
-    """The card is gone: document and card go to the trash, the mapping ends, the card is known to
-    be deleted."""
+    """The card is gone: document and card go to the trash, and the mapping ends.
+
+    The card is remembered as deleted. `edited`: an agent changed the document meanwhile.
+    """
+    state = seen.state
     last = seen.stored.text if seen.stored.text is not None else seen.stored.last
     entry = {
         "taskId": seen.task_id,
@@ -31,7 +28,7 @@ def card_deleted(
         "planId": state.plan_id,
         "document": (last or b"").decode("utf-8", "replace"),
         "card": dict(state.base),
-        "renewed": document_for_new_card(seen, state, names),
+        "renewed": document_for_new_card(seen),
         "by": by,
         "at": seen.lease.now,
     }
@@ -41,7 +38,7 @@ def card_deleted(
         "at": seen.lease.now,
         "by": by,
     }
-    messages = [*unsent_messages(state), on_sync(seen, "deleted", state.planner_id, by=by)]
+    messages = [*unsent_messages(state), on_sync(seen, "deleted", by=by)]
     if edited:
         messages.append(conflict_on_delete(seen, kept=True, lost=False, winner="planner"))
     order = Order(
@@ -67,47 +64,50 @@ def card_deleted(
     return order
 
 
-def own_delete_confirmed(seen: Observation, state: SyncState, names: Names) -> Order:
-    """Our own delete, whose answer was lost, was carried out; a document that is there by now gets
-    a new card."""
+def own_delete_confirmed(seen: Mapped[Names]) -> Order:
+    """Our own delete, whose answer was lost, was carried out.
+
+    A document that was written since gets a new card.
+    """
     gone = replace(seen, document=None, stored=replace(seen.stored, text=None))
-    order = card_deleted(gone, state, names, "agent")
+    order = card_deleted(gone, "agent")
     if seen.stored.text is not None:
         order.expected = seen.stored.text
         order.write, order.due_ms = "leave", 0
     return order
 
 
-def recreate_card(
-    seen: Observation, state: SyncState, names: Names, messages: Iterable[tuple[Channel, str]] = ()
-) -> Order:
-    """A human deleted the card, and an agent that was editing wins, or an operator: the document
-    gets a new card."""
-    order = card_deleted(seen, state, names, "agent")
+def recreate_card(seen: Mapped[Names], messages: Iterable[tuple[Channel, str]] = ()) -> Order:
+    """A person deleted the card, and the document gets a new one.
+
+    Either an agent was editing and agents win, or an operator restores it.
+    """
+    order = card_deleted(seen, "agent")
     order.trash = None
-    order.deleted_card = json.dumps(
-        {**json.loads(order.deleted_card or "{}"), "state": state.dump()}
-    )
+    deleted_card = json.loads(order.deleted_card or "{}")
+    order.deleted_card = json.dumps({**deleted_card, "state": seen.state.dump()})
     order.uncounted = True
     order.write, order.due_ms = "leave", 0
-    if seen.document is not None:
-        order.write, order.new = "set", document_for_new_card(seen, state, names).encode()
-    order.messages = [*unsent_messages(state), *messages]
+    if isinstance(seen.document, Document):
+        order.write, order.new = "set", document_for_new_card(seen).encode()
+    order.messages = [*unsent_messages(seen.state), *messages]
     return order
 
 
-def await_recreated_card(seen: Observation, state: SyncState, names: Names) -> Order:
-    """The card is gone, and one that was made anew is there, whose mapping is lost: the document
-    waits for that."""
-    return recreate_card(replace(seen, document=None), state, names)
+def await_recreated_card(seen: Mapped[Names]) -> Order:
+    """The card was recreated but its mapping was lost.
+
+    Unlink the old card; a later reconciliation links the new one.
+    """
+    return recreate_card(replace(seen, document=None))
 
 
-def unlink(seen: Observation, state: SyncState) -> Order:
-    """The document is gone, and its card is in a plan that is not ours: the card stays, and belongs
-    to nobody."""
+def unlink(seen: Mapped[MaybeNames]) -> Order:
+    """The document is gone, and its card is in a plan that is not ours: the card stays, without a
+    task."""
     return Order(
-        plan_id=state.plan_id,
-        planner_id=state.planner_id,
+        plan_id=seen.plan_id,
+        planner_id=seen.planner_id,
         bury=True,
         keep_card=True,
         uncounted=True,

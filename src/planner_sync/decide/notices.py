@@ -1,16 +1,16 @@
-"""What agents are told: each message of the contract as a value, addressed to its channel. Pure.
+"""The messages to agents, as values: each one of the contract, with its channel. Pure.
 
-What a message holds of a task's content is decided here and nowhere else.
+How much of a task's content a message shows is decided here and nowhere else.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from planner_sync.decide.interpret import Interpretation
 from planner_sync.decide.merge import Conflict, Merged
-from planner_sync.decide.observation import Observation
+from planner_sync.decide.observation import AnyFacts, Mapped, MaybeNames
 from planner_sync.decide.rendering import fields_of, show_atom, shown_fields
 from planner_sync.errors import Code
 from planner_sync.model.card import Names
@@ -23,34 +23,32 @@ UPDATES: Channel = "updates"
 
 
 def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -> tuple[str, str]:
-    """A refusal that no look has found: the record to keep, and the message to publish."""
+    """A refusal found outside a reconciliation: the record to keep, the message to publish."""
     record = {"code": code, "reason": reason, "field": None, "retrying": retrying, "at": at}
-    message = {"action": "failed", "redisId": task_id, "plannerId": None, "timestamp": stamp(at)}
-    return json.dumps(record), json.dumps(
-        {**message, "reason": reason, "code": code, "retrying": retrying}
-    )
+    message = {
+        "action": "failed",
+        "redisId": task_id,
+        "plannerId": None,
+        "timestamp": stamp(at),
+        "reason": reason,
+        "code": code,
+        "retrying": retrying,
+    }
+    return json.dumps(record), json.dumps(message)
 
 
 def conflict_message(
-    seen: Observation, conflict: Conflict, atoms: Mapping[str, Value], names: Names
+    seen: Mapped[Names], conflict: Conflict, atoms: Mapping[str, Value]
 ) -> dict[str, Any]:
     """The `conflict` message about one atom."""
-    *_, field_name = shown_fields(fields_of(frozenset({conflict.atom}), names), _present(seen))
+    fields = fields_of(frozenset({conflict.atom}), seen.names)
+    *_, field_name = shown_fields(fields, seen.document_fields)
     shown = {**atoms, **conflict.attributes}
-    values = (conflict.kept, conflict.lost)
-    kept, lost = (show_atom(conflict.atom, value, shown, names, seen.document) for value in values)
-    planner_id = seen.state.planner_id if seen.state else ""
-    return _body(
-        seen, "conflict", planner_id, field=field_name, kept=kept, lost=lost, winner=conflict.winner
+    kept, lost = (
+        show_atom(conflict.atom, value, shown, seen.names, seen.readable)
+        for value in (conflict.kept, conflict.lost)
     )
-
-
-def conflict_on_delete_body(
-    seen: Observation, *, kept: bool, lost: bool, winner: str
-) -> dict[str, Any]:
-    """The `conflict` message about a delete."""
-    planner_id = seen.state.planner_id if seen.state else ""
-    return _body(seen, "conflict", planner_id, field="deleted", kept=kept, lost=lost, winner=winner)
+    return _body(seen, "conflict", field=field_name, kept=kept, lost=lost, winner=conflict.winner)
 
 
 def stamp(ms: int) -> str:
@@ -62,60 +60,54 @@ def stamp(ms: int) -> str:
     )
 
 
-def _present(seen: Observation) -> Collection[str]:
-    return seen.document.fields if seen.document else ()
-
-
-def renamed_fields(reading: Interpretation, state: SyncState, names: Names) -> Iterable[str]:
-    """Fields whose text a human changed by renaming a bucket or a label."""
-    buckets = dict(names.buckets)
+def renamed_fields(seen: Mapped[Names], reading: Interpretation) -> Iterable[str]:
+    """Fields whose text a person changed by renaming a bucket or a label."""
+    buckets, labels = dict(seen.names.buckets), seen.names.labels
     for key, identity in reading.name_bindings.items():
         kind, _, text = key.partition(" ")
-        if key not in state.name_bindings:
+        if key not in seen.state.name_bindings:
             continue
         if kind == "bucket" and buckets.get(identity, text) != text:
             yield "bucket"
-        elif kind == "label" and names.labels.get(identity) not in (text, None):
-            yield from fields_of(frozenset({f"labels {identity}"}), names)
+        elif kind == "label" and labels.get(identity) not in (text, None):
+            yield from fields_of(frozenset({f"labels {identity}"}), seen.names)
 
 
-def uploads(seen: Observation, state: SyncState) -> list[tuple[Channel, str]]:
-    """`uploaded`, when something has reached Planner that agents were not told of yet."""
+def uploads(seen: Mapped[MaybeNames]) -> list[tuple[Channel, str]]:
+    """`uploaded`, if something has reached Planner that agents were not told of yet."""
+    state = seen.state
     if not state.unreported_uploads and not state.created:
         return []
-    fields = shown_fields(state.unreported_uploads, _present(seen))
-    return [on_sync(seen, "uploaded", state.planner_id, created=state.created, fields=fields)]
+    fields = shown_fields(state.unreported_uploads, seen.document_fields)
+    return [on_sync(seen, "uploaded", created=state.created, fields=fields)]
 
 
-def conflicts(seen: Observation, merged: Merged, names: Names) -> list[tuple[Channel, str]]:
+def conflicts(seen: Mapped[Names], merged: Merged) -> list[tuple[Channel, str]]:
     """`conflict`, for each atom that both sides had changed."""
     return [
-        (SYNC, json.dumps(conflict_message(seen, conflict, merged.result, names)))
+        (SYNC, json.dumps(conflict_message(seen, conflict, merged.result)))
         for conflict in merged.conflicts
     ]
 
 
 def unsent_messages(state: SyncState) -> list[tuple[Channel, str]]:
-    """What is still owed from a look that did not come to its end."""
+    """What an earlier reconciliation that did not come to its end still owes."""
     return [(SYNC, json.dumps(message)) for message in state.unsent_messages]
 
 
 def conflict_on_delete(
-    seen: Observation, *, kept: bool, lost: bool, winner: str
+    seen: Mapped[Names], *, kept: bool, lost: bool, winner: str
 ) -> tuple[Channel, str]:
-    """`conflict` over a delete, addressed."""
-    return SYNC, json.dumps(conflict_on_delete_body(seen, kept=kept, lost=lost, winner=winner))
+    """`conflict` over a delete."""
+    return on_sync(seen, "conflict", field="deleted", kept=kept, lost=lost, winner=winner)
 
 
-def failed(seen: Observation, code: Code, reason: str, retrying: bool) -> tuple[Channel, str]:
+def failed(seen: AnyFacts, code: Code, reason: str, retrying: bool) -> tuple[Channel, str]:
     """`failed`: refused, or not possible now."""
-    planner_id = seen.state.planner_id if seen.state else None
-    return on_sync(seen, "failed", planner_id, reason=reason, code=code, retrying=retrying)
+    return on_sync(seen, "failed", reason=reason, code=code, retrying=retrying)
 
 
-def updated(
-    seen: Observation, action: str, text: str, changed: Iterable[str]
-) -> tuple[Channel, str]:
+def updated(seen: AnyFacts, action: str, text: str, changed: Iterable[str]) -> tuple[Channel, str]:
     """What a person has changed, with the whole document (`text`)."""
     body = {
         "action": action,
@@ -128,18 +120,16 @@ def updated(
     return UPDATES, json.dumps(body)
 
 
-def on_sync(
-    seen: Observation, action: str, planner_id: str | None, **more: Any
-) -> tuple[Channel, str]:
+def on_sync(seen: AnyFacts, action: str, **more: Any) -> tuple[Channel, str]:
     """A message for the channel of confirmations."""
-    return SYNC, json.dumps(_body(seen, action, planner_id, **more))
+    return SYNC, json.dumps(_body(seen, action, **more))
 
 
-def _body(seen: Observation, action: str, planner_id: str | None, **more: Any) -> dict[str, Any]:
+def _body(seen: AnyFacts, action: str, **more: Any) -> dict[str, Any]:
     return {
         "action": action,
         "redisId": seen.task_id,
-        "plannerId": planner_id,
+        "plannerId": seen.planner_id,
         "timestamp": stamp(seen.lease.now),
         **more,
     }

@@ -18,10 +18,10 @@ SENDING_MS = 45_000  # from the intent until the request has ended, at the lates
 
 
 def candidates_for(
-    cards: Iterable[Card], application: str | None, noted_at: int, began: int
+    cards: Iterable[Card], application: str | None, recorded_at: int, began: int
 ) -> CreateCandidates:
-    """What a listing shows for a create intent (`began`, `noted_at`: server's times, ms)."""
-    candidates = [card for card in cards if _may_be_ours(card, application, noted_at)]
+    """What a listing shows for a create intent (`began`, `recorded_at`: server's times, ms)."""
+    candidates = [card for card in cards if _may_be_ours(card, application, recorded_at)]
     if application is not None:
         return CreateCandidates(candidates, began, sure=True)
     # Our application id is known from the first 201 on. Until then every card that no person made
@@ -71,14 +71,14 @@ def _nearest(intents: Sequence[int], cards: Sequence[int]) -> list[tuple[int, in
     return before[-1][1]
 
 
-def _is_near(noted_at: int, made_at: int) -> bool:
-    return -NEAR_MS <= made_at - noted_at <= NEAR_MS + SENDING_MS
+def _is_near(recorded_at: int, made_at: int) -> bool:
+    return -NEAR_MS <= made_at - recorded_at <= NEAR_MS + SENDING_MS
 
 
-def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
+def _may_be_ours(card: Card, application: str | None, recorded_at: int) -> bool:
     if application is not None and card.created_by_app != application:
         return False
-    return made_at(card) >= noted_at - CLOCKS_MS
+    return made_at(card) >= recorded_at - CLOCKS_MS
 
 
 def made_at(card: Card) -> int:

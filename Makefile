@@ -45,16 +45,16 @@ browser: $(READY)  ## the pages in headless Chromium (chromium and chromium-driv
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 simulate: $(READY)  ## whole worlds from seeds: SEEDS=2000, FROM= the first one
-	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),2000) $(if $(FROM),--from $(FROM))
+	$(BIN)/python -m tests.simulation.runs --seeds $(or $(SEEDS),2000) $(if $(FROM),--from $(FROM))
 
 soak: $(READY)  ## the same for MINUTES=30
-	$(BIN)/python -m tests.simulation --minutes $(or $(MINUTES),30) $(if $(FROM),--from $(FROM))
+	$(BIN)/python -m tests.simulation.runs --minutes $(or $(MINUTES),30) $(if $(FROM),--from $(FROM))
 
 kill: $(READY)  ## a kill before and after every step of fixed stories, or every STRIDE=3rd
-	$(BIN)/python -m tests.simulation.kill --stride $(or $(STRIDE),1)
+	$(BIN)/python -m tests.simulation.runs.kill --stride $(or $(STRIDE),1)
 
 ablate: $(READY)  ## one mechanism taken out at a time: the simulation must turn red for each
-	$(BIN)/python -m tests.simulation.ablation
+	$(BIN)/python -m tests.simulation.runs.ablation
 
 bench: $(READY)  ## measure
 	$(BIN)/python -m bench $(ARGS)

@@ -54,14 +54,13 @@ async def _plans(count: int) -> list[Figure]:
                 emulator.human.create(plan_id=plan_id, title=f"Card {n}")
         service = _service(url, emulator)
         try:
-            parts = await service._opened()
-            await parts.scheduler.poll()
-            await parts.workers.drain(60)
+            await service.poll_once()
+            await service.drain_once()
             taken = []
             for _ in range(2):
                 emulator.forget_requests()
                 started = time.perf_counter()
-                await parts.scheduler.poll()
+                await service.poll_once()
                 taken.append(time.perf_counter() - started)
             asked = len([call for call in emulator.requests() if call["path"] != "/$batch"])
         finally:
@@ -91,7 +90,6 @@ async def _cards() -> list[Figure]:
     with redis_process() as url, emulator_process() as emulator:
         client = redis.asyncio.Redis.from_url(url)
         service = _service(url, emulator)
-        parts = await service._opened()
         process, there = psutil.Process(), 0
         try:
             for cards in CARDS:
@@ -100,13 +98,13 @@ async def _cards() -> list[Figure]:
                         title=f"Card {n}", details={"description": f"What card {n} is about"}
                     )
                 there = cards
-                await parts.scheduler.poll()
-                await parts.workers.drain(60)
+                await service.poll_once()
+                await service.drain_once()
                 emulator.forget_requests()
                 cpu = []
                 for _ in range(PASSES):
                     before = time.process_time()
-                    await parts.scheduler.poll()
+                    await service.poll_once()
                     cpu.append(time.process_time() - before)
                 asked = len([call for call in emulator.requests() if call["path"] != "/$batch"])
                 used = (await client.info("memory"))["used_memory"] / 2**20
@@ -126,8 +124,7 @@ async def _changes() -> list[Figure]:
     with redis_process() as url, emulator_process(latency_ms=LATENCY) as emulator:
         client = redis.asyncio.Redis.from_url(url)
         service = _service(url, emulator)
-        parts = await service._opened()
-        await parts.scheduler.poll()
+        await service.poll_once()
         figures = []
         try:
             for what, fields in (
@@ -138,9 +135,9 @@ async def _changes() -> list[Figure]:
                 emulator.forget_requests()
                 for n in range(CHANGES):
                     await _change(client, n, fields)
-                await parts.scheduler.sweep_once()
+                await service.sweep_once()
                 while await client.zcard("annika:sync:pending"):
-                    await parts.workers.drain(10)
+                    await service.drain_once(10)
                     await asyncio.sleep(0.05)
                 calls = emulator.requests()
                 trips = len([call for call in calls if call["item"] is None])

@@ -43,11 +43,10 @@ async def measure() -> list[Figure]:
 
 async def _passes(service, emulator: Emulator, client) -> list[Figure]:  # type: ignore[no-untyped-def]
     """The service is driven by hand, in this process, so that its processor time can be told."""
-    parts = await service._opened()
     started = time.perf_counter()
-    await parts.scheduler.poll()
+    await service.poll_once()
     imported = time.perf_counter() - started
-    await parts.workers.drain(120)
+    await service.drain_once(120)
     if (
         await client.zcard("annika:sync:pending")
         or await client.hlen("annika:sync:owners") != CARDS
@@ -56,7 +55,7 @@ async def _passes(service, emulator: Emulator, client) -> list[Figure]:  # type:
     process, calls, memory = psutil.Process(), [], {}
     for number in range(1, PASSES + 1):
         emulator.forget_requests()
-        await parts.scheduler.poll()
+        await service.poll_once()
         calls.append([(call["method"], call["path"]) for call in emulator.requests()])
         if number % WARM == 0:
             gc.collect()
@@ -65,7 +64,7 @@ async def _passes(service, emulator: Emulator, client) -> list[Figure]:  # type:
     for _ in range(COMPARED):
         emulator.forget_requests()
         before = time.process_time()
-        await parts.scheduler.poll()
+        await service.poll_once()
         cpu.append(time.process_time() - before)
         plain.append(await _fetch(emulator))
     writes = [call for asked in calls for call in asked if call[0] != "GET"]

@@ -107,7 +107,7 @@ async def _serve(settings: Settings, service: "Service", listening: "socket.sock
                 len(settings.plan_ids),
                 *listening.getsockname()[:2],
             )
-            return await _run_until(stop, service.run())
+            return await run_until(stop, service.run())
     finally:
         # The loop is about to close; from here a further signal would find nobody to tell.
         for number in SIGNALS:
@@ -129,7 +129,7 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> int:
+async def run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> int:
     """Run until asked to stop (0), or until the work ends by itself, which it should not (2: wrong
     settings, 1)."""
     others = asyncio.all_tasks()

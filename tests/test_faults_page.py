@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.named_tests import TESTS, functions, named_tests, ticked
-from tests.simulation.script import AGENTS, FAULTS, OPERATORS, PEOPLE
+from tests.simulation.script.script import AGENTS, FAULTS, OPERATORS, PEOPLE
 
 PAGE = (TESTS.parent / "docs" / "faults.md").read_text(encoding="utf-8")
 

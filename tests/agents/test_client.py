@@ -159,7 +159,9 @@ async def test_a_deleted_task_is_gone_for_everybody(tasks, other, plain, keys):
 
 
 # -- what a write does besides ---------------------------------------------------------------------
-async def test_every_write_is_published_with_the_agents_name(tasks, plain, keys, updates):
+async def test_every_write_is_published_with_the_agents_name_and_a_mark(
+    tasks, plain, keys, updates
+):
     await tasks.create({"title": "A"}, "t1")
     await tasks.update("t1", {"title": "B"})
     await tasks.delete("t1")
@@ -168,7 +170,10 @@ async def test_every_write_is_published_with_the_agents_name(tasks, plain, keys,
         {"action": action, "taskId": "t1", "source": "writer-agent"}
         for action in ("created", "updated", "deleted")
     ]
-    assert await heard(plain, keys, updates) == expected
+    messages = await heard(plain, keys, updates)
+    marks = {message.pop("mark") for message in messages}
+    assert messages == expected
+    assert len(marks) == 3
 
 
 async def test_every_write_is_marked_for_the_sync_also_when_nobody_listens(tasks, plain, keys):

@@ -29,27 +29,27 @@ BASE: Any = {"redis_id": "t1", "planner_id": "p1", "timestamp": "2026-03-01T10:0
     [
         pytest.param(
             '{"action": "created", "taskId": "t1"}',
-            Change(action="created", taskId="t1"),
+            Change(action="created", task_id="t1"),
             id="taskId",
         ),
         pytest.param(
             '{"action": "deleted", "task_id": "t1"}',
-            Change(action="deleted", taskId="t1"),
+            Change(action="deleted", task_id="t1"),
             id="task_id",
         ),
         pytest.param(
-            '{"action": "updated", "id": "t1"}', Change(action="updated", taskId="t1"), id="id"
+            '{"action": "updated", "id": "t1"}', Change(action="updated", task_id="t1"), id="id"
         ),
         pytest.param(
             '{"task": {"id": "t1"}}',
-            Change(action="updated", taskId="t1", task={"id": "t1"}),
+            Change(action="updated", task_id="t1", task={"id": "t1"}),
             id="inside the task",
         ),
-        pytest.param("t1", Change(action="updated", taskId="t1"), id="a bare id"),
-        pytest.param('"t1"', Change(action="updated", taskId="t1"), id="a bare id in quotes"),
+        pytest.param("t1", Change(action="updated", task_id="t1"), id="a bare id"),
+        pytest.param('"t1"', Change(action="updated", task_id="t1"), id="a bare id in quotes"),
         pytest.param(
             '{"action": "moved", "id": "t1"}',
-            Change(action="updated", taskId="t1"),
+            Change(action="updated", task_id="t1"),
             id="any other action",
         ),
         pytest.param("{not json", None, id="no JSON"),
@@ -100,7 +100,7 @@ async def test_both_channels_are_heard_and_garbage_is_skipped(tasks, other, plai
         await plain.publish(keys.updates, b"\xff{")
         await plain.publish(keys.sync, "garbage")
         await other.create({"title": "A"}, "t1")
-        assert await anext(messages) == Change(action="created", taskId="t1", source="other-agent")
+        assert await anext(messages) == Change(action="created", task_id="t1", source="other-agent")
         await plain.publish(keys.sync, f'{{"action": "deleted", {STAMP}, "by": "agent"}}')
         assert await anext(messages) == Deleted(action="deleted", by="agent", **BASE)
 
@@ -111,7 +111,7 @@ async def test_the_subscription_comes_back_after_a_cut(tasks, other, plain, keys
         await plain.client_kill_filter(_type="pubsub")
         assert await anext(messages) == Subscribed()
         await other.create({"title": "A"}, "t1")
-        assert await anext(messages) == Change(action="created", taskId="t1", source="other-agent")
+        assert await anext(messages) == Change(action="created", task_id="t1", source="other-agent")
 
 
 async def test_a_half_open_subscription_is_noticed(proxy, namespace):

@@ -1,5 +1,4 @@
-"""An emulator over HTTP and Planner's entities before it, for tests of what arrives there and what
-comes back."""
+"""An emulator over HTTP and a Planner client for it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from tests.graph.connect import graph_at
 
 
 class Board:
-    """An emulator and our view of it."""
+    """An emulator, and the client that tests call."""
 
     def __init__(self, emulator: Emulator, planner: Planner) -> None:
         self.emulator = emulator

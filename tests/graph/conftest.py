@@ -3,24 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from cryptography import x509
 
-from tests.graph.authority import Authority, certificate_of_an_application
 from tests.graph.board import Board, board_with
-from tests.graph.gate_setup import Setup
-
-
-@pytest.fixture
-async def authority() -> AsyncIterator[Authority]:
-    authority = Authority()
-    async with authority.server.running():
-        yield authority
-
-
-@pytest.fixture(scope="session")
-def certificate() -> tuple[bytes, x509.Certificate]:
-    """A PEM with a key and its certificate, and the certificate."""
-    return certificate_of_an_application()
+from tests.graph.gate_setup import GateSetup
 
 
 @pytest.fixture
@@ -30,12 +15,12 @@ async def board() -> AsyncIterator[Board]:
 
 
 @pytest.fixture
-async def free() -> Setup:
-    """Round trips come back at once."""
-    return Setup()
+async def prompt() -> GateSetup:
+    """A gate whose round trips are answered at once."""
+    return GateSetup()
 
 
 @pytest.fixture
-async def jam() -> Setup:
-    """Round trips come back when the test says so."""
-    return Setup(open_end=False)
+async def stalled() -> GateSetup:
+    """A gate whose round trips are answered when the test says so."""
+    return GateSetup(answers_at_once=False)

@@ -1,4 +1,5 @@
-"""A gate on a clock that only the test moves, and a road whose end the test opens."""
+"""A gate on a clock that only the test moves, and an other side that answers when the test says
+so."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,38 +33,40 @@ class FakeTime:
 
 
 async def settle() -> None:
-    """Until everything that can happen without time has happened."""
+    """Wait until everything that needs no time has happened."""
     for _ in range(20):
         await asyncio.sleep(0)
 
 
-class Road:
-    """What the gate sends out: `cars` has each round trip; it comes back when the test says so, or
-    at once."""
+class OtherSide:
+    """What the gate sends to: `batches` has the requests of each round trip, `seconds` its time."""
 
-    def __init__(self, *, open_end: bool = True) -> None:
-        self.cars: list[list[Any]] = []
+    def __init__(self, *, answers_at_once: bool = True) -> None:
+        self.batches: list[list[Any]] = []
         self.seconds: list[float] = []
-        self._end = asyncio.Event()
-        if open_end:
-            self._end.set()
+        self._may_answer = asyncio.Event()
+        if answers_at_once:
+            self._may_answer.set()
 
-    async def carry(self, requests: list[Any], seconds: float) -> list[str]:
-        self.cars.append(requests)
+    async def send(self, requests: list[Any], seconds: float) -> list[str]:
+        self.batches.append(requests)
         self.seconds.append(seconds)
-        await self._end.wait()
+        await self._may_answer.wait()
         return [f"answer to {request}" for request in requests]
 
-    def come_back(self) -> None:
-        self._end.set()
+    def answer(self) -> None:
+        """Answer everything that was sent, and from now on at once."""
+        self._may_answer.set()
 
 
-class Setup:
-    """A gate on a fake clock, a road, and what was published."""
+class GateSetup:
+    """A gate on a fake clock, its other side, and the pauses that were published."""
 
-    def __init__(self, *, open_end: bool = True, jitter: float = 1.0, **options: Any) -> None:
+    def __init__(
+        self, *, answers_at_once: bool = True, jitter: float = 1.0, **options: Any
+    ) -> None:
         self.time = FakeTime()
-        self.road = Road(open_end=open_end)
+        self.other_side = OtherSide(answers_at_once=answers_at_once)
         self.published: list[float] = []
         self.gate = Gate(
             publish_pause=self._publish,
@@ -73,13 +76,23 @@ class Setup:
             **options,
         )
 
+    @property
+    def batches(self) -> list[list[Any]]:
+        return self.other_side.batches
+
     async def _publish(self, milliseconds: float) -> None:
         self.published.append(milliseconds)
+
+    async def submit(
+        self, request: object, before: Callable[[], Awaitable[None]] | None = None, **how: bool
+    ) -> Any:
+        return await self.gate.submit(request, self.other_side.send, before=before, **how)
 
     def start(
         self, request: object, before: Callable[[], Awaitable[None]] | None = None, **how: bool
     ) -> Any:
-        return asyncio.create_task(self.gate.ride(request, self.road.carry, before=before, **how))
+        """A task that submits the request."""
+        return asyncio.create_task(self.submit(request, before, **how))
 
 
 def nothing() -> Awaitable[None]:
@@ -100,5 +113,5 @@ class Held:
         if self._error:
             raise self._error
 
-    def unlink(self) -> None:
+    def let_go(self) -> None:
         self._go.set()

@@ -1,5 +1,7 @@
-"""A TLS server on this machine that offers HTTP/2, with a certificate that nobody trusts unless
-told to."""
+"""A TLS server on this machine that offers HTTP/2.
+
+Only clients that were given its certificate trust it.
+"""
 
 import asyncio
 import datetime

@@ -1,7 +1,6 @@
-"""A small HTTP/1.1 server whose answers are raw bytes, for faults that a well-behaved server cannot
-have.
+"""A small HTTP/1.1 server that answers with raw bytes, for faults of badly behaved servers.
 
-It keeps what it was asked, and knows nothing of Planner; tests of behaviour use the emulator.
+It keeps the requests that it got and knows nothing of Planner; tests of behaviour use the emulator.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ class Received:
 
 
 class Reset(Exception):
-    """Raised by an answer: cut the connection with a TCP reset, after what was sent so far."""
+    """Raised by an answer: send a TCP reset after what was sent so far."""
 
 
 Answer = Callable[[Received], "bytes | Awaitable[bytes] | AsyncIterator[bytes]"]
@@ -42,8 +41,7 @@ Answer = Callable[[Received], "bytes | Awaitable[bytes] | AsyncIterator[bytes]"]
 
 @dataclass
 class RawServer:
-    """`answer` gives the bytes for a request, all at once or piece by piece; each answer closes the
-    connection.
+    """`answer` returns the bytes for a request, at once or in pieces; then the connection is closed.
 
     With a `certificate` (a PEM file) it speaks TLS; it listens on `port`, or on a free one.
     """

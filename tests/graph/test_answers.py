@@ -1,4 +1,4 @@
-"""What a status means for the caller, and what a batch's reply says of each of its items."""
+"""What a status means for the caller, and what the reply to a batch says about each item."""
 
 from typing import Any
 
@@ -16,7 +16,14 @@ from planner_sync.errors import (
     Throttled,
     Unauthorized,
 )
-from planner_sync.graph.answers import Answer, Failure, Method, Request, read_answer, translate
+from planner_sync.graph.answers import (
+    GraphAnswer,
+    GraphRequest,
+    Method,
+    NoAnswer,
+    read_answer,
+    translate,
+)
 from planner_sync.graph.batch import LOST, pack, unpack
 
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -38,7 +45,7 @@ def envelope(code: str = "", message: str = "") -> dict[str, Any]:
     ],
 )
 def test_a_success_is_no_error(method: Method, status: int, json: dict[str, Any] | None) -> None:
-    assert translate(Request(method, "/x"), Answer(status, {}, json)) is None
+    assert translate(GraphRequest(method, "/x"), GraphAnswer(status, {}, json)) is None
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,7 @@ def test_a_success_is_no_error(method: Method, status: int, json: dict[str, Any]
     ],
 )
 def test_each_status_has_one_class(status: int, code: str, kind: type[GraphError]) -> None:
-    error = translate(Request("PATCH", "/x"), Answer(status, {}, envelope(code)))
+    error = translate(GraphRequest("PATCH", "/x"), GraphAnswer(status, {}, envelope(code)))
 
     assert type(error) is kind
     assert (error.status, error.code, error.request_id) == (status, code, "r-1")
@@ -79,9 +86,9 @@ def test_each_status_has_one_class(status: int, code: str, kind: type[GraphError
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 412])
 def test_a_refusal_that_is_not_graphs_own_proves_nothing(status: int) -> None:
     """A proxy's "404 not found" must not delete a task."""
-    assert type(translate(Request("GET", "/x"), Answer(status, {}, None))) is AnswerLost
+    assert type(translate(GraphRequest("GET", "/x"), GraphAnswer(status, {}, None))) is AnswerLost
     assert (
-        type(translate(Request("GET", "/x"), Answer(status, {}, {"message": "no route"})))
+        type(translate(GraphRequest("GET", "/x"), GraphAnswer(status, {}, {"message": "no route"})))
         is AnswerLost
     )
 
@@ -103,24 +110,28 @@ def test_a_refusal_that_is_not_graphs_own_proves_nothing(status: int) -> None:
 def test_a_success_that_cannot_be_read_is_a_lost_answer(
     status: int, headers: dict[str, str], body: bytes
 ) -> None:
-    assert type(translate(Request("GET", "/x"), read_answer(status, headers, body))) is AnswerLost
+    assert (
+        type(translate(GraphRequest("GET", "/x"), read_answer(status, headers, body))) is AnswerLost
+    )
 
 
 def test_an_error_names_the_request_the_status_the_code_and_the_request_id() -> None:
-    answer = Answer(
+    answer = GraphAnswer(
         403,
         {"request-id": "r-2"},
         envelope("MaximumTasksInProject", "The request exceeded\nallowed limits."),
     )
 
-    assert str(translate(Request("POST", "/planner/tasks?$secret=1"), answer)) == (
-        "POST /planner/tasks: 403 MaximumTasksInProject “The request exceeded allowed limits.” (request-id r-2)"
+    assert str(translate(GraphRequest("POST", "/planner/tasks?$secret=1"), answer)) == (
+        "POST /planner/tasks: 403 MaximumTasksInProject "
+        "“The request exceeded allowed limits.” (request-id r-2)"
     )
 
 
 def test_an_error_has_no_e_mail_address() -> None:
     error = translate(
-        Request("GET", "/users/ann@contoso.example?$select=id"), Answer(404, {}, envelope())
+        GraphRequest("GET", "/users/ann@contoso.example?$select=id"),
+        GraphAnswer(404, {}, envelope()),
     )
 
     assert str(error) == "GET /users/…: 404 (request-id r-1)"
@@ -131,12 +142,14 @@ def test_an_error_has_no_e_mail_address() -> None:
 )
 def test_an_odd_envelope_breaks_nothing(error: object) -> None:
     assert isinstance(
-        translate(Request("GET", "/x"), Answer(404, {}, {"error": error})), GraphError
+        translate(GraphRequest("GET", "/x"), GraphAnswer(404, {}, {"error": error})), GraphError
     )
 
 
-def test_a_throttle_tells_the_length_of_the_pause() -> None:
-    error = translate(Request("GET", "/x"), Answer(429, {}, envelope()), pause=30.0)
+def test_a_throttle_has_the_length_of_the_pause() -> None:
+    error = translate(
+        GraphRequest("GET", "/x"), GraphAnswer(429, {}, envelope()), remaining_pause=30.0
+    )
 
     assert error is not None
     assert error.retry_after == 30.0
@@ -144,7 +157,7 @@ def test_a_throttle_tells_the_length_of_the_pause() -> None:
 
 @pytest.mark.parametrize("kind", [NotSent, AnswerLost, Unauthorized])
 def test_no_answer_is_the_error_that_says_what_can_have_happened(kind: type[GraphError]) -> None:
-    error = translate(Request("GET", "/x"), Failure(kind, "why", request_id="r-3"))
+    error = translate(GraphRequest("GET", "/x"), NoAnswer(kind, "why", request_id="r-3"))
 
     assert type(error) is kind
     assert str(error) == "GET /x: why"
@@ -153,7 +166,9 @@ def test_no_answer_is_the_error_that_says_what_can_have_happened(kind: type[Grap
 
 # -- $batch ----------------------------------------------------------------------------------------
 def test_a_batch_has_each_request_with_its_own_headers() -> None:
-    batch = pack([Request("GET", "/a?$select=id"), Request("PATCH", "/b", {"x": 1}, 'W/"e"')])
+    batch = pack(
+        [GraphRequest("GET", "/a?$select=id"), GraphRequest("PATCH", "/b", {"x": 1}, 'W/"e"')]
+    )
 
     assert (batch.method, batch.path) == ("POST", "/$batch")
     assert batch.json == {
@@ -174,8 +189,8 @@ def test_a_batch_has_each_request_with_its_own_headers() -> None:
     }
 
 
-def reply(*items: object, **headers: str) -> Answer:
-    return Answer(200, headers, {"responses": list(items)})
+def reply(*items: object, **headers: str) -> GraphAnswer:
+    return GraphAnswer(200, headers, {"responses": list(items)})
 
 
 def test_the_items_of_a_reply_are_matched_by_id() -> None:
@@ -187,7 +202,10 @@ def test_the_items_of_a_reply_are_matched_by_id() -> None:
         2,
     )
 
-    assert [outcome.status for outcome in outcomes if isinstance(outcome, Answer)] == [200, 404]
+    assert [outcome.status for outcome in outcomes if isinstance(outcome, GraphAnswer)] == [
+        200,
+        404,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -201,11 +219,11 @@ def test_the_items_of_a_reply_are_matched_by_id() -> None:
         pytest.param(reply({"id": "1", "status": True}), id="status is a boolean"),
         pytest.param(reply({"id": "1", "status": 201, "headers": "x"}), id="headers are text"),
         pytest.param(reply("1"), id="no object"),
-        pytest.param(Answer(200, {}, {"responses": {"1": 201}}), id="no list"),
-        pytest.param(Answer(200, {}, {}), id="no responses"),
+        pytest.param(GraphAnswer(200, {}, {"responses": {"1": 201}}), id="no list"),
+        pytest.param(GraphAnswer(200, {}, {}), id="no responses"),
     ],
 )
-def test_an_item_that_the_reply_does_not_tell_of_is_a_lost_answer(answer: Answer) -> None:
+def test_an_item_that_the_reply_does_not_tell_of_is_a_lost_answer(answer: GraphAnswer) -> None:
     assert unpack(answer, 1) == [LOST]
 
 
@@ -214,11 +232,11 @@ def test_an_item_counts_its_retry_after_from_the_date_of_the_whole_reply() -> No
         reply({"id": "1", "status": 429, "headers": {"Retry-After": "x"}}, date="now"), 1
     )
 
-    assert isinstance(outcome, Answer)
+    assert isinstance(outcome, GraphAnswer)
     assert outcome.headers == {"date": "now", "retry-after": "x"}
 
 
 def test_a_body_in_base64_is_no_json() -> None:
     [outcome] = unpack(reply({"id": "1", "status": 200, "body": "PGh0bWw+"}), 1)
 
-    assert type(translate(Request("GET", "/x"), outcome)) is AnswerLost
+    assert type(translate(GraphRequest("GET", "/x"), outcome)) is AnswerLost

@@ -1,5 +1,4 @@
-"""Throttled answers, and requests that travel together: what each caller is told, how often
-anything is sent."""
+"""Throttled answers and batches: which outcome each caller gets, and how often anything is sent."""
 
 import asyncio
 from typing import Any
@@ -63,7 +62,7 @@ async def test_what_a_pause_holds_back_is_named() -> None:
 
     async with RawServer(reset).running() as server, graph_at(server.url, gate=gate) as graph:
         with pytest.raises(
-            Throttled, match=r"^GET /planner/tasks/a: Graph is paused for .* s: not sent$"
+            Throttled, match=r"^GET /planner/tasks/a: not sent: Graph is paused for .* s$"
         ):
             await graph.request("GET", "/planner/tasks/a?$select=id")
 
@@ -101,8 +100,8 @@ def batch_answer(*items: dict[str, Any]) -> bytes:
 
 async def both(graph: Any, method: Any = "POST") -> list[Any]:
     """Two requests at once; what each gave."""
-    rides = (graph.request(method, f"/planner/tasks/{name}", json={"title": name}) for name in "ab")
-    return list(await asyncio.gather(*rides, return_exceptions=True))
+    calls = (graph.request(method, f"/planner/tasks/{name}", json={"title": name}) for name in "ab")
+    return list(await asyncio.gather(*calls, return_exceptions=True))
 
 
 async def outcomes(
@@ -112,7 +111,7 @@ async def outcomes(
         return await both(graph, method), server.requests
 
 
-async def test_each_passenger_gets_the_answer_of_its_own_item() -> None:
+async def test_each_caller_gets_the_answer_to_its_own_item() -> None:
     answer = batch_answer(
         {"id": "2", "status": 412, "body": {"error": {"code": "", "message": "etag"}}},
         {"id": "1", "status": 200, "body": {"id": "a"}, "headers": {"X": "y"}},
@@ -180,7 +179,7 @@ async def test_a_lost_batch_is_lost_for_everybody_and_sent_once(
 
 @pytest.mark.parametrize("status", [400, 404, 405, 413])
 async def test_a_batch_that_is_refused_as_a_whole_goes_one_by_one(status: int) -> None:
-    """Nothing of it was done; and one bad request must not stop the others."""
+    """None of it was done, and one bad request must not stop the others."""
 
     def answer(request: Received) -> bytes:
         match request.path:

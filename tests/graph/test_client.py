@@ -1,5 +1,4 @@
-"""The client against servers that fail in every way: what is sent, how often, and what the caller
-is told."""
+"""The client against servers that fail in every way: what is sent, how often, which error comes."""
 
 import asyncio
 import contextlib
@@ -54,26 +53,29 @@ async def test_a_read_asks_for_no_metadata_level() -> None:
     assert "if-match" not in server.requests[0].headers
 
 
-# -- faults of the way -----------------------------------------------------------------------------
+# -- faults of the network -------------------------------------------------------------------------
+HEAD_OF_JSON = b"HTTP/1.1 200 x\r\ncontent-type: application/json\r\n"
+
+
 def reset(_: Received) -> bytes:
     raise Reset
 
 
 async def cut_short(_: Received) -> AsyncIterator[bytes]:
-    yield b'HTTP/1.1 200 x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"id": "a"'
+    yield HEAD_OF_JSON + b'content-length: 100\r\n\r\n{"id": "a"'
 
 
 async def reset_midway(_: Received) -> AsyncIterator[bytes]:
-    yield b'HTTP/1.1 200 x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"id"'
+    yield HEAD_OF_JSON + b'content-length: 100\r\n\r\n{"id"'
     raise Reset
 
 
 async def cut_chunks(_: Received) -> AsyncIterator[bytes]:
-    yield b'HTTP/1.1 200 x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"id"\r\n'
+    yield HEAD_OF_JSON + b'transfer-encoding: chunked\r\n\r\n5\r\n{"id"\r\n'
 
 
 async def slow_drip(_: Received) -> AsyncIterator[bytes]:
-    yield b"HTTP/1.1 200 x\r\ncontent-type: application/json\r\ncontent-length: 10000\r\n\r\n"
+    yield HEAD_OF_JSON + b"content-length: 10000\r\n\r\n"
     while True:
         yield b" "
         await asyncio.sleep(0.05)
@@ -85,13 +87,13 @@ async def silence(_: Received) -> bytes:
 
 
 async def endless_body(_: Received) -> AsyncIterator[bytes]:
-    yield b"HTTP/1.1 200 x\r\ncontent-type: application/json\r\n\r\n"
+    yield HEAD_OF_JSON + b"\r\n"
     for _n in range(1600):
         yield b" " * 65536
 
 
 async def endless_headers(_: Received) -> AsyncIterator[bytes]:
-    yield b"HTTP/1.1 200 x\r\ncontent-type: application/json\r\n"
+    yield HEAD_OF_JSON
     for n in range(100_000):
         yield b"x-%d: %s\r\n" % (n, b"x" * 1000)
 
@@ -130,7 +132,7 @@ FAULTS = [
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_lost_answer_is_asked_for_once_and_never_again(fault: Any, method: Any) -> None:
-    """Nobody but the caller knows whether a repeated write would do harm."""
+    """Only the caller knows whether a repeated write would do harm."""
     async with RawServer(fault).running() as server, graph_at(server.url, deadline=0.25) as graph:
         with pytest.raises(AnswerLost):
             await graph.request(
@@ -171,7 +173,7 @@ async def test_an_unknown_host_is_not_sent() -> None:
 
 
 async def test_a_host_that_swallows_connections_is_not_sent() -> None:
-    """Given up long before the deadline, and known to have done nothing."""
+    """We give up long before the deadline, and know that nothing was done."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as stack:
         port = deaf.getsockname()[1]
         for _ in range(3):  # as many as the kernel lets wait; the next one gets no answer
@@ -184,12 +186,12 @@ async def test_a_host_that_swallows_connections_is_not_sent() -> None:
 
 
 async def test_a_failed_before_sends_nothing() -> None:
-    async def no_claim() -> None:
-        raise LookupError("no claim any more")
+    async def no_lease() -> None:
+        raise LookupError("the lease is lost")
 
     async with RawServer(reset).running() as server, graph_at(server.url) as graph:
         with pytest.raises(LookupError):
-            await graph.request("POST", "/planner/tasks", json={}, before=no_claim)
+            await graph.request("POST", "/planner/tasks", json={}, before=no_lease)
 
     assert server.requests == []
 
@@ -214,23 +216,23 @@ def only_for(token: str) -> Any:
     return answer
 
 
-async def test_after_a_401_the_token_is_renewed_once_and_the_request_repeated() -> None:
-    """Also a POST: nothing of it was done. The note that `before` wrote still holds."""
+async def test_after_a_401_the_token_is_refreshed_once_and_the_request_repeated() -> None:
+    """Also a POST: it was not done. The intent that `before` recorded still holds."""
     tokens, given = numbered_tokens()
-    notes = []
+    intents = []
 
-    async def note() -> None:
-        notes.append("written")
+    async def intend() -> None:
+        intents.append("recorded")
 
     async with (
         RawServer(only_for("token-2")).running() as server,
         graph_at(server.url, tokens=tokens) as graph,
     ):
-        answer = await graph.request("POST", "/planner/tasks", json={"planId": PLAN}, before=note)
+        answer = await graph.request("POST", "/planner/tasks", json={"planId": PLAN}, before=intend)
 
     assert answer.status == 201
     assert [request.method for request in server.requests] == ["POST", "POST"]
-    assert (given, notes) == (["token-1", "token-2"], ["written"])
+    assert (given, intents) == (["token-1", "token-2"], ["recorded"])
 
 
 async def test_a_401_with_a_fresh_token_is_unauthorized() -> None:
@@ -269,7 +271,7 @@ async def test_without_a_token_nothing_is_sent(kind: type[GraphError]) -> None:
     assert server.requests == []
 
 
-async def test_a_token_that_cannot_be_renewed_after_a_401_is_told_as_it_is() -> None:
+async def test_a_refresh_that_fails_after_a_401_is_the_error() -> None:
     answers: list[Any] = [
         {"access_token": "token-1", "expires_in": 3600},
         NotSent("sign-in: unreachable"),
@@ -289,7 +291,7 @@ async def test_a_token_that_cannot_be_renewed_after_a_401_is_told_as_it_is() -> 
             await graph.request("POST", "/planner/tasks", json={"planId": PLAN})
 
 
-# -- the fence -------------------------------------------------------------------------------------
+# -- what may be sent ------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("method", "path", "json"),
     [
@@ -354,12 +356,10 @@ TOKEN = "a-token-that-is-long-enough"
 
 
 def echo_in_item(asked: Received) -> bytes:
-    head, told = (
-        {"request-id": TOKEN},
-        {"error": {"code": TOKEN, "message": asked.headers["authorization"]}},
-    )
+    headers = {"request-id": TOKEN}
+    body = {"error": {"code": TOKEN, "message": asked.headers["authorization"]}}
     items = [
-        {"id": item["id"], "status": 400, "headers": head, "body": told}
+        {"id": item["id"], "status": 400, "headers": headers, "body": body}
         for item in asked.json["requests"]
     ]
     return reply(200, {"responses": items})

@@ -1,4 +1,4 @@
-"""The gate on a clock that the test moves: how many, in what order, and in which car."""
+"""The gate on a clock that the test moves: how many requests, in what order, and in which batch."""
 
 import asyncio
 
@@ -6,253 +6,261 @@ import pytest
 
 from planner_sync.errors import NotSent
 from planner_sync.graph.gate import DEADLINE
-from tests.graph.gate_setup import Held, Setup, nothing, settle
+from tests.graph.gate_setup import GateSetup, Held, nothing, settle
 
 
 # -- how many, and together ------------------------------------------------------------------------
-async def test_a_lone_caller_waits_for_nobody(free: Setup) -> None:
+async def test_a_lone_caller_waits_for_nobody(prompt: GateSetup) -> None:
     """No clock moves in this test, so a wait of any length would hang it."""
-    assert await free.gate.ride("a", free.road.carry, before=nothing) == "answer to a"
+    assert await prompt.submit("a", nothing) == "answer to a"
 
 
-async def test_callers_who_come_together_share_a_round_trip(free: Setup) -> None:
-    answers = await asyncio.gather(
-        *(free.gate.ride(n, free.road.carry, before=nothing) for n in range(5))
-    )
+async def test_callers_of_one_moment_share_a_round_trip(prompt: GateSetup) -> None:
+    answers = await asyncio.gather(*(prompt.submit(n, nothing) for n in range(5)))
 
-    assert free.road.cars == [[0, 1, 2, 3, 4]]
+    assert prompt.batches == [[0, 1, 2, 3, 4]]
     assert answers == [f"answer to {n}" for n in range(5)]
 
 
-async def test_three_hundred_callers_make_fifteen_round_trips(free: Setup) -> None:
-    await asyncio.gather(*(free.gate.ride(n, free.road.carry, before=nothing) for n in range(300)))
+async def test_three_hundred_callers_make_fifteen_round_trips(prompt: GateSetup) -> None:
+    await asyncio.gather(*(prompt.submit(n, nothing) for n in range(300)))
 
-    assert [len(car) for car in free.road.cars] == [20] * 15
+    assert [len(batch) for batch in prompt.batches] == [20] * 15
 
 
-async def test_at_most_four_round_trips_are_under_way(jam: Setup) -> None:
-    rides = [jam.start(n) for n in range(100)]
+async def test_at_most_four_round_trips_are_in_flight(stalled: GateSetup) -> None:
+    calls = [stalled.start(n) for n in range(100)]
     await settle()
-    assert len(jam.road.cars) == 4
+    assert len(stalled.batches) == 4
 
-    jam.road.come_back()
+    stalled.other_side.answer()
 
-    assert len(await asyncio.gather(*rides)) == 100
+    assert len(await asyncio.gather(*calls)) == 100
 
 
-async def test_those_who_wait_for_a_place_leave_together_when_one_is_free(jam: Setup) -> None:
+async def test_callers_that_wait_for_a_place_share_the_next_batch(stalled: GateSetup) -> None:
     for n in range(4):
-        jam.start(n)
+        stalled.start(n)
         await settle()
-    rides = [jam.start(n) for n in range(4, 14)]
+    calls = [stalled.start(n) for n in range(4, 14)]
 
-    jam.road.come_back()
+    stalled.other_side.answer()
 
-    await asyncio.gather(*rides)
-    assert jam.road.cars == [[0], [1], [2], [3], list(range(4, 14))]
+    await asyncio.gather(*calls)
+    assert stalled.batches == [[0], [1], [2], [3], list(range(4, 14))]
 
 
-async def test_a_large_answer_travels_alone(free: Setup) -> None:
-    rides = [free.start("listing", batchable=False), free.start("a"), free.start("b")]
-    await asyncio.gather(*rides)
+async def test_a_request_that_is_not_batchable_is_sent_alone(prompt: GateSetup) -> None:
+    calls = [prompt.start("listing", batchable=False), prompt.start("a"), prompt.start("b")]
+    await asyncio.gather(*calls)
 
-    assert sorted(free.road.cars) == [["a", "b"], ["listing"]]
+    assert sorted(prompt.batches) == [["a", "b"], ["listing"]]
 
 
 async def test_interactive_work_goes_before_bulk() -> None:
-    blocked = Setup(open_end=False, in_flight=1)
-    rides = [blocked.start("first")]
+    narrow = GateSetup(answers_at_once=False, in_flight=1)
+    calls = [narrow.start("first")]
     await settle()
-    rides += [blocked.start(f"bulk {n}", interactive=False, batchable=False) for n in range(2)]
-    rides += [blocked.start("card", interactive=True, batchable=False)]
+    calls += [narrow.start(f"bulk {n}", interactive=False, batchable=False) for n in range(2)]
+    calls += [narrow.start("card", interactive=True, batchable=False)]
     await settle()
 
-    blocked.road.come_back()
+    narrow.other_side.answer()
 
-    await asyncio.gather(*rides)
-    assert blocked.road.cars == [["first"], ["card"], ["bulk 0"], ["bulk 1"]]
+    await asyncio.gather(*calls)
+    assert narrow.batches == [["first"], ["card"], ["bulk 0"], ["bulk 1"]]
 
 
-async def test_bulk_moves_too_while_interactive_work_never_ends(jam: Setup) -> None:
-    """Else a busy agent would keep the humans' changes out for ever."""
+async def test_bulk_moves_too_while_interactive_work_never_ends(stalled: GateSetup) -> None:
+    """Else a busy agent would keep people's changes out for ever."""
     for n in range(10):
-        jam.start(n, batchable=False)
+        stalled.start(n, batchable=False)
     await settle()
-    assert len(jam.road.cars) == 4
-    listing = jam.start("listing", interactive=False, batchable=False)
+    assert len(stalled.batches) == 4
+    listing = stalled.start("listing", interactive=False, batchable=False)
     await settle()
 
-    jam.road.come_back()
+    stalled.other_side.answer()
 
     await listing
-    assert jam.road.cars.index(["listing"]) < 8
+    assert stalled.batches.index(["listing"]) < 8
 
 
-# -- boarding --------------------------------------------------------------------------------------
-async def test_before_runs_after_admission_and_right_before_the_request(jam: Setup) -> None:
+# -- joining ---------------------------------------------------------------------------------------
+async def test_before_runs_after_admission_and_right_before_the_request(
+    stalled: GateSetup,
+) -> None:
     for n in range(4):
-        jam.start(n)
+        stalled.start(n)
         await settle()
-    note = Held()
-    ride = jam.start("late", note)
+    intent = Held()
+    call = stalled.start("late", intent)
     await settle()
-    assert not note.started
+    assert not intent.started
 
-    jam.road.come_back()
+    stalled.other_side.answer()
     await settle()
-    assert note.started
-    assert ["late"] not in jam.road.cars
+    assert intent.started
+    assert ["late"] not in stalled.batches
 
-    note.unlink()
-    assert await ride == "answer to late"
+    intent.let_go()
+    assert await call == "answer to late"
 
 
-async def test_a_failed_before_frees_the_seat_and_sends_nothing(free: Setup) -> None:
-    refused = Held(ValueError("no claim any more"))
-    refused.unlink()
-    rides = [free.start("a", nothing), free.start("b", refused), free.start("c", nothing)]
+async def test_a_failed_before_leaves_the_batch_and_sends_nothing(prompt: GateSetup) -> None:
+    refused = Held(ValueError("the lease is lost"))
+    refused.let_go()
+    calls = [prompt.start("a", nothing), prompt.start("b", refused), prompt.start("c", nothing)]
 
-    answers = await asyncio.gather(*rides, return_exceptions=True)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert free.road.cars == [["a", "c"]]
+    assert prompt.batches == [["a", "c"]]
     assert answers[0] == "answer to a"
     assert isinstance(answers[1], ValueError)
 
 
-async def test_a_car_leaves_without_those_who_take_two_seconds_and_they_go_alone(
-    free: Setup,
+async def test_a_batch_waits_two_seconds_for_its_members_and_late_ones_go_alone(
+    prompt: GateSetup,
 ) -> None:
     slow = Held()
-    quick, late = free.start("quick", nothing), free.start("late", slow)
-    await free.time.advance(1.9)
-    assert free.road.cars == []
+    quick, late = prompt.start("quick", nothing), prompt.start("late", slow)
+    await prompt.time.advance(1.9)
+    assert prompt.batches == []
 
-    await free.time.advance(0.1)
+    await prompt.time.advance(0.1)
     assert await quick == "answer to quick"
 
-    slow.unlink()
+    slow.let_go()
     assert await late == "answer to late"
-    assert free.road.cars == [["quick"], ["late"]]
+    assert prompt.batches == [["quick"], ["late"]]
 
 
-async def test_a_late_passenger_with_no_free_place_is_not_sent(jam: Setup) -> None:
-    """It must not wait: the note that it wrote says that the request leaves now."""
+async def test_a_late_member_with_no_free_place_is_not_sent(stalled: GateSetup) -> None:
+    """It must not wait: the intent that it recorded says that the request is sent now."""
     slow = Held()
-    rides = [jam.start("quick", nothing), jam.start("late", slow)]
-    await jam.time.advance(2)
+    calls = [stalled.start("quick", nothing), stalled.start("late", slow)]
+    await stalled.time.advance(2)
     for n in range(3):
-        rides.append(jam.start(n))
+        calls.append(stalled.start(n))
         await settle()
 
-    slow.unlink()
+    slow.let_go()
 
     with pytest.raises(NotSent):
-        await rides[1]
+        await calls[1]
 
 
 async def test_a_before_that_hangs_does_not_hold_its_place_for_ever() -> None:
-    setup = Setup(before_limit=0.01)
+    setup = GateSetup(before_limit=0.01)
 
     with pytest.raises(NotSent, match="preparing"):
-        await setup.gate.ride("a", setup.road.carry, before=Held())
-    assert await setup.gate.ride("b", setup.road.carry) == "answer to b"
+        await setup.submit("a", Held())
+    assert await setup.submit("b") == "answer to b"
 
 
-async def test_a_timeout_inside_before_is_the_callers_own(free: Setup) -> None:
+async def test_a_timeout_inside_before_is_the_callers_own(prompt: GateSetup) -> None:
     mine = Held(TimeoutError("of the caller's own"))
-    mine.unlink()
+    mine.let_go()
 
     with pytest.raises(TimeoutError, match="of the caller's own"):
-        await free.gate.ride("a", free.road.carry, before=mine)
+        await prompt.submit("a", mine)
 
 
-async def test_a_car_has_what_is_left_of_the_deadline(free: Setup) -> None:
-    rides = [free.start("quick", nothing), free.start("late", Held())]
-    await free.time.advance(2)
-    await rides[0]
+async def test_a_batch_has_what_is_left_of_the_deadline(prompt: GateSetup) -> None:
+    calls = [prompt.start("quick", nothing), prompt.start("late", Held())]
+    await prompt.time.advance(2)
+    await calls[0]
 
-    assert free.road.seconds == [DEADLINE - 2]
-    rides[1].cancel()
+    assert prompt.other_side.seconds == [DEADLINE - 2]
+    calls[1].cancel()
 
 
-async def test_a_frozen_process_sends_nothing_when_it_wakes_up(free: Setup) -> None:
-    rides = [free.start("quick", nothing), free.start("late", Held())]
+async def test_a_frozen_process_sends_nothing_when_it_wakes_up(prompt: GateSetup) -> None:
+    calls = [prompt.start("quick", nothing), prompt.start("late", Held())]
 
-    await free.time.advance(3600)
+    await prompt.time.advance(3600)
 
     with pytest.raises(NotSent, match="no time left"):
-        await rides[0]
-    assert free.road.cars == []
-    rides[1].cancel()
+        await calls[0]
+    assert prompt.batches == []
+    calls[1].cancel()
 
 
 # -- giving up -------------------------------------------------------------------------------------
-async def test_a_caller_who_gives_up_while_waiting_leaves_no_trace(jam: Setup) -> None:
+async def test_a_caller_that_gives_up_while_waiting_leaves_no_trace(stalled: GateSetup) -> None:
     for n in range(4):
-        jam.start(n)
+        stalled.start(n)
         await settle()
-    impatient, patient = jam.start("impatient"), jam.start("patient")
+    impatient, patient = stalled.start("impatient"), stalled.start("patient")
     await settle()
 
     impatient.cancel()
-    jam.road.come_back()
+    stalled.other_side.answer()
 
     assert await patient == "answer to patient"
-    assert jam.road.cars[4:] == [["patient"]]
+    assert stalled.batches[4:] == [["patient"]]
 
 
-async def test_a_caller_who_gives_up_at_the_moment_of_admission_frees_the_seat(free: Setup) -> None:
-    impatient, patient = free.start("impatient", nothing), free.start("patient", nothing)
+async def test_a_caller_that_gives_up_at_the_moment_of_admission_leaves_its_batch(
+    prompt: GateSetup,
+) -> None:
+    impatient, patient = prompt.start("impatient", nothing), prompt.start("patient", nothing)
     await asyncio.sleep(0)
-    free.gate._admit()
+    prompt.gate._admit()
 
     impatient.cancel()
 
     assert await patient == "answer to patient"
-    assert free.road.cars == [["patient"]]
+    assert prompt.batches == [["patient"]]
 
 
-async def test_a_caller_who_gives_up_in_a_waiting_car_is_not_sent(free: Setup) -> None:
+async def test_a_caller_that_gives_up_before_its_batch_is_sent_is_not_sent(
+    prompt: GateSetup,
+) -> None:
     slow = Held()
-    impatient, patient = free.start("impatient"), free.start("patient", slow)
+    impatient, patient = prompt.start("impatient"), prompt.start("patient", slow)
     await settle()
 
     impatient.cancel()
     await settle()
-    slow.unlink()
+    slow.let_go()
 
     assert await patient == "answer to patient"
-    assert free.road.cars == [["patient"]]
+    assert prompt.batches == [["patient"]]
 
 
-async def test_a_caller_who_gives_up_on_the_road_does_not_stop_the_car(jam: Setup) -> None:
-    impatient, patient = jam.start("impatient"), jam.start("patient")
+async def test_a_caller_that_gives_up_in_flight_does_not_stop_its_batch(
+    stalled: GateSetup,
+) -> None:
+    impatient, patient = stalled.start("impatient"), stalled.start("patient")
     await settle()
 
     impatient.cancel()
     await settle()
-    jam.road.come_back()
+    stalled.other_side.answer()
 
     assert await patient == "answer to patient"
 
 
-async def test_what_carry_raises_reaches_every_passenger_and_frees_the_place(free: Setup) -> None:
+async def test_what_send_raises_reaches_every_member_and_frees_the_place(
+    prompt: GateSetup,
+) -> None:
     async def broken(requests: list[str], seconds: float) -> list[str]:
         raise RuntimeError("a mistake of ours")
 
-    rides = (free.gate.ride(n, broken) for n in ("a", "b"))
-    errors = await asyncio.gather(*rides, return_exceptions=True)
+    calls = (prompt.gate.submit(n, broken) for n in ("a", "b"))
+    errors = await asyncio.gather(*calls, return_exceptions=True)
 
     assert [type(error) for error in errors] == [RuntimeError, RuntimeError]
     for n in range(8):
-        await free.gate.ride(n, free.road.carry)
+        await prompt.submit(n)
 
 
-async def test_closing_ends_everybody_who_waits(jam: Setup) -> None:
-    ride = jam.start("a")
+async def test_closing_ends_everybody_who_waits(stalled: GateSetup) -> None:
+    call = stalled.start("a")
     await settle()
 
-    await jam.gate.aclose()
+    await stalled.gate.aclose()
 
     with pytest.raises(asyncio.CancelledError):
-        await ride
+        await call

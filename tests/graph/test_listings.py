@@ -1,4 +1,4 @@
-"""A listing is whole, or it is none: pages, links and rows that must not be mapped_state."""
+"""A listing is complete or an error: pages, links and rows that must not be trusted."""
 
 from typing import Any
 
@@ -128,7 +128,7 @@ async def test_a_listing_with_ever_new_pages_ends() -> None:
     ],
 )
 async def test_a_listing_of_which_a_page_fails_is_no_listing(second: bytes) -> None:
-    """Nor does it say anything about the plan: a 404 here is not the plan's."""
+    """It says nothing about the plan either: a 404 here is not a 404 of the plan."""
     server = RawServer(lambda _: b"")
     server.answer = lambda _: (
         reply(200, page("a", then=f"{server.url}/v1.0{LISTING}?x=1"))

@@ -1,4 +1,4 @@
-"""What a pause does to those who wait, how long it is, and how `Retry-After` is read."""
+"""What a pause does to callers that wait, how long it is, and how `Retry-After` is read."""
 
 import asyncio
 
@@ -6,75 +6,75 @@ import pytest
 
 from planner_sync.errors import Throttled
 from planner_sync.graph.gate import Gate
-from planner_sync.graph.retry_after import wished_pause
-from tests.graph.gate_setup import Held, Setup, settle
+from planner_sync.graph.retry_after import retry_after_seconds
+from tests.graph.gate_setup import GateSetup, Held, settle
 
 
-async def test_in_a_long_pause_a_caller_gets_its_work_back_at_once(free: Setup) -> None:
-    free.gate.pause_for(60)
-    await free.time.advance(10)
+async def test_in_a_long_pause_a_request_is_refused_at_once(prompt: GateSetup) -> None:
+    prompt.gate.pause_for(60)
+    await prompt.time.advance(10)
 
     with pytest.raises(Throttled) as paused:
-        await free.gate.ride("a", free.road.carry)
+        await prompt.submit("a")
     assert paused.value.retry_after == 50
 
 
-async def test_a_short_pause_is_waited_out(free: Setup) -> None:
-    free.gate.pause_for(2)
-    ride = free.start("a")
-    await free.time.advance(1.9)
-    assert free.road.cars == []
+async def test_a_short_pause_is_waited_out(prompt: GateSetup) -> None:
+    prompt.gate.pause_for(2)
+    call = prompt.start("a")
+    await prompt.time.advance(1.9)
+    assert prompt.batches == []
 
-    await free.time.advance(0.1)
+    await prompt.time.advance(0.1)
 
-    assert await ride == "answer to a"
+    assert await call == "answer to a"
 
 
-async def test_a_pause_gives_back_all_who_wait(jam: Setup) -> None:
+async def test_a_long_pause_refuses_all_requests_that_wait(stalled: GateSetup) -> None:
     for n in range(4):
-        jam.start(n)
+        stalled.start(n)
         await settle()
-    waiting = [jam.start(n) for n in range(30)]
+    waiting = [stalled.start(n) for n in range(30)]
     await settle()
 
-    jam.gate.pause_for(60)
+    stalled.gate.pause_for(60)
 
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(result) for result in results} == {Throttled}
 
 
-async def test_a_pause_that_begins_while_a_car_is_boarding_holds_it(free: Setup) -> None:
-    note = Held()
-    ride = free.start("a", note)
+async def test_a_pause_that_begins_while_members_join_stops_the_batch(prompt: GateSetup) -> None:
+    intent = Held()
+    call = prompt.start("a", intent)
     await settle()
 
-    free.gate.pause_for(60)
-    note.unlink()
+    prompt.gate.pause_for(60)
+    intent.let_go()
 
     with pytest.raises(Throttled):
-        await ride
-    assert free.road.cars == []
+        await call
+    assert prompt.batches == []
 
 
-async def test_a_shorter_pause_does_not_end_a_longer_one(free: Setup) -> None:
-    free.gate.pause_for(60)
-    free.gate.pause_for(5)
+async def test_a_shorter_pause_does_not_end_a_longer_one(prompt: GateSetup) -> None:
+    prompt.gate.pause_for(60)
+    prompt.gate.pause_for(5)
 
-    assert free.gate.paused == 60
-
-
-async def test_a_throttled_answer_begins_a_pause_and_publishes_it(free: Setup) -> None:
-    assert free.gate.throttled(30.0) == 30.0
-
-    await settle()
-    assert free.published == [30_000]
+    assert prompt.gate.remaining_pause == 60
 
 
-async def test_a_pause_learnt_from_others_is_not_published_again(free: Setup) -> None:
-    free.gate.pause_for(30)
+async def test_a_throttled_answer_begins_a_pause_and_publishes_it(prompt: GateSetup) -> None:
+    assert prompt.gate.throttled(30.0) == 30.0
 
     await settle()
-    assert free.published == []
+    assert prompt.published == [30_000]
+
+
+async def test_a_pause_learnt_from_others_is_not_published_again(prompt: GateSetup) -> None:
+    prompt.gate.pause_for(30)
+
+    await settle()
+    assert prompt.published == []
 
 
 async def test_a_pause_that_cannot_be_published_holds_here_all_the_same(
@@ -87,8 +87,8 @@ async def test_a_pause_that_cannot_be_published_holds_here_all_the_same(
     gate.throttled(30.0)
     await settle()
 
-    assert gate.paused > 29
-    assert "could not be shared: ConnectionError" in caplog.text
+    assert gate.remaining_pause > 29
+    assert "could not be shared with other instances: ConnectionError" in caplog.text
     assert "password" not in caplog.text
 
 
@@ -99,39 +99,41 @@ async def test_a_pause_that_cannot_be_published_holds_here_all_the_same(
         pytest.param(0.0, [1, 2, 4, 8, 16, 32, 64, 128, 256, 450, 450], id="at least"),
     ],
 )
-async def test_without_a_wish_the_pauses_double(jitter: float, pauses: list[float]) -> None:
-    setup = Setup(jitter=jitter)
+async def test_without_retry_after_the_pauses_double(jitter: float, pauses: list[float]) -> None:
+    setup = GateSetup(jitter=jitter)
 
     for expected in pauses:
         assert setup.gate.throttled(None) == expected
         setup.time.now += expected
 
 
-async def test_throttles_of_one_burst_count_once(free: Setup) -> None:
-    assert [free.gate.throttled(None) for _ in range(20)] == [2] * 20
+async def test_throttles_of_one_burst_count_once(prompt: GateSetup) -> None:
+    assert [prompt.gate.throttled(None) for _ in range(20)] == [2] * 20
 
 
-async def test_a_success_ends_the_doubling(free: Setup) -> None:
+async def test_a_success_ends_the_doubling(prompt: GateSetup) -> None:
     for _ in range(3):
-        free.time.now += free.gate.throttled(None)
+        prompt.time.now += prompt.gate.throttled(None)
 
-    free.gate.flowing()
+    prompt.gate.not_throttled()
 
-    assert free.gate.throttled(None) == 2
+    assert prompt.gate.throttled(None) == 2
 
 
-async def test_after_a_pause_one_round_trip_probes_and_success_opens_the_gate(jam: Setup) -> None:
+async def test_after_a_pause_one_round_trip_probes_and_success_opens_the_gate(
+    stalled: GateSetup,
+) -> None:
     """All four at once, at the very end of a pause, would only be throttled again."""
-    jam.gate.throttled(1.0)
-    rides = [jam.start(n, batchable=False) for n in range(10)]
-    await jam.time.advance(1)
-    assert len(jam.road.cars) == 1
+    stalled.gate.throttled(1.0)
+    calls = [stalled.start(n, batchable=False) for n in range(10)]
+    await stalled.time.advance(1)
+    assert len(stalled.batches) == 1
 
-    jam.gate.flowing()
-    jam.gate.flowing()
-    jam.road.come_back()
+    stalled.gate.not_throttled()
+    stalled.gate.not_throttled()
+    stalled.other_side.answer()
 
-    await asyncio.gather(*rides)
+    await asyncio.gather(*calls)
 
 
 # -- Retry-After -----------------------------------------------------------------------------------
@@ -191,4 +193,4 @@ NOW = "Sat, 22 Aug 2026 10:00:00 GMT"
 def test_retry_after_is_read_in_all_its_forms(
     headers: dict[str, str], seconds: float | None
 ) -> None:
-    assert wished_pause(headers) == seconds
+    assert retry_after_seconds(headers) == seconds

@@ -1,4 +1,4 @@
-"""Planner's entities against the emulator over HTTP: what arrives there, and what comes back."""
+"""Planner's entities against the emulator over HTTP: what it receives, and what comes back."""
 
 from typing import Any
 

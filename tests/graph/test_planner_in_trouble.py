@@ -1,4 +1,4 @@
-"""Planner's entities when something fails on the way, and when many are asked for at once."""
+"""Planner's entities when something fails, and when many calls are made at once."""
 
 import asyncio
 from typing import Any
@@ -17,6 +17,7 @@ from planner_sync.identity.tokens import MsalTokens, ReadyToken
 from tests.emulator_process import emulator_in_loop
 from tests.graph.board import Board, board_with
 from tests.graph.connect import graph_at
+from tests.graph.raw_server import RawServer, reply
 
 # -- faults, as the emulator has them --------------------------------------------------------------
 WRITES = [
@@ -60,7 +61,7 @@ async def test_a_slow_answer_is_lost_at_the_deadline() -> None:
             assert len(emulator.requests()) <= 1
 
 
-async def test_an_expired_token_is_renewed_in_the_middle_of_a_batch() -> None:
+async def test_an_expired_token_is_refreshed_in_the_middle_of_a_batch() -> None:
     good = ["emulator-token", "emulator-token-2"]
 
     async def acquire() -> dict[str, Any]:
@@ -75,24 +76,33 @@ async def test_an_expired_token_is_renewed_in_the_middle_of_a_batch() -> None:
         assert [card["title"] for card in read] == ["0", "1", "2", "3", "4"]
 
 
+async def test_an_answer_without_an_id_shows_no_e_mail_address() -> None:
+    async with (
+        RawServer(lambda _: reply(200, {})).running() as server,
+        graph_at(server.url) as graph,
+    ):
+        with pytest.raises(AnswerLost, match="GET /users/…: 200 without an item that has an id"):
+            await Planner(graph).find_user("ann@contoso.example")
+
+
 # -- many at once ----------------------------------------------------------------------------------
 async def test_three_hundred_cards_are_made_in_at_most_twenty_round_trips(board: Board) -> None:
     """The emulator answers a batch in random order; each caller gets its own card."""
-    notes: list[int] = []
+    intents: list[int] = []
 
     async def make(n: int) -> tuple[int, dict[str, Any]]:
-        async def note() -> None:
-            notes.append(n)
+        async def intend() -> None:
+            intents.append(n)
 
         body = {"planId": board.plan, "title": f"Card {n}"}
-        return n, await board.planner.create_task(body, note)
+        return n, await board.planner.create_task(body, intend)
 
     made = await asyncio.gather(*(make(n) for n in range(300)))
 
     assert len(board.emulator.requests(items=False)) <= 20
     assert all(card["title"] == f"Card {n}" for n, card in made)
     assert len(board.emulator.cards()) == len({card["id"] for _, card in made}) == 300
-    assert sorted(notes) == list(range(300))
+    assert sorted(intents) == list(range(300))
     assert board.emulator.most_in_flight() <= 4
 
 

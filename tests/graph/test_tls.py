@@ -1,5 +1,4 @@
-"""The way to Graph itself: HTTP/2 where offered, and no word to a server whose certificate is not
-in order."""
+"""The connection to Graph: HTTP/2 where the server offers it, and TLS that checks certificates."""
 
 import asyncio
 import logging

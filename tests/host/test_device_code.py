@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.emulator_process import TOKEN, emulator_process
-from tests.graph.authority import DEVICE, REFRESH, Authority
 from tests.graph.h2_server import self_signed
 from tests.host.service_process import eventually, run, running
+from tests.identity.authority import DEVICE, REFRESH, Authority
 from tests.redis_process import redis_process
 
 

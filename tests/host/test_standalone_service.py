@@ -171,7 +171,7 @@ def test_a_part_that_dies_ends_the_process_with_1_so_that_whoever_started_it_sta
         async def part() -> None:
             raise LookupError("a bug")
 
-        return await planner_sync_service._run_until(asyncio.Event(), part())
+        return await planner_sync_service.run_until(asyncio.Event(), part())
 
     assert asyncio.run(run()) == 1
     assert "the service ended by itself" in caplog.text

@@ -29,11 +29,11 @@ SHORTER = {
     "planner_sync.identity.tokens": ("REMEMBER_FAILURE",),
     "planner_sync.graph.client": ("CONNECT_LIMIT",),
     "planner_sync.graph.gate": (
-        "BOARDING",
+        "BATCH_WAIT",
         "BEFORE_LIMIT",
         "DEADLINE",
         "FIRST_BACKOFF",
-        "PATIENCE",
+        "MAX_INLINE_WAIT",
     ),
     "planner_sync.sync.task.act": ("NEW_CARD_MS",),
     "planner_sync.decide.unmapped": ("GRACE_MS",),

@@ -19,9 +19,9 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from tests.emulator_process import Emulator, emulator_process
-from tests.graph.authority import Authority
 from tests.graph.h2_server import self_signed
 from tests.host.service_process import Running, running
+from tests.identity.authority import Authority
 from tests.redis_process import RestartableRedis
 from tests.security import planted
 from tests.security.echoing_graph import EchoingGraph, Spoil

@@ -13,11 +13,11 @@ import pytest
 from planner_sync.errors import GraphError, Unauthorized
 from planner_sync.identity.tokens import Tokens, build_tokens
 from planner_sync.urls import is_of_authority
-from tests.graph.authority import SECRET, Authority, environment
 from tests.graph.connect import PLAN, graph_at
 from tests.graph.h2_server import self_signed
 from tests.graph.raw_server import RawServer, Received, reply
 from tests.host.service_process import running
+from tests.identity.authority import SECRET, Authority, environment
 from tests.redis_process import redis_process
 from tests.security.canary import Canary, listening_canary
 from tests.sync.world import World, world_of

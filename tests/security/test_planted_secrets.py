@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tests.graph.authority import DEVICE, REFRESH, certificate_of_an_application
 from tests.graph.raw_server import RawServer, Received, reply
+from tests.identity.authority import DEVICE, REFRESH, certificate_of_an_application
 from tests.security import planted
 from tests.security.echoing_graph import not_json, refuses, refuses_items, says
 from tests.security.fault_run import FaultRun, fault_run
@@ -84,7 +84,7 @@ def test_everything_did_go_wrong(came_out: CameOut) -> None:
     """Else a search that finds nothing would prove nothing."""
     happened = [
         *TOLD.values(),
-        "Graph throttles: paused",
+        "Graph is throttling: no calls for",
         "it refuses our user or password",
         "NoPermissionError",
         "task report-1: a look has failed",

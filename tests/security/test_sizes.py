@@ -1,7 +1,7 @@
 """How large what others say may be: what is too large is refused, and not read on.
 
 Of documents: tests/test_dialects.py and tests/sync/test_refusals.py; of answers of Graph:
-tests/graph/test_client.py; of those of the authority: tests/graph/test_auth_failures.py.
+tests/graph/test_client.py; of those of the authority: tests/identity/test_sign_in_failures.py.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from planner_sync.sync.run.messages import MESSAGE_MAX_BYTES, Hint, read_message
+from planner_sync.model.messages import MESSAGE_MAX_BYTES, Update, read_update
 from planner_sync.web.http_limits import LINGER_BYTES, MOST_HEAD_BYTES, MOST_URL_BYTES
 from planner_sync.web.routes import MOST_BODY_BYTES
 from tests.host.fresh import run_python
@@ -209,5 +209,8 @@ def message(size: int) -> bytes:
 
 
 def test_a_message_of_2_mib_is_understood_and_one_of_a_byte_more_is_ignored() -> None:
-    assert read_message(message(MESSAGE_MAX_BYTES)) == Hint("t", "")
-    assert read_message(message(MESSAGE_MAX_BYTES + 1)) is None
+    update = read_update(message(MESSAGE_MAX_BYTES))
+
+    assert isinstance(update, Update)
+    assert (update.task_id, update.action) == ("t", "updated")
+    assert read_update(message(MESSAGE_MAX_BYTES + 1)) is None

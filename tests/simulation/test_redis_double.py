@@ -15,8 +15,8 @@ from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server.connection import connect
 from planner_sync.store.task_repository import TaskRepository
-from tests.simulation import redis_double
-from tests.simulation.world import OpenGate
+from tests.simulation.machine import redis_double
+from tests.simulation.machine.world import OpenGate
 
 KEYS = Keys("double")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.ablation import MECHANISMS, without
-from tests.simulation.kill import STORIES, judge_kill, kills
-from tests.simulation.maker import of_seed
-from tests.simulation.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
-from tests.simulation.story import play
-from tests.simulation.virtual_time import run
+from tests.simulation.machine.virtual_time import run
+from tests.simulation.runs.ablation import MECHANISMS, without
+from tests.simulation.runs.kill import STORIES, judge_kill, kills
+from tests.simulation.runs.story import play
+from tests.simulation.script.maker import of_seed
+from tests.simulation.script.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
 
 STRIDE = 40
 TURNS_RED_WITHIN = 20
@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_timeline() -> None:
 
 def test_the_same_seed_gives_the_same_timeline_in_another_process() -> None:
     """Nothing depends on addresses, on the order of sets or on real time."""
-    modules = "from tests.simulation.maker import of_seed; from tests.simulation.story import play"
+    modules = "from tests.simulation.script.maker import of_seed; from tests.simulation.runs.story import play"
     program = f"{modules}; print(play(of_seed(8)).digest)"
     root = Path(__file__).parents[2]
     told = {

@@ -79,3 +79,40 @@ async def test_a_save_that_is_repeated_after_anothers_changes_nothing(
     for nonce, (expected, new, word) in (("n1", first), ("n2", second), ("n1", first)):
         assert await shelf.save(expected, new, nonce=nonce, word=word) == [1]
     assert await shelf.get() == left
+
+
+# -- its message -----------------------------------------------------------------------------------
+async def test_a_message_about_a_save_does_not_enqueue_the_task_again(shelf: Shelf) -> None:
+    await shelf.save("", "A", nonce="n1")
+    lease = await shelf.claim()
+    await shelf.pending.enqueue({"t1": "n1"})
+    assert await shelf.settle(lease, expected=b"A") == "settled"
+    await shelf.pending.enqueue({"t1": "n1"})
+    assert await shelf.due() == []
+
+
+async def test_a_message_about_an_earlier_save_does_not_enqueue_the_task_either(
+    shelf: Shelf,
+) -> None:
+    await shelf.save("", "A", nonce="n1")
+    await shelf.save("=A", "B", nonce="n2")
+    lease = await shelf.claim()
+    await shelf.pending.enqueue({"t1": "n1"})
+    await shelf.pending.enqueue({"t1": "n2"})
+    assert await shelf.settle(lease, expected=b"B") == "settled"
+
+
+@pytest.mark.parametrize("mark", ["", "n", "n9", "N1"])
+async def test_a_message_with_any_other_mark_enqueues_the_task(shelf: Shelf, mark: str) -> None:
+    await shelf.save("", "A", nonce="n1")
+    lease = await shelf.claim()
+    await shelf.pending.enqueue({"t1": mark})
+    assert await shelf.settle(lease, expected=b"A") == "moved"
+
+
+async def test_a_message_about_a_save_that_redis_has_lost_enqueues_the_task(shelf: Shelf) -> None:
+    await shelf.save("", "A", nonce="n1")
+    await shelf.settle(await shelf.claim(), expected=b"A")
+    await shelf.redis.delete(shelf.keys.private("generations"))
+    await shelf.pending.enqueue({"t1": "n1"})
+    assert await shelf.due() == ["t1"]

@@ -149,7 +149,7 @@ async def test_a_delete_without_a_good_answer_is_done_once(
     planner_id = await world.uploaded(service)
     world.emulator.faults.add(method="DELETE", path="/planner/tasks", **fault)
     await world.redis.delete(world.keys.document("t"))
-    await (await service._opened()).pending.enqueue(["t"], announced="deleted")
+    await world.pending.enqueue(["t"], announced="deleted")
     await world.settle(service)
     await world.forget_claims()
     await world.settle(service)
@@ -160,7 +160,7 @@ async def test_a_delete_without_a_good_answer_is_done_once(
 
 async def test_a_throttled_read_drops_no_update(world: World, service: Service) -> None:
     planner_id = await world.uploaded(service)
-    await (await service._opened()).pending.enqueue(["t"], reason="recheck")
+    await world.pending.enqueue(["t"], reason="recheck")
     world.emulator.faults.add(
         "throttle", method="GET", path=f"/planner/tasks/{planner_id}", retry_after="1", times=2
     )
@@ -192,9 +192,7 @@ async def test_what_a_human_changed_shows_in_the_answer_to_our_own_change(
     planner_id = await world.uploaded(service)
     world.human.edit(planner_id, fields={"percentComplete": 50})
     await world.change("t", title="Changed")
-    parts = await service._opened()
-    await parts.scheduler.sweep_once()
-    await parts.workers.drain(20)
+    await world.upload(service)
     card, document = world.cards()[planner_id], await world.document("t")
     assert (card["title"], card["percentComplete"]) == ("Changed", 50)
     assert (document["title"], document["percentComplete"]) == ("Changed", 50)
@@ -248,7 +246,6 @@ async def test_a_read_from_before_our_own_change_is_no_humans_change(
     world: World, service: Service, field: str, values: tuple[Any, ...]
 ) -> None:
     """Planner need not answer a read with what it has just told us."""
-    parts = await service._opened()
     planner_id = await world.uploaded(service, **{field: values[0]})
     path = f"/planner/tasks/{planner_id}" + ("/details" if field == "description" else "")
     card = world.cards()[planner_id]
@@ -260,9 +257,9 @@ async def test_a_read_from_before_our_own_change_is_no_humans_change(
     await world.change("t", **{field: values[1]})
     await world.settle(service)
     await world.change("t", **{field: values[2]})
-    await parts.pending.enqueue(["t"], reason="recheck")
+    await world.pending.enqueue(["t"], reason="recheck")
     world.emulator.faults.add("body", method="GET", path=f"{path}$", body=before)
-    await parts.workers.drain(1.0)
+    await service.drain_once(1.0)
     await world.forget_claims()
     await world.settle(service)
     card = world.cards()[planner_id]
@@ -275,7 +272,7 @@ async def test_a_404_right_after_the_create_is_no_delete(world: World, service: 
     await world.set("t", title="Task")
     await world.settle(service)
     planner_id = (await world.document("t"))["plannerId"]
-    await (await service._opened()).pending.enqueue(["t"], reason="recheck")
+    await world.pending.enqueue(["t"], reason="recheck")
     world.emulator.faults.add(
         "status", status=404, method="GET", path=f"/planner/tasks/{planner_id}"
     )
@@ -367,9 +364,7 @@ async def test_a_lost_create_in_a_plan_that_was_taken_off_the_list_is_said_and_w
     await world.settle(service)
     world.emulator.faults.add("drop_after", method="POST", path="/planner/tasks$")
     await world.set("t", title="Task", planId=removed)
-    parts = await service._opened()
-    await parts.scheduler.sweep_once()
-    await parts.workers.drain(20)
+    await world.upload(service)
     for plan_ids in (ours, f"{ours},{removed}"):
         await world.stop()
         world.env["PLANNER_SYNC_PLAN_IDS"] = plan_ids

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from planner_sync.sync.task.brake import Brake
 from tests.store.shelf import PLAN, Shelf
 from tests.sync.test_holds import held
-from tests.sync.world import PATIENCE, World
+from tests.sync.world import World
 
 pytestmark = pytest.mark.contract("§6 More than `MAX_DELETE_RATIO` … vanish at once")
 TASKS = 10
@@ -164,9 +164,7 @@ async def test_edits_of_many_deleted_cards_do_not_slip_past_the_brake(make_world
     for planner_id in ids:
         world.human.delete(planner_id)
         await world.change(f"planner-{planner_id}", percentComplete=50)
-    parts = await service._opened()
-    await parts.scheduler.sweep_once()
-    await parts.workers.drain(PATIENCE)
+    await world.upload(service)
     assert len((await service.telemetry.snapshot()).holds) == 1
     assert len([planner_id for planner_id in ids if await world.find(f"planner-{planner_id}")]) >= 9
 

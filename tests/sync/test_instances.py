@@ -11,11 +11,6 @@ from planner_sync.sync.run.service import Service
 from tests.sync.world import World
 
 
-async def drain(service: Service) -> None:
-    """Look at what is due, without a sweep and without a pass."""
-    await (await service._opened()).workers.drain(20)
-
-
 async def test_a_renamed_label_reaches_an_instance_that_did_not_pass(world: World) -> None:
     worker, passing = world.service(), world.service()
     await world.set("t", title="Task", labels=["Blocked"])
@@ -25,17 +20,17 @@ async def test_a_renamed_label_reaches_an_instance_that_did_not_pass(world: Worl
     (slot,) = card["appliedCategories"]
     world.human.rename_label(plan_id=world.emulator.plan_id, category=slot, name="Waiting")
     await world.poll(passing)
-    await drain(worker)
+    await worker.drain_once()
     assert (await world.document("t"))["labels"] == ["Waiting"]
 
 
 async def test_a_plan_is_passed_over_by_one_instance_in_an_interval(world: World) -> None:
     """Whoever passes keeps its turn; the other one finds that it is not its turn."""
-    one, two = [(await world.service()._opened()).scheduler for _ in range(2)]
+    one, two = world.service(), world.service()
     listings = f"/planner/plans/{world.emulator.plan_id}/tasks"
     told = []
-    for rounds in (one, two, two, one):
-        await rounds.poll(min_gap_ms=60_000)
+    for service in (one, two, two, one):
+        await service.poll_once(min_gap_ms=60_000)
         told.append(
             len([call for call in world.emulator.requests() if call["path"].startswith(listings)])
         )
@@ -67,7 +62,7 @@ async def test_the_second_card_of_a_thawed_instance_goes_unless_people_have_touc
         second = (await client.post(f"{world.emulator.url}/planner/tasks", json=body)).json()["id"]
     posted = {
         "taskId": "t",
-        "at": (await (await service._opened()).scheduler.plans.server_clock()).now,
+        "at": (await service.telemetry.snapshot()).now,
         "atoms": atoms,
     }
     await world.redis.hset(

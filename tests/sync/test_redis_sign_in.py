@@ -21,8 +21,8 @@ from planner_sync.store.server.connection import connect, for_namespace
 from planner_sync.sync.run.service import Ports, Service, build
 from planner_sync.web.routes import Backing, Request, answer_health
 from tests.emulator_process import TOKEN
-from tests.graph.authority import SECRET, Authority, environment, jwt
 from tests.graph.h2_server import self_signed
+from tests.identity.authority import SECRET, Authority, environment, jwt
 from tests.redis_process import redis_process
 from tests.store.cluster_process import cluster_process
 from tests.sync.world import World, world_of

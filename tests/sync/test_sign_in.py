@@ -16,7 +16,9 @@ from planner_sync.settings import Settings
 from planner_sync.sync.run.service import Ports, Service, build
 from planner_sync.web.routes import Backing, Request, answer_status
 from tests.emulator_process import TOKEN
-from tests.graph.authority import (
+from tests.graph.h2_server import self_signed
+from tests.graph.raw_server import RawServer, reply
+from tests.identity.authority import (
     SECRET,
     Authority,
     certificate_of_an_application,
@@ -24,8 +26,6 @@ from tests.graph.authority import (
     jwt,
     refused,
 )
-from tests.graph.h2_server import self_signed
-from tests.graph.raw_server import RawServer, reply
 from tests.redis_process import free_port
 from tests.sync.world import World
 

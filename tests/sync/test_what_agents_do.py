@@ -132,14 +132,13 @@ async def test_a_copy_under_another_id_is_a_new_task_and_takes_nothing_away(
 async def test_a_document_that_an_agent_renames_has_one_card_afterwards(
     world: World, service: Service, order: tuple[str, str]
 ) -> None:
-    parts = await service._opened()
     await world.uploaded(service, "old", title="Task", description="more", x="private")
     await world.redis.rename(world.keys.document("old"), world.keys.document("new"))
     for task_id in order:
-        await parts.pending.enqueue(
+        await world.pending.enqueue(
             [task_id], announced="deleted" if task_id == "old" else "created"
         )
-        await parts.workers.drain(20)
+        await service.drain_once()
     await world.settle(service)
     (card,) = world.cards().values()
     assert (card["title"], card["details"]["description"]) == ("Task", "more")
@@ -230,11 +229,10 @@ async def test_a_task_that_ends_no_look_is_said_once_and_holds_up_nobody(
     world: World, service: Service
 ) -> None:
     """As if every look at it had killed the process: the claims of the dead run out."""
-    parts = await service._opened()
     await world.set("poison", title="Poison")
-    await parts.pending.enqueue(["poison"])
+    await world.pending.enqueue(["poison"])
     for _ in range(5):
-        (claim,) = (await parts.pending.lease(10)).leases
+        (claim,) = (await world.pending.lease(10)).leases
         assert claim.task_id == "poison"
         await world.forget_claims()
     await world.set("t", title="Task")

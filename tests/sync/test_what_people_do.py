@@ -212,7 +212,7 @@ async def test_a_card_that_people_moved_out_of_our_plans_stays_when_its_document
     await world.settle(service)
     world.transfer(planner_id, theirs, bucket)
     await world.delete("t")
-    await _said_deleted(service, "t")
+    await world.pending.enqueue(["t"], announced="deleted")  # as the listener does
     await world.settle(service)
     assert planner_id in world.emulator.cards(theirs)
     assert await world.find("t") is None
@@ -227,16 +227,11 @@ async def test_a_document_whose_card_people_moved_to_another_plan_of_ours_comes_
     planner_id = await world.uploaded(service, bucket="Doing", planId=ours)
     world.transfer(planner_id, other, "Done")
     await world.delete("t")
-    await _said_deleted(service, "t")
+    await world.pending.enqueue(["t"], announced="deleted")  # as the listener does
     await world.settle(service)
     document = await world.document("t")
     assert (document["bucket"], document["planId"]) == ("Done", other)
     assert [m["field"] for m in world.said("conflict")] == ["deleted"]
-
-
-async def _said_deleted(service: Service, task_id: str) -> None:
-    """As the listener does when it hears of it."""
-    await (await service._opened()).pending.enqueue([task_id], announced="deleted")
 
 
 ITEMS = {str(uuid.uuid4()): {"title": f"step {n}"} for n in range(25)}
@@ -276,6 +271,6 @@ async def test_a_document_that_people_made_too_large_is_deleted_like_any_other(
 ) -> None:
     world, service, planner_id = await _grown(make_world, fields, private)
     await world.delete("t")
-    await _said_deleted(service, "t")
+    await world.pending.enqueue(["t"], announced="deleted")  # as the listener does
     await world.settle(service)
     assert planner_id not in world.cards()

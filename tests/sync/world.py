@@ -9,6 +9,8 @@ from typing import Any
 
 from planner_sync.settings import Settings
 from planner_sync.store.keys import Keys
+from planner_sync.store.pending import Pending
+from planner_sync.store.scripts import Scripts
 from planner_sync.store.server.connection import connect
 from planner_sync.sync.run.service import Service, build
 from tests.emulator_process import Emulator, emulator_in_loop
@@ -32,6 +34,7 @@ class World:
         self.human = emulator.human
         self.redis = redis_client
         self.keys = Keys(namespace)
+        self.pending = Pending(Scripts(redis_client), self.keys, "test")
         self.env = {
             "REDIS_URL": url,
             "PLANNER_SYNC_NAMESPACE": namespace,
@@ -86,15 +89,18 @@ class World:
 
     async def poll(self, service: Service) -> None:
         """One pass over each plan, now."""
-        await (await service._opened()).scheduler.poll()
+        await service.poll_once()
 
     async def settle(self, service: Service) -> None:
         """One round by hand: sweep, look at what is due, one pass over each plan, look again."""
-        parts = await service._opened()
-        await parts.scheduler.sweep_once()
-        await parts.workers.drain(PATIENCE)
-        await parts.scheduler.poll()
-        await parts.workers.drain(PATIENCE)
+        await self.upload(service)
+        await service.poll_once()
+        await service.drain_once(PATIENCE)
+
+    async def upload(self, service: Service) -> None:
+        """The first half of a round: sweep, and look at what is due."""
+        await service.sweep_once()
+        await service.drain_once(PATIENCE)
 
     # -- agents ------------------------------------------------------------------------------------
     async def set(self, task_id: str, **fields: Any) -> None:

@@ -17,13 +17,14 @@ import logging
 import uuid
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from redis.exceptions import RedisError
 
 from planner_sync.agents.messages import Heard, Subscribed, read_change, read_confirmation
 from planner_sync.errors import Refusal, TaskExists, TaskMissing
 from planner_sync.model import dialects
+from planner_sync.model.messages import Action, agent_update
 from planner_sync.model.task import Document, check_task_id
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
@@ -36,7 +37,6 @@ ANY, NONE = b"*", b""  # what a save expects to find, besides known bytes
 
 Task = dict[str, Any]
 Fields = Mapping[str, Any]
-Action = Literal["created", "updated", "deleted"]
 
 log = logging.getLogger(__name__)
 
@@ -150,11 +150,10 @@ class AgentClient:
     async def _save(self, task_id: str, expected: bytes, new: bytes, action: Action) -> None:
         """Write `new`, or delete. Raises _Stale, Refusal (bad_id)."""
         check_task_id(task_id)
-        message = json.dumps({"action": action, "taskId": task_id, "source": self._agent})
-        # redis-py sends a command whose answer was lost again, by itself: the script knows it by
-        # the nonce.
-        nonce = f"{self._instance} {next(self._calls)}"
-        args: list[str | bytes | int] = [task_id, nonce, expected, new, self._keys.updates, message]
+        # redis-py repeats a command whose answer was lost: the script knows it by the mark.
+        mark = f"{self._instance} {next(self._calls)}"
+        message = json.dumps(agent_update(action, task_id, self._agent, mark))
+        args: list[str | bytes | int] = [task_id, mark, expected, new, self._keys.updates, message]
         word = "" if action == "updated" else action
         done, *current = await self._save_document(
             [self._keys.document(task_id), *self._marking], [*args, word]

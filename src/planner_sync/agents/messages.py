@@ -1,8 +1,8 @@
-"""What is said on `tasks:updates` and `tasks:sync`, as values. Anybody may write there, so nothing
-is taken on trust.
+"""What agents hear on `tasks:updates` and `tasks:sync`, as values. Anyone may publish there, so
+nothing is taken on trust.
 
 Heard
-├── Subscribed   from here on messages are heard; what was said before may have been missed
+├── Subscribed   messages are heard from here on; earlier ones may have been missed
 ├── Change       a document was created, updated or deleted (updates)
 ├── Uploaded     a create or an update has reached Planner (sync)
 ├── Deleted      a delete has reached the other side (sync)
@@ -10,22 +10,14 @@ Heard
 └── Failed       a document was refused, or given up on (sync)
 """
 
-import json
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AliasChoices,
-    AliasPath,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from planner_sync.errors import Code
-from planner_sync.model.task import TASK_ID
+from planner_sync.model import messages
+from planner_sync.model.messages import Action
 
 Side = Literal["planner", "agents"]
 
@@ -35,23 +27,15 @@ class Subscribed(BaseModel, frozen=True):
     you."""
 
 
-class Change(BaseModel, frozen=True, validate_by_name=True, validate_by_alias=True):
+class Change(BaseModel, frozen=True):
     """A document changed. `source` is an agent's name or "planner"; only the service fills
     `changed` and `task`.
 
-    `task` is what the speaker says the document is; the key is the truth.
+    `task` is what the sender says the document is; the key is the truth.
     """
 
-    action: Annotated[
-        Literal["created", "updated", "deleted"], BeforeValidator(lambda said: _action(said))
-    ]
-    task_id: Annotated[
-        str,
-        Field(
-            validation_alias=AliasChoices("taskId", "task_id", "id", AliasPath("task", "id")),
-            min_length=1,
-        ),
-    ]
+    action: Action
+    task_id: str
     source: str | None = None
     task: dict[str, Any] | None = None
     changed: tuple[str, ...] = ()
@@ -110,30 +94,24 @@ _CONFIRMATION: TypeAdapter[Confirmation] = TypeAdapter(
 
 
 def read_confirmation(data: bytes | str) -> Confirmation | None:
-    """What the service said on `tasks:sync`; None for what it cannot have said."""
+    """A message of the service on `tasks:sync`; None for anything else."""
+    body = messages.read_confirmation(data)
     try:
-        return _CONFIRMATION.validate_json(data)
+        return None if body is None else _CONFIRMATION.validate_python(body)
     except ValidationError:
         return None
 
 
 def read_change(data: bytes | str) -> Change | None:
-    """What was said on `tasks:updates`, in any of the contract's forms, a bare id too; None for
-    anything else."""
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError):
-        body = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    if isinstance(body, str):
-        body = {"taskId": body.strip()} if TASK_ID.fullmatch(body.strip()) else None
-    try:
-        return Change.model_validate(
-            body if not isinstance(body, dict) else {"action": None, **body}
-        )
-    except ValidationError:
+    """A message on `tasks:updates`, in any of the contract's forms; None for anything else."""
+    update = messages.read_update(data)
+    if update is None:
         return None
-
-
-def _action(said: Any) -> Any:
-    """Any other word means "look at it"."""
-    return said if said in ("created", "deleted") else "updated"
+    return Change(
+        action=update.action,
+        task_id=update.task_id,
+        source=update.source,
+        task=None if update.task is None else dict(update.task),
+        changed=update.changed,
+        timestamp=update.timestamp,
+    )

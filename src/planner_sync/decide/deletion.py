@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
-from planner_sync.decide.notices import UPDATES, conflict_on_delete, on_sync, stamp, unsent_messages
+from planner_sync.decide import notices
+from planner_sync.decide.notices import Notice, conflict_on_delete, unsent_messages
 from planner_sync.decide.observation import Mapped, MaybeNames
 from planner_sync.decide.recreation import document_for_new_card
 from planner_sync.model.card import Names
-from planner_sync.model.orders import Channel, Order
+from planner_sync.model.orders import Order
 from planner_sync.model.task import Document
 
 
@@ -38,7 +39,7 @@ def card_deleted(
         "at": seen.lease.now,
         "by": by,
     }
-    messages = [*unsent_messages(state), on_sync(seen, "deleted", by=by)]
+    messages = [*unsent_messages(state), notices.deleted(seen, by)]
     if edited:
         messages.append(conflict_on_delete(seen, kept=True, lost=False, winner="planner"))
     order = Order(
@@ -54,13 +55,7 @@ def card_deleted(
     if by == "planner":
         order.only_same = True
         order.write = "delete" if seen.stored.text is not None else "keep"
-        body = {
-            "action": "deleted",
-            "taskId": seen.task_id,
-            "source": "planner",
-            "timestamp": stamp(seen.lease.now),
-        }
-        order.document_messages = [(UPDATES, json.dumps(body))]
+        order.document_messages = [notices.document_deleted(seen)]
     return order
 
 
@@ -77,7 +72,7 @@ def own_delete_confirmed(seen: Mapped[Names]) -> Order:
     return order
 
 
-def recreate_card(seen: Mapped[Names], messages: Iterable[tuple[Channel, str]] = ()) -> Order:
+def recreate_card(seen: Mapped[Names], messages: Iterable[Notice] = ()) -> Order:
     """A person deleted the card, and the document gets a new one.
 
     Either an agent was editing and agents win, or an operator restores it.

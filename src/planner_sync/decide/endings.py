@@ -9,10 +9,11 @@ from planner_sync.decide.merge import NO_OPINION, Merged
 from planner_sync.decide.notices import (
     conflict_on_delete,
     conflicts,
+    document_created,
+    document_updated,
     failed,
     renamed_fields,
     unsent_messages,
-    updated,
     uploads,
 )
 from planner_sync.decide.observation import AnyFacts, Mapped, Missing
@@ -73,7 +74,7 @@ def settled(
     if told:
         text = order.new.decode() if order.write == "set" else (seen.stored.text or b"").decode()
         changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
-        order.document_messages = [updated(seen, "updated", text, changed)]
+        order.document_messages = [document_updated(seen, text, changed)]
     return order
 
 
@@ -140,7 +141,7 @@ def imported(seen: Missing[Names], card: Card) -> Order:
         expected=None,
         write="set",
         new=text.encode(),
-        document_messages=[updated(seen, "created", text, sorted(human))],
+        document_messages=[document_created(seen, text, sorted(human))],
     )
 
 
@@ -182,7 +183,7 @@ def restored(
     changed = dict.fromkeys(
         [*fields_of(merged.changed_by_people, seen.names), *state.unreported_edits]
     )
-    order.document_messages = [updated(seen, "updated", order.new.decode(), changed)]
+    order.document_messages = [document_updated(seen, order.new.decode(), changed)]
     return order
 
 

@@ -1,1 +1,1 @@
-"""Microsoft Planner over Graph: sign-in, requests, cards. Knows no Redis."""
+"""Microsoft Planner over Graph: requests, batches, cards. Knows no Redis."""

@@ -1,19 +1,20 @@
-"""What we ask Graph, what comes back, and what that means for the caller. Pure, no I/O.
+"""A request to Graph, its answer, and what that means for the caller. Pure, no I/O.
 
-    200, 201 with a JSON object, 204 to a PATCH or DELETE     done
+    200 or 201 with a JSON object, 204 to a PATCH or DELETE   done
     400, 405, other 4xx                                       Rejected
     401                                                       Unauthorized
-    403 with one of Planner's limits / any other              LimitReached / Forbidden
+    403 with the name of a Planner limit                      LimitReached
+    403                                                       Forbidden
     404, 410                                                  NotFound
     409, 412                                                  CardChanged
-    424                                                       NotSent: what it was to follow failed
+    424                                                       NotSent: a request before it failed
     429                                                       Throttled
-    408, 423, 425, 1xx, 3xx, 5xx, and all that is not         AnswerLost
-    Graph's own: HTML, a truncated body, a 404 without
-    the error envelope (a proxy can say "not found" too)
+    408, 423, 425, 1xx, 3xx, 5xx                              AnswerLost
+    anything that Graph did not write: HTML, a truncated      AnswerLost
+    body, a 4xx without Graph's error envelope
 
-Errors are told apart by status first, by code second, never by message: Planner's own often have no
-code.
+A 404 without the envelope may come from a proxy. The status decides first, then the error code,
+never the message; errors of Planner often have no code.
 """
 
 import json
@@ -38,13 +39,14 @@ from planner_sync.errors import (
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Json = dict[str, Any]
 
-CAUSES = {Unauthorized: "token_refused", AnswerLost: "graph_no_answer"}  # of answers; see causes.py
-LONGEST_MESSAGE = 300  # characters that we repeat of what Graph says
+# Why an answer is an error, as a code of identity/causes.py.
+CAUSES = {Unauthorized: "token_refused", AnswerLost: "graph_no_answer"}
+LONGEST_MESSAGE = 300  # characters of Graph's message that we repeat
 
 
 @dataclass(frozen=True)
-class Request:
-    """`path` is below the base URL and may have a query; `etag` is sent verbatim."""
+class GraphRequest:
+    """`path` is relative to the base URL and may have a query; `etag` is sent verbatim."""
 
     method: Method
     path: str
@@ -57,20 +59,23 @@ class Request:
         if self.json is not None:
             headers["Content-Type"] = "application/json"
         if self.method == "PATCH":
-            # https://learn.microsoft.com/graph/api/plannertask-update: 200 with the new etag, else 204
+            # With it 200 and the new etag, without it 204.
+            # https://learn.microsoft.com/graph/api/plannertask-update
             headers["Prefer"] = "return=representation"
         if self.etag is not None:
             headers["If-Match"] = self.etag
         return headers
 
     def __str__(self) -> str:
-        """For messages and logs: no query, no e-mail address."""
-        return f"{self.method} {re.sub(r'/users/[^/]*', '/users/…', self.path.partition('?')[0])}"
+        """For messages and logs: without the query and without e-mail addresses."""
+        path = self.path.partition("?")[0]
+        shown = re.sub(r"/users/[^/]*", "/users/…", path)
+        return f"{self.method} {shown}"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """`headers` has lower-case names; `json` is None when the body is no JSON object."""
+class GraphAnswer:
+    """`headers` has lower-case names; `json` is None when the body is not a JSON object."""
 
     status: int
     headers: Mapping[str, str]
@@ -78,24 +83,28 @@ class Answer:
 
     @property
     def error(self) -> Json | None:
-        """Graph's error envelope, if this has one."""
+        """Graph's error envelope; None when there is none."""
         error = self.json.get("error") if self.json else None
         return error if isinstance(error, dict) else None
 
     @property
     def code(self) -> str:
-        return str((self.error or {}).get("code") or "")
+        error = self.error or {}
+        return str(error.get("code") or "")
 
     @property
     def request_id(self) -> str:
+        in_header = self.headers.get("request-id")
+        if in_header:
+            return in_header
         inner = (self.error or {}).get("innerError")
-        said = inner.get("request-id") if isinstance(inner, dict) else None
-        return self.headers.get("request-id") or str(said or "")
+        in_body = inner.get("request-id") if isinstance(inner, dict) else None
+        return str(in_body or "")
 
 
 @dataclass(frozen=True)
-class Failure:
-    """There is no answer; `kind` says whether the request can have done anything."""
+class NoAnswer:
+    """No answer came; `kind` says whether the request can have had an effect."""
 
     kind: type[GraphError]
     reason: str
@@ -104,20 +113,24 @@ class Failure:
     cause: str = ""
 
 
-Outcome = Answer | Failure
+Outcome = GraphAnswer | NoAnswer
 
 
-def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """An answer from what came over the wire."""
+def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> GraphAnswer:
+    """An answer as it came over the wire."""
     headers = {name.lower(): value for name, value in headers.items()}
-    found = _parsed(body) if "json" in headers.get("content-type", "") else None
-    return Answer(status, headers, found if isinstance(found, dict) else None)
+    is_json = "json" in headers.get("content-type", "")
+    return GraphAnswer(status, headers, _json_object(body) if is_json else None)
 
 
-def translate(request: Request, outcome: Outcome, pause: float = 0.0) -> GraphError | None:
-    """The error that this outcome is, or None when the request was done; `pause` is the gate's, in
-    seconds."""
-    if isinstance(outcome, Failure):
+def translate(
+    request: GraphRequest, outcome: Outcome, remaining_pause: float = 0.0
+) -> GraphError | None:
+    """The error to raise for an outcome; None when the request was done.
+
+    `remaining_pause` is the gate's, in seconds.
+    """
+    if isinstance(outcome, NoAnswer):
         return outcome.kind(
             f"{request}: {outcome.reason}",
             code=outcome.code,
@@ -126,42 +139,46 @@ def translate(request: Request, outcome: Outcome, pause: float = 0.0) -> GraphEr
         )
     if _is_done(request, outcome):
         return None
-    kind = _kind(outcome)
+    kind = _error_class(outcome)
     return kind(
-        f"{request}: {_said(outcome)}",
+        f"{request}: {_description(outcome)}",
         status=outcome.status,
         code=outcome.code,
         cause=CAUSES.get(kind, ""),
         request_id=outcome.request_id,
-        retry_after=pause,
+        retry_after=remaining_pause,
     )
 
 
-def without(outcome: Outcome, secret: str) -> Outcome:
-    """The same outcome without echoes of `secret` in what is kept and shown: headers, and the error
-    of a refusal.
+def redact(outcome: Outcome, secret: str) -> Outcome:
+    """The outcome without echoes of `secret` where they would be kept or shown.
 
-    Of that error only what somebody reads is left. What is on a card is never touched.
+    That is in the headers and in the error of a refusal, of which only the parts that somebody
+    reads are kept. The content of a card is never changed.
     """
-    if isinstance(outcome, Failure):
+    if isinstance(outcome, NoAnswer):
         return outcome
     headers = {name: value.replace(secret, "***") for name, value in outcome.headers.items()}
     if outcome.error is None or 200 <= outcome.status < 300:
         return replace(outcome, headers=headers)
-    said = {"code": outcome.code, "message": str(outcome.error.get("message") or "")}
-    struck: Json = {name: text.replace(secret, "***") for name, text in said.items()}
-    struck["innerError"] = {"request-id": outcome.request_id.replace(secret, "***")}
-    return replace(outcome, headers=headers, json={"error": struck})
+    message = str(outcome.error.get("message") or "")
+    error = {
+        "code": outcome.code.replace(secret, "***"),
+        "message": message.replace(secret, "***"),
+        "innerError": {"request-id": outcome.request_id.replace(secret, "***")},
+    }
+    return replace(outcome, headers=headers, json={"error": error})
 
 
-def _parsed(body: bytes) -> Any:
+def _json_object(body: bytes) -> Json | None:
     try:
-        return json.loads(body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
         return None
+    return found if isinstance(found, dict) else None
 
 
-def _is_done(request: Request, answer: Answer) -> bool:
+def _is_done(request: GraphRequest, answer: GraphAnswer) -> bool:
     match answer.status:
         case 200 | 201:
             return answer.json is not None
@@ -171,7 +188,7 @@ def _is_done(request: Request, answer: Answer) -> bool:
             return False
 
 
-def _kind(answer: Answer) -> type[GraphError]:
+def _error_class(answer: GraphAnswer) -> type[GraphError]:
     match answer.status:
         case 401:
             return Unauthorized
@@ -179,8 +196,10 @@ def _kind(answer: Answer) -> type[GraphError]:
             return NotSent
         case 429:
             return Throttled
-        case status if status in (408, 423, 425) or not 400 <= status < 500 or answer.error is None:
+        case 408 | 423 | 425:
             return AnswerLost
+        case status if not 400 <= status < 500 or answer.error is None:
+            return AnswerLost  # not a refusal, or not one of Graph's own
         case 403 if answer.code.startswith("Maximum"):
             return LimitReached
         case 403:
@@ -193,17 +212,25 @@ def _kind(answer: Answer) -> type[GraphError]:
             return Rejected
 
 
-def _said(answer: Answer) -> str:
+def _description(answer: GraphAnswer) -> str:
+    """What an error says of an answer, on one line."""
     parts = [str(answer.status), answer.code]
     if answer.error is not None:
-        message = str(answer.error.get("message") or "")
-        words = "".join(
-            letter if letter.isprintable() and letter != "”" else " " for letter in message
-        )
-        # These marks tell logs.py what may repeat the content of a task.
-        parts.append(words and f"“{words[:LONGEST_MESSAGE]}”")
+        parts.append(_quoted(str(answer.error.get("message") or "")))
     elif answer.json is None and answer.status != 204:
         parts.append("without a JSON object")
     if answer.request_id:
         parts.append(f"(request-id {answer.request_id})")
     return " ".join(part for part in parts if part)
+
+
+def _quoted(message: str) -> str:
+    """Graph's message in “ ”: by these logs.py finds what may repeat the content of a task."""
+    if not message:
+        return ""
+    letters = [letter if _is_plain(letter) else " " for letter in message]
+    return f"“{''.join(letters)[:LONGEST_MESSAGE]}”"
+
+
+def _is_plain(letter: str) -> bool:
+    return letter.isprintable() and letter != "”"

@@ -1,41 +1,40 @@
-"""Several requests as one `POST /$batch`, and its reply as one answer for each. Pure, no I/O.
+"""Several requests as one `POST /$batch`, and its reply as one outcome for each. Pure, no I/O.
 
-Not a transaction: each item has its own status. Items come back in any order and are matched by id;
-an item that is missing, twice in the reply or unreadable has no known outcome.
+A batch is not a transaction: each item has its own status. The items of a reply come in any order
+and are matched by id. An item that is missing, unreadable or there twice has no known outcome.
 https://learn.microsoft.com/graph/json-batching
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from planner_sync.errors import AnswerLost
-from planner_sync.graph.answers import Answer, Failure, Json, Outcome, Request
+from planner_sync.graph.answers import GraphAnswer, GraphRequest, Json, NoAnswer, Outcome
 
-LOST = Failure(AnswerLost, "the reply to the batch does not say what became of it")
-
-
-def pack(requests: list[Request]) -> Request:
-    """The batch of these requests, at most 20; the ids are 1, 2, 3, …"""
-    return Request(
-        "POST",
-        "/$batch",
-        json={"requests": [_item(n, request) for n, request in enumerate(requests, 1)]},
-    )
+LOST = NoAnswer(AnswerLost, "the reply to the batch has no usable answer to this request")
 
 
-def unpack(reply: Answer, count: int) -> list[Outcome]:
+def pack(requests: list[GraphRequest]) -> GraphRequest:
+    """The batch of at most 20 requests; their ids are 1, 2, 3, …"""
+    items = [_item(number, request) for number, request in enumerate(requests, 1)]
+    return GraphRequest("POST", "/$batch", json={"requests": items})
+
+
+def unpack(reply: GraphAnswer, count: int) -> list[Outcome]:
     """The outcome of each of the `count` requests, in their order."""
-    found: dict[str, list[Outcome]] = {}
-    items = (reply.json or {}).get("responses")
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict):
-            found.setdefault(str(item.get("id")), []).append(_outcome(item, reply.headers))
-    outcomes = (found.get(str(n), []) for n in range(1, count + 1))
-    return [said[0] if len(said) == 1 else LOST for said in outcomes]
+    by_id: dict[str, list[Outcome]] = {}
+    for item in _items(reply):
+        outcomes = by_id.setdefault(str(item.get("id")), [])
+        outcomes.append(_outcome(item, reply.headers))
+    numbers = range(1, count + 1)
+    return [_only(by_id.get(str(number), [])) for number in numbers]
 
 
-def _item(number: int, request: Request) -> Json:
-    item: Json = {"id": str(number), "method": request.method, "url": request.path}
+def _item(number: int, request: GraphRequest) -> Json:
+    item: Json = {
+        "id": str(number),
+        "method": request.method,
+        "url": request.path,
+    }
     if request.headers:
         item["headers"] = request.headers
     if request.json is not None:
@@ -43,12 +42,27 @@ def _item(number: int, request: Request) -> Json:
     return item
 
 
-def _outcome(item: Json, outer: Mapping[str, str]) -> Outcome:
-    status, headers, body = item.get("status"), item.get("headers") or {}, item.get("body")
+def _items(reply: GraphAnswer) -> list[Json]:
+    items = (reply.json or {}).get("responses")
+    if not isinstance(items, list):
+        return []
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _only(outcomes: list[Outcome]) -> Outcome:
+    return outcomes[0] if len(outcomes) == 1 else LOST
+
+
+def _outcome(item: Json, reply_headers: Mapping[str, str]) -> Outcome:
+    status = item.get("status")
+    headers = item.get("headers") or {}
+    body = item.get("body")
     if type(status) is not int or not isinstance(headers, dict):
         return LOST
-    # `Retry-After` as a date counts from `Date`, which only the whole reply has.
-    own: dict[str, Any] = {str(name).lower(): str(value) for name, value in headers.items()}
-    return Answer(
-        status, {"date": outer.get("date", "")} | own, body if isinstance(body, dict) else None
-    )
+    # A date in `Retry-After` counts from `Date`, which only the whole reply has.
+    merged = {"date": reply_headers.get("date", "")}
+    for name, value in headers.items():
+        merged[str(name).lower()] = str(value)
+    if not isinstance(body, dict):
+        body = None
+    return GraphAnswer(status, merged, body)

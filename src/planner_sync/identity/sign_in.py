@@ -1,9 +1,9 @@
-"""Asks for tokens through MSAL: with a secret, a certificate, a managed identity, or a person with
-a device code.
+"""The ways to get a token through MSAL: a secret, a certificate, a managed identity, or a person
+who enters a device code.
 
-MSAL blocks, so it runs in threads. Nothing of what is sent or answered is logged or kept but the
-token itself, and for a person what MSAL needs to renew it, in memory. Every failure is Unauthorized
-or NotSent, with a cause.
+MSAL blocks, so it runs in threads. Nothing that is sent or answered is logged or kept, except the
+token itself and, for a person, what MSAL needs to refresh it, in memory. Every failure is
+Unauthorized or NotSent, with a cause.
 """
 
 import asyncio
@@ -14,28 +14,28 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from planner_sync.errors import NotSent, Unauthorized
-from planner_sync.identity.msal_http import SIGN_IN_LIMIT, Http, client, guarded
-from planner_sync.identity.sign_in_answers import failure, refusal
+from planner_sync.identity.msal_http import SIGN_IN_LIMIT, MsalHttp, call_msal, http_client
+from planner_sync.identity.sign_in_answers import refusal_error, sign_in_error
 
-Answer = dict[str, Any]  # MSAL's: "access_token" and "expires_in" in seconds
-Acquire = Callable[[], Awaitable[Answer]]
+MsalAnswer = dict[str, Any]  # "access_token" and "expires_in" in seconds, or "error"
+Acquire = Callable[[], Awaitable[MsalAnswer]]
 
-PERSON_PATIENCE = 2.0  # seconds for which a request for a token waits for a person
+MAX_PERSON_WAIT = 2.0  # seconds that a request for a token waits for the person
 
 log = logging.getLogger(__name__)
 
 
-# MSAL keeps its tokens and would give a dropped one again, so each renewal has a fresh application.
+# MSAL caches tokens and would return a dropped one again, so each call has a new MSAL application.
 @dataclass(frozen=True)
-class ByApplication:
-    """A certificate or a secret of an application, for the API at `resource` (scheme and host).
+class ApplicationSignIn:
+    """An application with a certificate or a secret, for the API at `resource` (scheme and host).
 
-    The certificate's file is read for each token, so that a new one needs no restart.
+    The certificate file is read for each token, so that a new one needs no restart.
     """
 
     authority: str
@@ -45,67 +45,87 @@ class ByApplication:
     resource: str
     http: httpx.Client | None = None
 
-    async def __call__(self) -> Answer:
-        return await asyncio.to_thread(self._ask)
+    async def __call__(self) -> MsalAnswer:
+        return await asyncio.to_thread(self._acquire)
 
-    def _ask(self) -> Answer:
+    def _acquire(self) -> MsalAnswer:
+        credential = self._credential()
+        with http_client(self.http) as opened:
+            http = MsalHttp(opened, authority=self.authority)
+            answer = call_msal(lambda: self._ask(credential, http), http)
+            return _with_token(answer)
+
+    def _credential(self) -> str | dict[str, str] | None:
+        return _certificate(self.certificate_path) if self.certificate_path else self.secret
+
+    def _ask(self, credential: str | dict[str, str] | None, http: MsalHttp) -> MsalAnswer:
         import msal  # type: ignore[import-untyped]  # slow, so only here
 
-        credential = _certificate(self.certificate_path) if self.certificate_path else self.secret
-        with client(self.http) as opened:
-            http = Http(opened, authority=self.authority)
-
-            def ask() -> Answer:
-                application = msal.ConfidentialClientApplication(
-                    self.client_id,
-                    client_credential=credential,
-                    authority=self.authority,
-                    instance_discovery=False,  # the authority is a setting, not something that a server told us
-                    http_client=http,
-                )
-                return dict(
-                    application.acquire_token_for_client(scopes=[f"{self.resource}/.default"])
-                )
-
-            return _granted(guarded(ask, http))
+        application = msal.ConfidentialClientApplication(
+            self.client_id,
+            client_credential=credential,
+            authority=self.authority,
+            instance_discovery=False,  # the authority is a setting, so nobody is asked about it
+            http_client=http,
+        )
+        return dict(application.acquire_token_for_client(scopes=[f"{self.resource}/.default"]))
 
 
 @dataclass(frozen=True)
-class ByIdentity:
-    """The managed identity of this machine: user-assigned with `client_id`, system-assigned
-    without."""
+class ManagedIdentitySignIn:
+    """The managed identity of this machine.
+
+    It is the user-assigned one with `client_id`, or the system-assigned one.
+    """
 
     client_id: str | None
     resource: str
     http: httpx.Client | None = None
 
-    async def __call__(self) -> Answer:
-        return await asyncio.to_thread(self._ask)
+    async def __call__(self) -> MsalAnswer:
+        return await asyncio.to_thread(self._acquire)
 
-    def _ask(self) -> Answer:
+    def _acquire(self) -> MsalAnswer:
+        # The endpoint of the identity belongs to this machine: no proxy may see it.
+        with http_client(self.http, trust_env=False) as opened:
+            http = MsalHttp(opened, unreachable="identity_unreachable")
+            answer = call_msal(lambda: self._ask(http), http)
+            return _with_token(answer, default_cause="identity_refused")
+
+    def _ask(self, http: MsalHttp) -> MsalAnswer:
         import msal
 
-        # The identity's endpoint belongs to this machine: no proxy may see it.
-        with client(self.http, trust_env=False) as opened:
-            http = Http(opened, unreachable="identity_unreachable")
-
-            def ask() -> Answer:
-                identity = (
-                    msal.UserAssignedManagedIdentity(client_id=self.client_id)
-                    if self.client_id
-                    else msal.SystemAssignedManagedIdentity()
-                )
-                asked = msal.ManagedIdentityClient(identity, http_client=http)
-                return dict(asked.acquire_token_for_client(resource=self.resource))
-
-            return _granted(guarded(ask, http), otherwise="identity_refused")
+        if self.client_id:
+            identity = msal.UserAssignedManagedIdentity(client_id=self.client_id)
+        else:
+            identity = msal.SystemAssignedManagedIdentity()
+        application = msal.ManagedIdentityClient(identity, http_client=http)
+        return dict(application.acquire_token_for_client(resource=self.resource))
 
 
-class ByPerson:
-    """A person, who enters a code at another device: once, until the renewals by MSAL's cache in
-    memory are refused.
+class _PublicClient(Protocol):
+    """What we use of msal.PublicClientApplication, which has no types."""
 
-    `tell` gets the line with address and code.
+    def get_accounts(self) -> list[MsalAnswer]: ...
+
+    def remove_account(self, account: MsalAnswer) -> None: ...
+
+    def acquire_token_silent_with_error(
+        self, scopes: list[str], account: MsalAnswer, *, force_refresh: bool
+    ) -> MsalAnswer | None: ...
+
+    def initiate_device_flow(self, *, scopes: list[str]) -> MsalAnswer: ...
+
+    def acquire_token_by_device_flow(
+        self, flow: MsalAnswer, *, exit_condition: Callable[[MsalAnswer], bool]
+    ) -> MsalAnswer: ...
+
+
+class DeviceCodeSignIn:
+    """A person who enters a code on another device.
+
+    Once is enough until a refresh is refused: MSAL keeps a refresh token in memory. `tell` gets the
+    line with the address and the code.
     https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
     """
 
@@ -119,34 +139,37 @@ class ByPerson:
     ) -> None:
         self._authority = authority
         self._client_id = client_id
-        self._scopes = [
-            f"{resource}/{right}" for right in ("Tasks.ReadWrite", "User.ReadBasic.All")
-        ]
-        self._tell = tell or _to_stderr
-        self._http = Http(http or httpx.Client(timeout=SIGN_IN_LIMIT), authority=authority)
-        self._application: Any = None
-        self._entering: asyncio.Task[Answer] | None = None
+        self._scopes = [f"{resource}/Tasks.ReadWrite", f"{resource}/User.ReadBasic.All"]
+        self._tell = tell or _write_to_stderr
+        self._http = MsalHttp(http or httpx.Client(timeout=SIGN_IN_LIMIT), authority=authority)
+        self._application: _PublicClient | None = None
+        self._entering: asyncio.Task[MsalAnswer] | None = None
 
-    async def __call__(self) -> Answer:
+    async def __call__(self) -> MsalAnswer:
         if self._entering is None:
-            answer = await asyncio.to_thread(self._renew)
+            answer = await asyncio.to_thread(self._refresh)
             if answer is not None:
                 return answer
             flow = await asyncio.to_thread(self._begin)
-            where, code = _plain(flow["verification_uri"]), _plain(flow["user_code"])
-            self._tell(f"To sign in, open {where} and enter the code {code}")
+            address = _printable(flow["verification_uri"])
+            code = _printable(flow["user_code"])
+            self._tell(f"To sign in, open {address} and enter the code {code}")
             self._entering = asyncio.create_task(self._entered(flow))
-        done, _ = await asyncio.wait({self._entering}, timeout=PERSON_PATIENCE)
+        done, _ = await asyncio.wait({self._entering}, timeout=MAX_PERSON_WAIT)
         if not done:
-            raise failure(NotSent, "device_code_pending")
-        entered, self._entering = self._entering, None
-        return _granted(entered.result())
+            raise sign_in_error(NotSent, "device_code_pending")
+        entered = self._entering
+        self._entering = None
+        return _with_token(entered.result())
 
-    async def _entered(self, flow: Answer) -> Answer:
-        """What becomes of the code. Asked for here and not by MSAL, whose own loop would keep the
-        process alive."""
-        ends = asyncio.get_running_loop().time() + float(flow["expires_in"])
-        while asyncio.get_running_loop().time() < ends:
+    async def _entered(self, flow: MsalAnswer) -> MsalAnswer:
+        """The answer once the code was entered, declined or has expired.
+
+        We poll here and not in MSAL, whose own loop would keep the process alive.
+        """
+        clock = asyncio.get_running_loop().time
+        expires_at = clock() + float(flow["expires_in"])
+        while clock() < expires_at:
             await asyncio.sleep(flow["interval"])
             try:
                 answer = await asyncio.to_thread(self._poll, flow)
@@ -156,95 +179,96 @@ class ByPerson:
                 return answer
         return {"error": "expired_token"}
 
-    def _renew(self) -> Answer | None:
-        """A token without a person; None where one is needed."""
+    def _refresh(self) -> MsalAnswer | None:
+        """A new token without the person; None when the person is needed."""
         application = self._opened()
         for account in application.get_accounts():
-            # Forced: whoever asks here has no use for the token that MSAL keeps.
-            answer = guarded(partial(self._silently, application, account), self._http)
+            answer = call_msal(partial(self._silently, application, account), self._http)
             if "access_token" in answer:
                 return answer
-            log.warning("%s", refusal(answer))
-            application.remove_account(account)  # the next one to sign in may be somebody else
+            log.warning("%s", refusal_error(answer))
+            application.remove_account(account)  # the next person to sign in may be another one
         return None
 
-    def _silently(self, application: Any, account: Answer) -> Answer:
-        return dict(
-            application.acquire_token_silent_with_error(self._scopes, account, force_refresh=True)
-            or {}
+    def _silently(self, application: _PublicClient, account: MsalAnswer) -> MsalAnswer:
+        answer = application.acquire_token_silent_with_error(
+            self._scopes,
+            account,
+            force_refresh=True,  # the caller has no use for the token that MSAL keeps
         )
+        return dict(answer or {})
 
-    def _begin(self) -> Answer:
-        flow = guarded(
+    def _begin(self) -> MsalAnswer:
+        flow = call_msal(
             lambda: dict(self._opened().initiate_device_flow(scopes=self._scopes)), self._http
         )
         if "user_code" not in flow:
-            raise refusal(flow)
-        return {**flow, "interval": max(1, int(flow.get("interval", 5)))}
+            raise refusal_error(flow)
+        interval = max(1, int(flow.get("interval", 5)))
+        return {**flow, "interval": interval}
 
-    def _poll(self, flow: Answer) -> Answer:
-        return guarded(
-            lambda: dict(
-                self._opened().acquire_token_by_device_flow(flow, exit_condition=_at_once)
-            ),
-            self._http,
-        )
+    def _poll(self, flow: MsalAnswer) -> MsalAnswer:
+        return call_msal(lambda: self._poll_once(flow), self._http)
 
-    def _opened(self) -> Any:
+    def _poll_once(self, flow: MsalAnswer) -> MsalAnswer:
+        answer = self._opened().acquire_token_by_device_flow(flow, exit_condition=lambda _: True)
+        return dict(answer)
+
+    def _opened(self) -> _PublicClient:
         if self._application is None:
-            self._application = guarded(self._open, self._http)
+            self._application = call_msal(self._open, self._http)
         return self._application
 
-    def _open(self) -> Any:
+    def _open(self) -> _PublicClient:
         import msal
 
-        return msal.PublicClientApplication(
+        application: _PublicClient = msal.PublicClientApplication(
             self._client_id,
             authority=self._authority,
             instance_discovery=False,
             http_client=self._http,
         )
+        return application
 
 
-def _at_once(_flow: Answer) -> bool:
-    return True
-
-
-def _to_stderr(line: str) -> None:
+def _write_to_stderr(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
-def _plain(text: object) -> str:
-    """What a server sent, for a terminal."""
+def _printable(text: object) -> str:
+    """Text from a server, safe for a terminal."""
     return re.sub(r"[^!-~]", "", str(text))[:200]
 
 
-def _granted(answer: Answer, otherwise: str = "sign_in_refused") -> Answer:
-    if "access_token" in answer:
-        return answer
-    raise refusal(answer, otherwise)
+def _with_token(answer: MsalAnswer, default_cause: str = "sign_in_refused") -> MsalAnswer:
+    if "access_token" not in answer:
+        raise refusal_error(answer, default_cause)
+    return answer
 
 
 def _certificate(path: str) -> dict[str, str]:
-    """The credential of a PEM file with an RSA key and its certificate; MSAL computes the
-    thumbprint."""
+    """MSAL's credential from a PEM file; MSAL computes the thumbprint."""
     try:
-        return _credential(Path(path).read_text(encoding="ascii"))
+        return _read_pem(Path(path).read_text(encoding="ascii"))
     except (ValueError, TypeError, OSError) as error:
-        raise failure(Unauthorized, "certificate_unusable", type(error).__name__) from None
+        raise sign_in_error(Unauthorized, "certificate_unusable", type(error).__name__) from None
 
 
-def _credential(pem: str) -> dict[str, str]:
+def _read_pem(pem: str) -> dict[str, str]:
+    """Raises ValueError or TypeError unless there is exactly one key, for RSA."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    blocks: dict[str, list[str]] = {
-        kind: [] for kind in ("PRIVATE KEY", "RSA PRIVATE KEY", "CERTIFICATE")
-    }
+    keys: list[str] = []
+    certificates: list[str] = []
     for block in re.finditer(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", pem, re.DOTALL):
-        blocks.setdefault(block[1], []).append(block[0])
-    [key] = blocks["PRIVATE KEY"] + blocks["RSA PRIVATE KEY"]
+        match block[1]:
+            case "PRIVATE KEY" | "RSA PRIVATE KEY":
+                keys.append(block[0])
+            case "CERTIFICATE":
+                certificates.append(block[0])
+    [key] = keys
     if not isinstance(load_pem_private_key(key.encode(), None), RSAPrivateKey):
-        raise TypeError("Entra takes RSA keys only")
-    return {"private_key": key, "public_certificate": "\n".join(blocks["CERTIFICATE"])}
+        raise TypeError("Entra accepts RSA keys only")
+    return {"private_key": key, "public_certificate": "\n".join(certificates)}

@@ -1,8 +1,8 @@
-"""What the sign-in service and a token say, for people. Pure: no I/O, and nothing is decided by it
-but the wording.
+"""What the sign-in service answers and what a token says, as causes for people. Pure, no I/O.
 
-Microsoft may change its numbers at any time; one that is not here is `sign_in_refused`, with its
-number in the log. https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+Only the wording of logs and status depends on it. Microsoft may change its numbers at any time; one
+that is not listed here becomes `sign_in_refused`, with its number in the log.
+https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
 
 import base64
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from planner_sync.errors import GraphError, NotSent, Unauthorized
-from planner_sync.identity.causes import told
+from planner_sync.identity.causes import with_advice
 
 _BY_NUMBER = {
     "AADSTS7000222": "secret_expired",
@@ -36,62 +36,62 @@ _BY_ERROR = {
     "authorization_declined": "device_code_declined",
     "access_denied": "device_code_declined",
 }
-_NOT_NOW = ("temporarily_unavailable", "server_error")
+_TEMPORARY = ("temporarily_unavailable", "server_error")
 
 
-def refusal(answer: Mapping[str, Any], otherwise: str = "sign_in_refused") -> GraphError:
-    """The error that an answer without a token is; `otherwise` is its cause where nothing in it
-    tells."""
-    detail = _certain(answer)
-    if answer.get("error") in _NOT_NOW:
-        return failure(NotSent, "authority_busy", detail)
+def refusal_error(answer: Mapping[str, Any], default_cause: str = "sign_in_refused") -> GraphError:
+    """The error for an answer without a token; `default_cause` is for one that gives no reason."""
+    detail = _safe_detail(answer)
+    error = str(answer.get("error"))
+    if error in _TEMPORARY:
+        return sign_in_error(NotSent, "authority_busy", detail)
     number = re.search(r"AADSTS\d+", detail)
-    cause = _BY_NUMBER.get(number[0] if number else "") or _BY_ERROR.get(
-        str(answer.get("error")), otherwise
-    )
-    return failure(Unauthorized, cause, detail)
+    if number and number[0] in _BY_NUMBER:
+        return sign_in_error(Unauthorized, _BY_NUMBER[number[0]], detail)
+    return sign_in_error(Unauthorized, _BY_ERROR.get(error, default_cause), detail)
 
 
-def failure(
+def sign_in_error(
     kind: type[GraphError], cause: str, detail: str = "", *, status: int | None = None
 ) -> GraphError:
-    """An error of the sign-in; `detail` must hold no secret."""
-    return kind(f"sign-in: {told(cause, detail)}", status=status, code=detail, cause=cause)
-
-
-def _certain(answer: Mapping[str, Any]) -> str:
-    """`invalid_client AADSTS7000215`: the two parts of a refusal that are certain to hold no
-    secret."""
-    error = re.match(r"[a-z_]{1,40}\b", str(answer.get("error", "")))
-    number = re.search(r"AADSTS\d{1,12}", str(answer.get("error_description", "")))
-    return " ".join(part[0] for part in (error, number) if part) or "no reason given"
+    """An error of the sign-in; `detail` must not contain a secret."""
+    return kind(f"sign-in: {with_advice(cause, detail)}", status=status, code=detail, cause=cause)
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What a token says of itself, unproven; empty where it is none that we can read."""
+    """The claims in a JWT, without checking its signature; {} for a token of any other form."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}
+    body = parts[1] + "=" * (-len(parts[1]) % 4)
     try:
-        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        found = json.loads(base64.urlsafe_b64decode(body))
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def missing_right(token: str) -> str:
-    """Why Graph will not do what we ask with this token, as far as the token tells; empty where it
-    does not."""
-    said = claims(token)
-    if not said:
+    """The cause why Graph will refuse this token; "" when its claims do not say that it will."""
+    found = claims(token)
+    if not found:
         return ""
-    scopes, listed = str(said.get("scp") or "").split(), said.get("roles")
-    roles = listed if isinstance(listed, list) else []
+    scopes = str(found.get("scp") or "").split()
+    roles = found.get("roles")
+    if not isinstance(roles, list):
+        roles = []
     if not scopes and not roles:
         return "consent_missing"
-    is_enough = (
-        "Tasks.ReadWrite" in scopes
-        or "Group.ReadWrite.All" in scopes
-        or "Tasks.ReadWrite.All" in roles
-    )
-    return "" if is_enough else "role_missing"
+    if "Tasks.ReadWrite" in scopes or "Group.ReadWrite.All" in scopes:
+        return ""
+    if "Tasks.ReadWrite.All" in roles:
+        return ""
+    return "role_missing"
+
+
+def _safe_detail(answer: Mapping[str, Any]) -> str:
+    """`invalid_client AADSTS7000215`: the parts of a refusal that cannot contain a secret."""
+    error = re.match(r"[a-z_]{1,40}\b", str(answer.get("error", "")))
+    number = re.search(r"AADSTS\d{1,12}", str(answer.get("error_description", "")))
+    parts = [found[0] for found in (error, number) if found]
+    return " ".join(parts) or "no reason given"

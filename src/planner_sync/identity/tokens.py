@@ -1,7 +1,7 @@
-"""Bearer tokens: a ready one, or from a sign-in, renewed early; many waiters share one request.
+"""Bearer tokens: a ready one, or from a sign-in and refreshed early. All callers share one request.
 
-A token lives in the memory of this process and nowhere else: never in Redis, a file, a log line or
-a message.
+A token is in the memory of this process and nowhere else: never in Redis, a file, a log line or a
+message.
 """
 
 import asyncio
@@ -14,35 +14,44 @@ from typing import Protocol
 import httpx
 
 from planner_sync.errors import NotSent, Unauthorized
-from planner_sync.identity.causes import told
-from planner_sync.identity.sign_in import Acquire, ByApplication, ByIdentity, ByPerson
+from planner_sync.identity.causes import with_advice
+from planner_sync.identity.sign_in import (
+    Acquire,
+    ApplicationSignIn,
+    DeviceCodeSignIn,
+    ManagedIdentitySignIn,
+)
 from planner_sync.identity.sign_in_answers import claims, missing_right
 
-RENEW_EARLY = 300.0  # seconds before a token expires
-RENEW_POOR = 60.0  # seconds after which a token without the rights that we need is asked for anew
-RENEW_PATIENCE = 1.0  # seconds for which a good token waits for its successor
+REFRESH_EARLY = 300.0  # seconds before a token expires
+REFRESH_INCOMPLETE = 60.0  # seconds after which a token that lacks a right is refreshed
+MAX_REFRESH_WAIT = 1.0  # seconds that a caller waits for a refresh while the old token is good
 REMEMBER_FAILURE = 5.0  # seconds in which a failed sign-in is not tried again
 
 log = logging.getLogger(__name__)
 
 
 class Tokens(Protocol):
-    """Where a bearer token comes from."""
+    """A source of bearer tokens."""
 
     async def token(self) -> str:
-        """A token that is good for now. Raises Unauthorized (refused) or NotSent (the authority is
-        unreachable)."""
+        """A token that is valid now.
+
+        Raises Unauthorized when the sign-in is refused, NotSent when it cannot be reached.
+        """
 
     def drop(self, token: str) -> None:
-        """Graph refused this very token: do not give it again."""
+        """Graph refused this token: do not return it again."""
 
     def missing_right(self) -> str:
-        """Why Graph will refuse requests with the token at hand, one of causes.py; empty where
-        nothing tells."""
+        """Why Graph will refuse the current token, as a code of causes.py.
+
+        "" when nothing says that it will.
+        """
 
 
 class ReadyToken:
-    """A token that somebody else got; nothing can be done when it expires."""
+    """A token from the settings; it cannot be refreshed when it expires."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -58,48 +67,54 @@ class ReadyToken:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _HeldToken:
+    """A token, and when to refresh it, by the clock of its owner; `missing` is a cause or ""."""
+
     token: str
-    renew_at: float
+    refresh_at: float
     expires_at: float
-    missing: str = ""
+    missing: str
 
 
 class MsalTokens:
-    """Tokens from `acquire`, which gives MSAL's answer; renewed five minutes early.
+    """Tokens from `acquire`, which returns MSAL's answer; refreshed five minutes early.
 
-    While they cannot be renewed, a token that has not expired yet is still given. `missing` says
-    which right a token lacks: such a one is renewed every minute, since consent may have been given
-    meanwhile.
+    While a refresh fails, a token that has not expired is still returned. `find_missing` says which
+    right a token lacks. Such a token is refreshed every minute, since consent may have been given.
     """
 
     def __init__(
         self,
         acquire: Acquire,
         clock: Callable[[], float] = time.monotonic,
-        missing: Callable[[str], str] = lambda _: "",
+        find_missing: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._acquire = acquire
         self._clock = clock
-        self._missing = missing
-        self._held: _Held | None = None
-        self._renewal: asyncio.Task[_Held] | None = None
+        self._find_missing = find_missing
+        self._held: _HeldToken | None = None
+        self._refreshing: asyncio.Task[_HeldToken] | None = None
         self._failure: Unauthorized | NotSent | None = None
         self._failed_at = 0.0
-        self._said = ""
+        self._reported = ""
 
     async def token(self) -> str:
         held = self._held
-        if held is None or self._clock() >= held.expires_at:
-            return (await self._renewed()).token
-        # While it is renewed, nobody waits for long, and nobody but the first.
-        if self._clock() >= held.renew_at and self._renewal is None:
+        now = self._clock()
+        if held is None or now >= held.expires_at:
+            refreshed = await self._refreshed()
+            return refreshed.token
+        # Only the first caller waits for the refresh of a good token, and not for long.
+        if now >= held.refresh_at and self._refreshing is None:
             try:
-                async with asyncio.timeout(RENEW_PATIENCE):
-                    return (await self._renewed()).token
+                async with asyncio.timeout(MAX_REFRESH_WAIT):
+                    refreshed = await self._refreshed()
+                    return refreshed.token
             except (NotSent, Unauthorized, TimeoutError):
                 pass
-        return held.token if self._held is held else await self.token()
+        if self._held is not held:  # dropped or replaced meanwhile
+            return await self.token()
+        return held.token
 
     def drop(self, token: str) -> None:
         if self._held and self._held.token == token:
@@ -108,45 +123,46 @@ class MsalTokens:
     def missing_right(self) -> str:
         return self._held.missing if self._held else ""
 
-    async def _renewed(self) -> _Held:
+    async def _refreshed(self) -> _HeldToken:
         if self._failure and self._clock() < self._failed_at + REMEMBER_FAILURE:
             raise self._failure
-        if self._renewal is None:
-            self._renewal = asyncio.create_task(self._renew())
-            self._renewal.add_done_callback(self._renewal_ended)
-        return await asyncio.shield(
-            self._renewal
-        )  # one waiter that gives up does not stop the others
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._refresh())
+            self._refreshing.add_done_callback(self._refresh_ended)
+        # A caller that gives up must not stop the others.
+        return await asyncio.shield(self._refreshing)
 
-    async def _renew(self) -> _Held:
+    async def _refresh(self) -> _HeldToken:
         answer = await self._acquire()
-        token, lifetime, now = answer["access_token"], float(answer["expires_in"]), self._clock()
-        missing = self._missing(token)
-        renew_in = lifetime - min(RENEW_EARLY, lifetime / 2)
-        return _Held(
-            token,
-            now + (min(RENEW_POOR, renew_in) if missing else renew_in),
-            now + lifetime,
-            missing,
-        )
+        now = self._clock()
+        token = answer["access_token"]
+        lifetime = float(answer["expires_in"])
+        refresh_in = lifetime - min(REFRESH_EARLY, lifetime / 2)
+        missing = self._find_missing(token)
+        if missing:
+            refresh_in = min(REFRESH_INCOMPLETE, refresh_in)
+        return _HeldToken(token, now + refresh_in, now + lifetime, missing)
 
-    def _renewal_ended(self, renewal: asyncio.Task[_Held]) -> None:
-        self._renewal = self._failure = None
-        if renewal.cancelled():
+    def _refresh_ended(self, refreshing: asyncio.Task[_HeldToken]) -> None:
+        self._refreshing = None
+        self._failure = None
+        if refreshing.cancelled():
             return
-        match renewal.exception():
+        match refreshing.exception():
             case None:
-                self._held = renewal.result()
-                self._say(self._held.missing and told(self._held.missing))
+                self._held = refreshing.result()
+                missing = self._held.missing
+                self._report(with_advice(missing) if missing else "")
             case NotSent() | Unauthorized() as failure:
-                self._failure, self._failed_at = failure, self._clock()
-                self._say(str(failure))
+                self._failure = failure
+                self._failed_at = self._clock()
+                self._report(str(failure))
 
-    def _say(self, trouble: str) -> None:
-        """Once for each trouble, and once when it is over."""
-        if trouble == self._said:
+    def _report(self, trouble: str) -> None:
+        """Log each trouble once, and its end once."""
+        if trouble == self._reported:
             return
-        self._said = trouble
+        self._reported = trouble
         if trouble:
             log.warning("%s", trouble)
         else:
@@ -169,27 +185,27 @@ def build_tokens(
 ) -> Tokens:
     """The tokens that the settings ask for, for the API at `resource` (scheme and host).
 
-    A person with a device code comes first where wished, then a ready token, then certificate or
-    secret (with tenant and client), else the managed identity: user-assigned with `client_id`,
-    system-assigned without. Nothing is asked for before the first `token()`.
+    The first that is set counts: a device code, a ready token, a certificate or a secret (with
+    tenant and client), else the managed identity (user-assigned with `client_id`). Nothing is sent
+    before the first call of `token()`.
     """
     authority = f"{authority_host.rstrip('/')}/{tenant_id}"
-    way: Acquire
+    sign_in: Acquire
     if device_code and client_id:
-        way = ByPerson(authority, client_id, resource, http_client)
+        sign_in = DeviceCodeSignIn(authority, client_id, resource, http_client)
     elif ready_token:
         return ReadyToken(ready_token)
     elif tenant_id and client_id and (certificate_path or client_secret):
-        way = ByApplication(
+        sign_in = ApplicationSignIn(
             authority, client_id, client_secret, certificate_path, resource, http_client
         )
     else:
-        way = ByIdentity(client_id, resource, http_client)
-    return MsalTokens(way, clock, missing)
+        sign_in = ManagedIdentitySignIn(client_id, resource, http_client)
+    return MsalTokens(sign_in, clock, missing)
 
 
 def redis_credentials(tokens: Tokens) -> Callable[[], Awaitable[tuple[str, str]]]:
-    """User name and password for a Redis that takes Entra tokens: the object id in the token, and
+    """User name and password for a Redis that accepts Entra tokens: the object id in a token, and
     the token.
 
     https://learn.microsoft.com/azure/redis/entra-for-authentication

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from planner_sync.model.messages import Channel
+
 Result = Literal["settled", "moved", "overtaken", "taken"]
 
 
 IntentKind = Literal["create", "update", "delete"]
-
-
-Channel = Literal["sync", "updates"]
 
 
 WRONG_TYPE = "wrong type"

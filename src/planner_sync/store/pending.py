@@ -7,7 +7,7 @@ Nothing here reads a document.
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from planner_sync.model.lease import Announced, Batch, Reason, TaskLease
 from planner_sync.store.keys import Keys
@@ -53,13 +53,22 @@ class Pending:
         ]
 
     async def enqueue(
-        self, task_ids: Iterable[str], *, announced: Announced = "", reason: Reason = ""
+        self,
+        tasks: Mapping[str, str] | Iterable[str],
+        *,
+        announced: Announced = "",
+        reason: Reason = "",
     ) -> None:
-        """Say that these tasks must be looked at, now."""
-        if ids := list(task_ids):
-            await self._scripts["enqueue_tasks"](
-                self._marking, [uuid.uuid4().hex, announced, reason, *ids]
-            )
+        """These tasks must be reconciled, now.
+
+        A mapping gives the mark of the write that each message was about ("": none). Saves by our
+        client enqueue their task themselves: a task whose save had this mark is left alone.
+        """
+        marks = tasks if isinstance(tasks, Mapping) else dict.fromkeys(tasks, "")
+        if marks:
+            pairs = [text for pair in marks.items() for text in pair]
+            args = [uuid.uuid4().hex, announced, reason, *pairs]
+            await self._scripts["enqueue_tasks"](self._marking, args)
 
     async def free(self, task_ids: Iterable[str]) -> None:
         """Reason at these tasks now, as if none had ever been parked."""

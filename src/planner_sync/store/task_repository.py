@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planner_sync.model.lease import TaskLease
+from planner_sync.model.messages import Channel
 from planner_sync.model.orders import (
     WRONG_TYPE,
-    Channel,
     Intent,
     IntentKind,
     Order,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from planner_sync.model.messages import agent_update
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
@@ -50,7 +51,7 @@ class Trash:
         """Write the document and take the entry out; False: another document stands there, nothing
         is done.
 
-        The nonce is the entry's own, so that a restore which was cut off before the end is finished
+        The mark is the entry's own, so that a restore which was cut off before the end is finished
         by the next.
         """
         private = self._keys.private
@@ -60,13 +61,9 @@ class Trash:
             private("task_leases"),
             private("announced"),
         ]
-        message = json.dumps({"action": "created", "taskId": entry.task_id, "source": SOURCE})
-        args: list[str | bytes | int] = [
-            entry.task_id,
-            f"restore {entry.name}",
-            ABSENT,
-            entry.renewed,
-        ]
+        mark = f"restore {entry.name}"
+        message = json.dumps(agent_update("created", entry.task_id, SOURCE, mark))
+        args: list[str | bytes | int] = [entry.task_id, mark, ABSENT, entry.renewed]
         document = self._keys.document(entry.task_id)
         done, *_ = await self._save_document(
             [document, *keys], [*args, self._keys.updates, message, "created"]

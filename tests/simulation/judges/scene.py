@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.simulation.history import History, birth_of
-from tests.simulation.script import Script
-from tests.simulation.world import World
+from tests.simulation.actors.history import History, birth_of
+from tests.simulation.machine.world import World
+from tests.simulation.script.script import Script
 
 Json = dict[str, Any]
 FIRST_BUCKET = "To do"  # where a card is that nobody has put anywhere

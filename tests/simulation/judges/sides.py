@@ -5,8 +5,8 @@ back that somebody did.
 from collections.abc import Iterator
 from typing import Any
 
+from tests.simulation.actors.people import shown
 from tests.simulation.judges.scene import FIRST_BUCKET, SETTLING, Json, Scene
-from tests.simulation.people import shown
 
 HEARD_AGAIN = 15.0  # seconds after a restart
 

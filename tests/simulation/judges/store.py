@@ -3,9 +3,9 @@ touches a claim."""
 
 import json
 
-from tests.simulation.redis_double import Server
-from tests.simulation.script import Script
-from tests.simulation.world import World
+from tests.simulation.machine.redis_double import Server
+from tests.simulation.machine.world import World
+from tests.simulation.script.script import Script
 
 HOURLY = ("limit", "no_free_label", "unknown_person", "unknown_bucket")
 

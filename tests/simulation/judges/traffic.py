@@ -8,8 +8,8 @@ from datetime import datetime
 
 from tests.simulation.judges.scene import AT_ONCE, Scene
 from tests.simulation.judges.values import ONCE, reported
-from tests.simulation.virtual_time import START
-from tests.simulation.world import FOREIGN_KEYS, FOREIGN_PLAN, TOKEN
+from tests.simulation.machine.virtual_time import START
+from tests.simulation.machine.world import FOREIGN_KEYS, FOREIGN_PLAN, TOKEN
 
 WRITES_PER_EVENT, WRITES_AT_LEAST = 4, 12
 

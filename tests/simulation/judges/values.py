@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.simulation.history import Write
+from tests.simulation.actors.history import Write
+from tests.simulation.actors.people import shown
 from tests.simulation.judges.scene import FIRST_BUCKET, SETTLING, Scene
-from tests.simulation.people import shown
 
 DEFAULTS = {
     "percentComplete": 0,

@@ -17,7 +17,7 @@ from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.errors import Forbidden, GraphError, NotFound, Throttled, Unauthorized
 from planner_sync.graph.cards import read_card
 from planner_sync.graph.planner import Planner
-from planner_sync.identity.causes import told
+from planner_sync.identity.causes import with_advice
 from planner_sync.model.card import Card
 from planner_sync.model.lease import TaskLease
 from planner_sync.store.id_mapper import IdMapper
@@ -101,7 +101,7 @@ class PlanPass:
                 if isinstance(error, (Unauthorized, Forbidden, NotFound))
                 else "unreachable"
             )
-            advice = "" if error.cause in str(error) else f"; {told(error.cause)}"
+            advice = "" if error.cause in str(error) else f"; {with_advice(error.cause)}"
             log.warning("plan %s: %s%s", plan_id, error, advice)
             await self.telemetry.pass_failed(plan_id, f"{code}: {error}")
             if not isinstance(error, (Forbidden, NotFound)):

@@ -43,8 +43,9 @@ from planner_sync.sync.plan.epochs import Epochs
 from planner_sync.sync.plan.listing import PlanReader
 from planner_sync.sync.plan.plan_pass import PlanPass
 from planner_sync.sync.run.bad_ids import BadIds
+from planner_sync.sync.run.listener import Listener
 from planner_sync.sync.run.scheduler import Scheduler
-from planner_sync.sync.run.workers import Listener, Workers
+from planner_sync.sync.run.workers import Workers
 from planner_sync.sync.task.act import Actor
 from planner_sync.sync.task.brake import Brake
 from planner_sync.sync.task.names import PlanNames
@@ -184,12 +185,29 @@ class Service:
         time."""
         self.ensure_listener()
         async with asyncio.timeout(RECONNECT_SECONDS * 5):
-            parts = await self._opened()
-        await parts.scheduler.sweep_once()
-        await parts.workers.drain(DRAIN_SECONDS)
+            await self._opened()
+        await self.sweep_once()
+        await self.drain_once()
         async with asyncio.timeout(POLL_SECONDS):
-            await parts.scheduler.poll()
-        await parts.workers.drain(DRAIN_SECONDS)
+            await self.poll_once()
+        await self.drain_once()
+
+    async def sweep_once(self) -> None:
+        """One sweep over all documents: marks those that changed or went missing without a
+        message."""
+        parts = await self._opened()
+        await parts.scheduler.sweep_once()
+
+    async def drain_once(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Work on marked tasks until none is due, or for `seconds`; what still runs then goes
+        on."""
+        parts = await self._opened()
+        await parts.workers.drain(seconds)
+
+    async def poll_once(self, min_gap_ms: int = 0) -> None:
+        """One pass over each plan that no other instance began less than `min_gap_ms` (ms) ago."""
+        parts = await self._opened()
+        await parts.scheduler.poll(min_gap_ms)
 
     def ensure_listener(self) -> None:
         """Start listener and workers on the running loop, or start them again when they have

@@ -1,41 +1,27 @@
-"""Upload: the listener hears of changes and marks them, the workers look at whatever is due.
-
-The listener never waits for Planner, and carries no work: what it misses, the sweep finds. It talks
-to itself, because a connection that is half open is silent for ever, and no health check of the
-client notices.
-"""
+"""The workers: reconcile whatever is due, many tasks at once, each under its own lease."""
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from redis.exceptions import RedisError
 
-from planner_sync.errors import Refusal
-from planner_sync.model.lease import Announced, TaskLease
-from planner_sync.model.task import check_task_id
-from planner_sync.store.keys import Keys
+from planner_sync.model.lease import TaskLease
 from planner_sync.store.pending import TASK_LEASE_MS, Pending
 from planner_sync.store.server.connection import end_if_cancelled, why
-from planner_sync.store.telemetry import Telemetry
-from planner_sync.sync.run.bad_ids import BadIds
-from planner_sync.sync.run.messages import read_message
 from planner_sync.sync.task.reconcile import Reconciler, Trigger
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 100  # looks at the same time: enough for several full batches, so that a backlog travels in few round trips
+AT_ONCE = 100  # enough for several full batches, so that a backlog needs few round trips to Graph
 IDLE_SECONDS = 5.0
 RETRY_SECONDS = 1.0
-CANARY_EVERY, CANARY_DEAD = 4.0, 12.0
 
 
 @dataclass
 class Workers:
-    """Looks at tasks that are due, many at once, each under its own lease."""
+    """Reconciles the tasks that are due, `AT_ONCE` at a time."""
 
     pending: Pending
     reconciler: Reconciler
@@ -44,7 +30,7 @@ class Workers:
     _running: set[asyncio.Task[bool]] = field(default_factory=set)
 
     def wake(self) -> None:
-        """Something was marked."""
+        """Something was enqueued."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -139,111 +125,3 @@ class Workers:
                 await self._wake.wait()
         except TimeoutError:
             pass
-
-
-@dataclass
-class Listener:
-    """Hears `tasks:updates`, and marks what it hears of."""
-
-    subscribe: Callable[[], Any]  # gives a pub/sub object of its own connection
-    publish: Callable[[str, str], Any]
-    keys: Keys
-    pending: Pending
-    bad_ids: BadIds
-    telemetry: Telemetry
-    instance: str
-    on_enqueued: Callable[[], None]
-    on_subscribed: Callable[[], None]
-    clock: Callable[[], float]
-    _heard: float = 0.0
-    _ignored: int = 0
-    _hints: dict[str, Announced] = field(default_factory=dict)
-    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def run(self) -> None:
-        """Listen until cancelled; whatever happens, subscribe again."""
-        while True:
-            try:
-                # In a task of its own: below Python 3.13 a group that fails leaves its owner marked as cancelled,
-                # https://docs.python.org/3.13/library/asyncio-task.html#task-groups, and would end this one.
-                await asyncio.create_task(self._listen())
-            except* (RedisError, OSError, asyncio.IncompleteReadError) as errors:
-                end_if_cancelled()
-                log.warning("the subscription has ended: %s", why(errors.exceptions[0]))
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _listen(self) -> None:
-        pubsub = self.subscribe()
-        try:
-            await pubsub.subscribe(self.keys.updates, self.keys.canary(self.instance))
-            self._heard = self.clock()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(pubsub))
-                group.create_task(self._mark())
-                group.create_task(self._talk_to_itself())
-        finally:
-            await pubsub.aclose()
-
-    async def _read(self, pubsub: Any) -> None:
-        canary = self.keys.canary(self.instance).encode()
-        while True:
-            message = await pubsub.get_message(timeout=CANARY_EVERY)
-            end_if_cancelled()
-            if message is None:
-                continue
-            if message["type"] == "subscribe":
-                # Also when redis-py has subscribed again by itself: what was said in between is
-                # lost.
-                self.on_subscribed()
-            elif message["channel"] == canary:
-                self._heard = self.clock()
-                self._arrived.set()
-            elif message["type"] == "message":
-                self._hear(message["data"])
-
-    def _hear(self, data: bytes) -> None:
-        hint = read_message(data)
-        if hint == "own":
-            return
-        if hint is None:
-            self._ignored += 1
-            self._arrived.set()
-            return
-        self._hints[hint.task_id] = hint.announced or self._hints.get(hint.task_id, "")
-        self._arrived.set()
-
-    async def _mark(self) -> None:
-        beaten = 0.0
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            (hints, self._hints), (ignored, self._ignored) = (self._hints, {}), (self._ignored, 0)
-            await self._mark_all(hints)
-            if ignored:
-                await self.telemetry.count("messages ignored", ignored)
-            if self._heard > beaten:
-                beaten = self._heard
-                await self.telemetry.listener_heard(self.instance)
-            end_if_cancelled()
-
-    async def _mark_all(self, hints: dict[str, Announced]) -> None:
-        by_word: dict[Announced, list[str]] = {}
-        for task_id, word in hints.items():
-            try:
-                check_task_id(task_id)
-            except Refusal as refusal:
-                await self.bad_ids.report(task_id, refusal)
-            else:
-                by_word.setdefault(word, []).append(task_id)
-        for word, task_ids in by_word.items():
-            await self.pending.enqueue(task_ids, announced=word)
-        if by_word:
-            self.on_enqueued()
-
-    async def _talk_to_itself(self) -> None:
-        while True:
-            await self.publish(self.keys.canary(self.instance), uuid.uuid4().hex)
-            end_if_cancelled()
-            await asyncio.sleep(CANARY_EVERY)
-            if self.clock() - self._heard > CANARY_DEAD:
-                raise ConnectionError("the subscription is silent")

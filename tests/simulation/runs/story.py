@@ -6,16 +6,16 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.simulation.actors import Actors
-from tests.simulation.faults import Faults
-from tests.simulation.gates import Process, Step
+from tests.simulation.actors.actors import Actors
 from tests.simulation.judges import judge
 from tests.simulation.judges.scene import Scene, Stored
 from tests.simulation.judges.store import Claims, judge_store
-from tests.simulation.rows import afterwards, observed
-from tests.simulation.script import Json, Script
-from tests.simulation.virtual_time import run
-from tests.simulation.world import FOREIGN_KEYS, World
+from tests.simulation.machine.faults import Faults
+from tests.simulation.machine.gates import Process, Step
+from tests.simulation.machine.virtual_time import run
+from tests.simulation.machine.world import FOREIGN_KEYS, World
+from tests.simulation.runs.rows import afterwards, observed
+from tests.simulation.script.script import Json, Script
 
 LOOK_EVERY = 95.0  # seconds; three polls and a little
 PATIENCE = 8000.0  # a parked task is tried again once an hour

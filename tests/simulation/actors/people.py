@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from planner_emulator.refusals import Refused
-from tests.simulation.history import History, Item, Write, birth_of
-from tests.simulation.world import AGENT_LABEL, World
+from tests.simulation.actors.history import History, Item, Write, birth_of
+from tests.simulation.machine.world import AGENT_LABEL, World
 
 Json = dict[str, Any]
 

@@ -19,7 +19,7 @@ from fakeredis._socket import AsyncFakeSocket
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from tests.simulation.virtual_time import START
+from tests.simulation.machine.virtual_time import START
 
 POOL, TIMEOUT = 24, 5.0  # as store/server/connection.py
 

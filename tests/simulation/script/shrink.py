@@ -4,8 +4,8 @@ stays broken."""
 import re
 from dataclasses import replace
 
-from tests.simulation.script import Script
-from tests.simulation.story import play
+from tests.simulation.runs.story import play
+from tests.simulation.script.script import Script
 
 RUNS = 120
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from tests.simulation.maker import of_seed
-from tests.simulation.rows import ROWS
-from tests.simulation.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
-from tests.simulation.shrink import shrink
-from tests.simulation.story import Verdict, play
+from tests.simulation.runs.rows import ROWS
+from tests.simulation.runs.story import Verdict, play
+from tests.simulation.script.maker import of_seed
+from tests.simulation.script.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
+from tests.simulation.script.shrink import shrink
 
-REGRESS = Path(__file__).parent / "regress"
+REGRESS = Path(__file__).parents[1] / "regress"
 OFTEN = (
     100  # how often each actor and each fault must have happened, in a run of MANY seeds or more
 )

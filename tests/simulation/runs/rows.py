@@ -18,7 +18,7 @@ from planner_sync.errors import Refusal
 from planner_sync.model.state import SyncState, token
 from planner_sync.model.task import Day, Word
 from planner_sync.sync.task import reconcile as reconciling
-from tests.simulation.world import World
+from tests.simulation.machine.world import World
 
 ROWS = {
     "3 changed": "the writer had seen the last human change: the agent's change",

@@ -1,4 +1,4 @@
-"""An authority on this machine that speaks as Entra ID does, for real MSAL."""
+"""An authority on this machine that answers as Entra ID does, for real MSAL."""
 
 import base64
 import datetime
@@ -38,13 +38,12 @@ DEVICE = {
 
 
 class ToLocal(httpx.BaseTransport):
-    """Carries what MSAL sends to https://login.local to a server on this machine."""
+    """Sends what MSAL sends to https://login.local to a server on this machine."""
 
     def __init__(self, url: str) -> None:
         self._url = httpx.URL(url)
-        self._transport = httpx.HTTPTransport(
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        )  # loads no certificates
+        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._transport = httpx.HTTPTransport(verify=no_certificates)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.url = request.url.copy_with(scheme="http", host=self._url.host, port=self._url.port)
@@ -52,12 +51,12 @@ class ToLocal(httpx.BaseTransport):
 
 
 class Authority:
-    """Says who is known, as Entra ID does.
+    """Issues tokens as Entra ID does.
 
-    `token_answer` and `tenant_answer` stand in for its answers to a request for a token, and to the
-    question for a tenant; `grant`, which may be async, makes the tokens, which live `lifetime`
-    seconds. With a `certificate` it is an https server that AZURE_AUTHORITY_HOST can name; without,
-    `tokens()` finds the way to it.
+    `token_answer` and `tenant_answer`, when set, replace its answers to a request for a token and
+    for the metadata of a tenant. `grant`, which may be async, makes the tokens; they last `lifetime`
+    seconds. With a `certificate` it is an https server that AZURE_AUTHORITY_HOST can name; without
+    one, only `tokens()` reaches it.
     """
 
     def __init__(self, certificate: Path | None = None, port: int = 0) -> None:
@@ -67,9 +66,9 @@ class Authority:
         self.tenant_answer: bytes | None = None
         self.grant: Callable[[dict[str, str]], Any] = lambda _: f"token-{next(self.numbers)}"
         self.lifetime = 3600
-        self.code_answer: bytes | None = None  # to whoever asks what became of a code
-        self.renewal_answer: bytes | None = None  # to whoever shows a refresh token
-        self.entered = False  # has somebody entered the device code?
+        self.code_answer: bytes | None = None  # to a poll for a device code
+        self.refresh_answer: bytes | None = None  # to a refresh token
+        self.entered = False  # whether the device code was entered
 
     @property
     def login(self) -> str:
@@ -94,8 +93,8 @@ class Authority:
         by_code = asked["grant_type"].endswith("device_code")
         if by_code and self.code_answer is not None:
             return self.code_answer
-        if asked["grant_type"] == "refresh_token" and self.renewal_answer is not None:
-            return self.renewal_answer
+        if asked["grant_type"] == "refresh_token" and self.refresh_answer is not None:
+            return self.refresh_answer
         if by_code and not self.entered:
             return reply(
                 400, {"error": "authorization_pending", "error_description": "AADSTS70016: not yet"}
@@ -142,14 +141,14 @@ class Authority:
 
 
 def refused(number: str, error: str = "invalid_client", status: int = 401) -> bytes:
-    """A refusal as Entra words it, with a secret where a careless service might show one."""
+    """A refusal as Entra words it, with a secret where a careless service might echo one."""
     return reply(
         status, {"error": error, "error_description": f"AADSTS{number}: No, {SECRET}. Trace ID: 1"}
     )
 
 
 def jwt(**claims: object) -> str:
-    """A token with these claims, signed by nobody."""
+    """A token with these claims, without a valid signature."""
     parts = ({"alg": "none", "typ": "JWT"}, claims)
     texts = [
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts
@@ -159,7 +158,7 @@ def jwt(**claims: object) -> str:
 
 @contextmanager
 def environment(**names: str) -> Iterator[None]:
-    """For the length of the block these are set: MSAL and httpx look for some things only there."""
+    """Set these in the block: MSAL and httpx read some settings only from the environment."""
     before = dict(os.environ)
     os.environ.update(names)
     try:

@@ -1,5 +1,4 @@
-"""A person signs in with a code, through real MSAL; the token lives in this process and nowhere
-else."""
+"""A person signs in with a device code, through real MSAL; the token stays in this process."""
 
 import asyncio
 import logging
@@ -8,33 +7,33 @@ import httpx
 import pytest
 
 from planner_sync.errors import GraphError, NotSent, Unauthorized
-from planner_sync.identity.sign_in import ByPerson
+from planner_sync.identity.sign_in import DeviceCodeSignIn
 from planner_sync.identity.tokens import MsalTokens
-from tests.graph.authority import DEVICE, GRAPH, REFRESH, Authority, ToLocal, refused, sent
 from tests.graph.raw_server import reply
+from tests.identity.authority import DEVICE, GRAPH, REFRESH, Authority, ToLocal, refused, sent
 
 
-def signing_in(authority: Authority) -> tuple[ByPerson, list[str]]:
-    """The sign-in of a person, and the lines that are told."""
-    told: list[str] = []
+def signing_in(authority: Authority) -> tuple[DeviceCodeSignIn, list[str]]:
+    """The sign-in of a person, and the lines that the person is shown."""
+    lines: list[str] = []
     http = httpx.Client(transport=ToLocal(authority.server.url))
-    return ByPerson(f"{authority.login}/tenant", "client", GRAPH, http, told.append), told
+    return DeviceCodeSignIn(f"{authority.login}/tenant", "client", GRAPH, http, lines.append), lines
 
 
-async def entered(way: ByPerson) -> str:
+async def entered(sign_in: DeviceCodeSignIn) -> str:
     """The token, once the service has noticed that the code was entered."""
     for _ in range(10):
         try:
-            return str((await way())["access_token"])
+            return str((await sign_in())["access_token"])
         except NotSent:
             continue
     raise AssertionError("no token")
 
 
-async def failed(way: ByPerson) -> GraphError:
+async def failed(sign_in: DeviceCodeSignIn) -> GraphError:
     for _ in range(10):
         try:
-            await way()
+            await sign_in()
         except Unauthorized as error:
             return error
         except NotSent:
@@ -42,18 +41,18 @@ async def failed(way: ByPerson) -> GraphError:
     raise AssertionError("it did not fail")
 
 
-async def test_a_code_is_told_once_and_until_it_is_entered_there_is_no_token(
+async def test_a_code_is_shown_once_and_until_it_is_entered_there_is_no_token(
     authority: Authority,
 ) -> None:
-    way, told = signing_in(authority)
+    sign_in, lines = signing_in(authority)
     for _ in range(2):
         with pytest.raises(NotSent) as refusal:
-            await way()
+            await sign_in()
         assert refusal.value.cause == "device_code_pending"
     authority.entered = True
 
-    assert await entered(way) == "token-1"
-    assert told == ["To sign in, open https://login.example/device and enter the code ABCD-EFGH"]
+    assert await entered(sign_in) == "token-1"
+    assert lines == ["To sign in, open https://login.example/device and enter the code ABCD-EFGH"]
 
 
 async def test_only_the_rights_that_planner_needs_are_asked_for(authority: Authority) -> None:
@@ -69,26 +68,26 @@ async def test_only_the_rights_that_planner_needs_are_asked_for(authority: Autho
     assert {scope for scope in sent(begun)["scope"].split() if scope.startswith(GRAPH)} == wanted
 
 
-async def test_the_token_is_renewed_without_the_person(authority: Authority) -> None:
-    way, told = signing_in(authority)
+async def test_the_token_is_refreshed_without_the_person(authority: Authority) -> None:
+    sign_in, lines = signing_in(authority)
     authority.entered = True
-    await entered(way)
+    await entered(sign_in)
 
-    assert (await way())["access_token"] == "token-2"
+    assert (await sign_in())["access_token"] == "token-2"
     assert sent(authority.token_requests[-1])["refresh_token"] == REFRESH
-    assert len(told) == 1
+    assert len(lines) == 1
 
 
 async def test_after_consent_was_revoked_the_person_is_asked_again(
     authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
-    way, told = signing_in(authority)
+    sign_in, lines = signing_in(authority)
     authority.entered = True
-    await entered(way)
-    authority.renewal_answer = refused("65001", "invalid_grant", 400)
+    await entered(sign_in)
+    authority.refresh_answer = refused("65001", "invalid_grant", 400)
 
-    assert await entered(way) == "token-2"
-    assert len(told) == 2
+    assert await entered(sign_in) == "token-2"
+    assert len(lines) == 2
     assert "consent_missing" in caplog.text
 
 
@@ -107,29 +106,29 @@ async def test_after_consent_was_revoked_the_person_is_asked_again(
 async def test_a_code_that_comes_to_nothing_is_followed_by_another(
     authority: Authority, answer: dict[str, str], cause: str
 ) -> None:
-    way, told = signing_in(authority)
+    sign_in, lines = signing_in(authority)
     authority.code_answer = reply(400, answer)
-    assert (await failed(way)).cause == cause
+    assert (await failed(sign_in)).cause == cause
     authority.code_answer, authority.entered = None, True
 
-    assert await entered(way) == "token-1"
-    assert len(told) == 2
+    assert await entered(sign_in) == "token-1"
+    assert len(lines) == 2
 
 
 async def test_an_authority_that_is_away_for_a_moment_costs_no_code(authority: Authority) -> None:
-    way, told = signing_in(authority)
+    sign_in, lines = signing_in(authority)
     authority.code_answer = b""
     with pytest.raises(NotSent):
-        await way()
+        await sign_in()
     authority.code_answer, authority.entered = None, True
 
-    assert await entered(way) == "token-1"
-    assert len(told) == 1
+    assert await entered(sign_in) == "token-1"
+    assert len(lines) == 1
 
 
-async def test_nobody_who_waits_for_a_token_waits_for_the_person(authority: Authority) -> None:
-    way, _ = signing_in(authority)
-    tokens = MsalTokens(way)
+async def test_a_request_for_a_token_does_not_wait_for_the_person(authority: Authority) -> None:
+    sign_in, _ = signing_in(authority)
+    tokens = MsalTokens(sign_in)
 
     answers = await asyncio.wait_for(
         asyncio.gather(*(tokens.token() for _ in range(5)), return_exceptions=True), 20
@@ -142,10 +141,10 @@ async def test_neither_code_nor_token_is_in_the_log(
     authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    way, _ = signing_in(authority)
+    sign_in, _ = signing_in(authority)
     authority.entered = True
-    await entered(way)
-    await way()
+    await entered(sign_in)
+    await sign_in()
 
     secrets = (DEVICE["device_code"], DEVICE["user_code"], REFRESH, "token-1", "token-2")
     assert [secret for secret in secrets if str(secret) in caplog.text] == []

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,9 +14,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from planner_sync.errors import NotSent, Unauthorized
-from planner_sync.identity.tokens import MsalTokens, build_tokens
-from tests.graph.authority import GRAPH, LOGIN, SECRET, Authority, ToLocal, environment, sent
+from planner_sync.identity.tokens import Acquire, MsalTokens, build_tokens
 from tests.graph.raw_server import RawServer, reply
+from tests.identity.authority import GRAPH, LOGIN, SECRET, Authority, ToLocal, environment, sent
 
 
 async def test_a_ready_token_is_given_as_it_is() -> None:
@@ -114,7 +115,7 @@ async def test_a_managed_identity_gets_a_token_from_its_endpoint(
     assert sent(request) == {"api-version": "2019-08-01", "resource": GRAPH} | asked
 
 
-# -- one request, renewal, drop --------------------------------------------------------------------
+# -- one request, refresh, drop --------------------------------------------------------------------
 async def test_fifty_waiters_make_one_request(authority: Authority) -> None:
     tokens = authority.tokens()
 
@@ -143,7 +144,15 @@ class Clock:
         return self.now
 
 
-def counting(*answers: object) -> MsalTokens:
+class TimedTokens(MsalTokens):
+    """Tokens on a clock that a test moves."""
+
+    def __init__(self, acquire: Acquire, *missing: Callable[[str], str]) -> None:
+        self.clock = Clock()
+        super().__init__(acquire, self.clock, *missing)
+
+
+def counting(*answers: object) -> TimedTokens:
     """Tokens from a list of answers; an exception in it is raised."""
     left = iter(answers)
 
@@ -153,16 +162,14 @@ def counting(*answers: object) -> MsalTokens:
             raise answer
         return {"access_token": answer, "expires_in": 3600}
 
-    return MsalTokens(acquire, Clock())
+    return TimedTokens(acquire)
 
 
-def pass_time(tokens: MsalTokens, seconds: float) -> None:
-    clock = tokens._clock
-    assert isinstance(clock, Clock)
-    clock.now += seconds
+def pass_time(tokens: TimedTokens, seconds: float) -> None:
+    tokens.clock.now += seconds
 
 
-async def test_a_token_is_renewed_five_minutes_before_it_expires() -> None:
+async def test_a_token_is_refreshed_five_minutes_before_it_expires() -> None:
     tokens = counting("first", "second")
     assert await tokens.token() == "first"
 
@@ -206,7 +213,7 @@ async def test_a_dropped_token_is_never_given_again(authority: Authority) -> Non
 
 
 async def test_only_the_very_token_that_was_refused_is_dropped() -> None:
-    """Many requests come back refused; the first has the token renewed, the others must not."""
+    """Many requests come back refused; the first has the token refreshed, the others must not."""
     tokens = counting("first", "second")
     first = await tokens.token()
     tokens.drop(first)
@@ -217,8 +224,8 @@ async def test_only_the_very_token_that_was_refused_is_dropped() -> None:
     assert await tokens.token() == "second"
 
 
-async def test_a_good_token_waits_a_moment_only_for_its_successor() -> None:
-    """An authority that hangs must not hold up those who have a token that is good."""
+async def test_a_good_token_waits_only_a_second_for_its_refresh() -> None:
+    """An authority that hangs must not hold up callers while the token is good."""
     release = asyncio.Event()
     given = iter(["first", "second"])
 
@@ -228,7 +235,7 @@ async def test_a_good_token_waits_a_moment_only_for_its_successor() -> None:
             await release.wait()
         return {"access_token": token, "expires_in": 3600}
 
-    tokens = MsalTokens(acquire, Clock())
+    tokens = TimedTokens(acquire)
     await tokens.token()
     pass_time(tokens, 3400)
 
@@ -250,13 +257,13 @@ async def test_a_token_that_has_not_expired_outlives_a_refusal() -> None:
         await tokens.token()
 
 
-async def test_a_token_that_lacks_a_right_is_renewed_after_a_minute() -> None:
+async def test_a_token_that_lacks_a_right_is_refreshed_after_a_minute() -> None:
     given = iter(["poor", "rich", "later"])
 
     async def acquire() -> dict[str, object]:
         return {"access_token": next(given), "expires_in": 3600}
 
-    tokens = MsalTokens(acquire, Clock(), lambda token: "role_missing" if token == "poor" else "")
+    tokens = TimedTokens(acquire, lambda token: "role_missing" if token == "poor" else "")
 
     assert (await tokens.token(), tokens.missing_right()) == ("poor", "role_missing")
     pass_time(tokens, 59)
@@ -267,7 +274,7 @@ async def test_a_token_that_lacks_a_right_is_renewed_after_a_minute() -> None:
     assert await tokens.token() == "rich"
 
 
-async def test_a_trouble_is_told_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     tokens = counting(*[Unauthorized("sign-in: trouble")] * 3, "token")
     for _ in range(3):

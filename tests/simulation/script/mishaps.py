@@ -8,10 +8,10 @@ time would.
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.simulation.script import SPAN, Json
+from tests.simulation.script.script import SPAN, Json
 
 if TYPE_CHECKING:
-    from tests.simulation.maker import Maker
+    from tests.simulation.script.maker import Maker
 
 LISTING = r"GET /planner/plans/[^/]+/tasks"
 WRITES = "PATCH|POST|DELETE"

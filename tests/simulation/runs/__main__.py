@@ -1,4 +1,4 @@
-"""`python -m tests.simulation`: runs seeds, or runs for some minutes, and says what happened and
+"""`python -m tests.simulation.runs`: runs seeds, or runs for some minutes, and says what happened and
 what did not hold.
 
 --seeds N --from S   N seeds from S on (without S from a random one, which is printed)
@@ -12,13 +12,13 @@ import time
 from itertools import count
 from random import SystemRandom
 
-from tests.simulation.maker import of_seed
-from tests.simulation.runs import MANY, explain, tell_all, with_fixed_hashes
-from tests.simulation.story import play
+from tests.simulation.runs.runs import MANY, explain, tell_all, with_fixed_hashes
+from tests.simulation.runs.story import play
+from tests.simulation.script.maker import of_seed
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.simulation")
+    parser = argparse.ArgumentParser(prog="tests.simulation.runs")
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--from", type=int, default=None, dest="first", help="the first seed")
     parser.add_argument("--minutes", type=float, default=None, help="instead of a number of seeds")
@@ -49,5 +49,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with_fixed_hashes("tests.simulation")
+    with_fixed_hashes("tests.simulation.runs")
     sys.exit(main())

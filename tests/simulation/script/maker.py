@@ -8,8 +8,8 @@ whose it is.
 from random import Random
 from typing import Any
 
-from tests.simulation.mishaps import mishaps
-from tests.simulation.script import SPAN, Json, Script
+from tests.simulation.script.mishaps import mishaps
+from tests.simulation.script.script import SPAN, Json, Script
 
 STYLES = (
     "reader",

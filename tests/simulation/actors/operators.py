@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulation.agents import Agents
-from tests.simulation.history import History, birth_of
-from tests.simulation.people import People
-from tests.simulation.world import World
+from tests.simulation.actors.agents import Agents
+from tests.simulation.actors.history import History, birth_of
+from tests.simulation.actors.people import People
+from tests.simulation.machine.world import World
 
 Json = dict[str, Any]
 PATTERNS = {"all": "*", "private": "annika:sync:*", "mapping": "annika:task:mapping:*"}

@@ -10,8 +10,8 @@ from typing import Any
 
 from planner_emulator import refusals
 from planner_emulator.replies import Response, json_response
-from tests.simulation.gates import Process, Step
-from tests.simulation.virtual_time import START
+from tests.simulation.machine.gates import Process, Step
+from tests.simulation.machine.virtual_time import START
 
 Json = dict[str, Any]
 Deed = Callable[[Json], Awaitable[None]]

@@ -15,8 +15,8 @@ from typing import Any
 
 from planner_sync.agents.client import AgentClient
 from planner_sync.errors import PlannerSyncError
-from tests.simulation.history import History, Item, Write, birth_of
-from tests.simulation.world import URGENCIES, World
+from tests.simulation.actors.history import History, Item, Write, birth_of
+from tests.simulation.machine.world import URGENCIES, World
 
 Json = dict[str, Any]
 THINGS = ("labels", "assignedTo")

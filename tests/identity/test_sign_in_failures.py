@@ -1,4 +1,4 @@
-"""A sign-in that is refused, one that finds nobody, and what neither may say."""
+"""A sign-in that is refused, one that gets no answer, and secrets that neither may show."""
 
 import logging
 from pathlib import Path
@@ -8,8 +8,8 @@ from cryptography import x509
 
 from planner_sync.errors import NotSent, Unauthorized
 from planner_sync.identity.tokens import ReadyToken
-from tests.graph.authority import SECRET, Authority, sent
 from tests.graph.raw_server import RawServer, reply
+from tests.identity.authority import SECRET, Authority, sent
 
 REFUSED = {
     "error": "invalid_client",
@@ -60,17 +60,17 @@ async def test_an_unknown_tenant_is_unauthorized() -> None:
         ),
     ],
 )
-async def test_an_ill_authority_is_told_apart_from_a_wrong_secret(
+async def test_an_unavailable_authority_is_told_apart_from_a_wrong_secret(
     authority: Authority, answer: bytes
 ) -> None:
-    """The request for which the token was needed never left: NotSent."""
+    """The request that needed the token was not sent: NotSent."""
     authority.token_answer = answer
 
     with pytest.raises(NotSent):
         await authority.tokens().token()
 
 
-async def test_an_authority_that_nobody_answers_for_is_unreachable() -> None:
+async def test_an_authority_that_does_not_answer_is_unreachable() -> None:
     authority = Authority()
     async with authority.server.running():
         tokens = authority.tokens()
@@ -86,7 +86,7 @@ async def test_an_authority_that_nobody_answers_for_is_unreachable() -> None:
         pytest.param(None, id="granted"),
         pytest.param(reply(401, REFUSED), id="refused"),
         pytest.param(reply(200, b'{"access_token": "token-cut'), id="truncated"),
-        pytest.param(reply(500, {"access_token": "token-ill"}), id="ill"),
+        pytest.param(reply(500, {"access_token": "token-500"}), id="500"),
     ],
 )
 async def test_no_secret_and_no_token_is_in_a_log_line_or_a_message(

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation.kill [--stride N]`: fixed stories, killed before and after every
+"""`python -m tests.simulation.runs.kill [--stride N]`: fixed stories, killed before and after every
 step."""
 
 import argparse
@@ -9,9 +9,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
-from tests.simulation.runs import with_fixed_hashes
-from tests.simulation.script import Json, Script
-from tests.simulation.story import play
+from tests.simulation.runs.runs import with_fixed_hashes
+from tests.simulation.runs.story import play
+from tests.simulation.script.script import Json, Script
 
 AFTERWARDS = 12.0  # seconds after the last deed in which steps belong to the story
 BORN: Json = {"at": 33, "do": "create", "task": "t0", "fields": {"title": "t0 born"}, "say": 1}
@@ -92,7 +92,7 @@ def judge_kill(script: Script) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.simulation.kill")
+    parser = argparse.ArgumentParser(prog="tests.simulation.runs.kill")
     parser.add_argument("--stride", type=int, default=1, help="kill at every N-th step only")
     parser.add_argument("--story", choices=sorted(STORIES), default=None)
     wishes = parser.parse_args()
@@ -123,5 +123,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with_fixed_hashes("tests.simulation.kill")
+    with_fixed_hashes("tests.simulation.runs.kill")
     sys.exit(main())

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.simulation.agents import Agents
-from tests.simulation.history import History
-from tests.simulation.operators import Operators
-from tests.simulation.people import People
-from tests.simulation.script import OPERATORS
-from tests.simulation.world import World
+from tests.simulation.actors.agents import Agents
+from tests.simulation.actors.history import History
+from tests.simulation.actors.operators import Operators
+from tests.simulation.actors.people import People
+from tests.simulation.machine.world import World
+from tests.simulation.script.script import OPERATORS
 
 Json = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """The harness itself, tested: one mechanism of the service is taken out at a time, and a run must
 turn red for each.
 
-    python -m tests.simulation.ablation [--seeds N]
+    python -m tests.simulation.runs.ablation [--seeds N]
 
 A mechanism is replaced here, in the test's own process; the product has no switch for any of it.
 """
@@ -32,10 +32,10 @@ from planner_sync.sync.plan.epochs import Begun, Epochs
 from planner_sync.sync.plan.listing import PlanReader
 from planner_sync.sync.run.scheduler import Scheduler
 from planner_sync.sync.task import reconcile
-from tests.simulation.maker import of_seed
-from tests.simulation.runs import with_fixed_hashes
-from tests.simulation.script import Script
-from tests.simulation.story import play
+from tests.simulation.runs.runs import with_fixed_hashes
+from tests.simulation.runs.story import play
+from tests.simulation.script.maker import of_seed
+from tests.simulation.script.script import Script
 
 SEEDS = 300
 
@@ -251,7 +251,7 @@ def first_red(name: str, seeds: range) -> tuple[int, int, str] | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.simulation.ablation")
+    parser = argparse.ArgumentParser(prog="tests.simulation.runs.ablation")
     parser.add_argument(
         "--seeds", type=int, default=SEEDS, help="how many at most for each mechanism"
     )
@@ -278,5 +278,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    with_fixed_hashes("tests.simulation.ablation")
+    with_fixed_hashes("tests.simulation.runs.ablation")
     sys.exit(main())

@@ -18,9 +18,9 @@ from planner_sync.settings import Settings
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import script_names, script_text
 from planner_sync.sync.run.service import Ports, Service, build
-from tests.simulation import redis_double
-from tests.simulation.gates import ORIGIN, GraphGate, Hook, Process, RedisGate, Step
-from tests.simulation.virtual_time import VirtualLoop
+from tests.simulation.machine import redis_double
+from tests.simulation.machine.gates import ORIGIN, GraphGate, Hook, Process, RedisGate, Step
+from tests.simulation.machine.virtual_time import VirtualLoop
 
 OTHER_PLAN = "Second-Plan_of-simulations-0"
 FOREIGN_PLAN = "Nobody-elses_plan-is-here-00"

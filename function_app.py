@@ -1,9 +1,9 @@
-"""The Azure Functions entry: a timer that polls, and the HTTP routes. No rules: those are in
+"""The Azure Functions entry: a timer that polls, and the HTTP routes. The rules are in
 planner_sync.
 
-Indexing imports neither Redis nor Graph nor the sync itself, and never fails: a wrong setting is
-told by /api/health and by every tick. The listener lives on the worker's event loop, between the
-invocations; nothing depends on it.
+Indexing imports neither Redis nor Graph nor the sync, and never fails: /api/health and every tick
+report wrong settings. The listener runs on the worker's event loop between invocations; nothing
+depends on it.
 """
 
 import asyncio
@@ -23,35 +23,31 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 from planner_sync import logs, schedule
 from planner_sync.errors import SettingsError
 from planner_sync.settings import Settings
-from planner_sync.web.routes import (
-    MOST_BODY_BYTES,
-    ROUTES,
-    Backing,
-    Request,
-    Response,
-    Route,
-    too_large,
-    without_settings,
-)
+from planner_sync.web.routes import ROUTES, Backing, Response, Route, without_settings
 
 if TYPE_CHECKING:
     from planner_sync.sync.run.service import Service
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Function = Callable[P, Coroutine[Any, Any, R]]
 
 AUTH_LEVELS = {"anonymous": func.AuthLevel.ANONYMOUS, "key": func.AuthLevel.FUNCTION}
 TIMEOUT_SETTING = "AzureFunctionsJobHost__functionTimeout"  # overrides host.json
-UNLIMITED = 300.0  # seconds that are taken for a functionTimeout of -1, which is none
+UNLIMITED_SECONDS = 300.0  # stands in for a functionTimeout of -1, which is none
+TICK_SHARE = 0.8  # of functionTimeout
 
 log = logging.getLogger("planner_sync.functions")
 app = func.FunctionApp()
 running: set[asyncio.Task[Any]] = set()
 
 
-def pinned(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Hold on to the invocation while it runs. The worker does not, and the garbage collector takes
-    what waits: https://github.com/Azure/azure-functions-python-worker/issues/1800"""
+def pinned(function: Function[P, R]) -> Function[P, R]:
+    """Keeps a reference to the invocation while it runs.
+
+    The worker keeps none, so the garbage collector may take a waiting one:
+    https://github.com/Azure/azure-functions-python-worker/issues/1800
+    """
 
     @functools.wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -67,11 +63,10 @@ def pinned(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corouti
 
 
 class Process:
-    """What this worker process holds: the service, built on the worker's own loop, or what is wrong
-    with the settings.
+    """What this worker process holds: settings and service, or what is wrong with the settings.
 
-    Some mistakes only Redis can tell (a namespace that fits no cluster); the tick that meets one
-    leaves it in `wrong`.
+    Some mistakes only Redis can tell, such as a namespace that does not fit a cluster. The tick
+    that meets one stores it in `wrong`.
     """
 
     def __init__(self) -> None:
@@ -79,10 +74,10 @@ class Process:
         self._parts: tuple[Settings, Service] | None = None
 
     def parts(self) -> "tuple[Settings, Service]":
-        """The settings and the service, built at the first call (which no other can interrupt: it
-        awaits nothing).
+        """Settings and service. Raises SettingsError if the settings are wrong.
 
-        Raises SettingsError where the settings are wrong.
+        The first call builds them on the worker's own event loop. It awaits nothing, so no other
+        call can come between.
         """
         if self.wrong is not None:
             raise self.wrong
@@ -100,29 +95,37 @@ logs.to_stderr("planner_sync", "INFO")
 
 
 def poll_schedule() -> str:
-    """Read here, not as %NAME%, which fails without the setting. A wrong one must not keep the
-    timer from ticking."""
-    wanted = os.environ.get("PLANNER_SYNC_POLL_SCHEDULE", "").strip()
-    return wanted if schedule.is_schedule(wanted) else schedule.DEFAULT
+    """The timer's schedule; the default if the setting is wrong, so that the timer ticks anyway.
+
+    Read here, not as %NAME%: indexing would fail without the setting.
+    """
+    schedule_set = os.environ.get("PLANNER_SYNC_POLL_SCHEDULE", "").strip()
+    if schedule.is_schedule(schedule_set):
+        return schedule_set
+    return schedule.DEFAULT
 
 
 def tick_seconds() -> float:
-    """How long a tick may last: four fifths of functionTimeout.
+    """How long a tick may last, below functionTimeout.
 
-    The host restarts the whole worker when a function overruns that: the listener and all other
-    invocations die.
+    Beyond functionTimeout the host restarts the whole worker, with the listener and every other
+    invocation.
     """
     host = json.loads(Path(__file__).with_name("host.json").read_text(encoding="utf-8"))
     timeout = os.environ.get(TIMEOUT_SETTING) or host["functionTimeout"]
-    return 0.8 * (schedule.timespan(timeout) or UNLIMITED)
+    seconds = schedule.timespan(timeout) or UNLIMITED_SECONDS
+    return TICK_SHARE * seconds
 
 
 @app.timer_trigger(
-    schedule=poll_schedule(), arg_name="timer", run_on_startup=False, use_monitor=False
+    schedule=poll_schedule(),
+    arg_name="timer",
+    run_on_startup=False,
+    use_monitor=False,
 )
 @pinned
 async def poll(timer: func.TimerRequest) -> None:
-    """Watch the listener, do what is due, look at every plan."""
+    """Check the listener, work off what is due, poll every plan."""
     try:
         _, service = process.parts()
         async with asyncio.timeout(tick_seconds()):
@@ -134,18 +137,19 @@ async def poll(timer: func.TimerRequest) -> None:
 
 
 def add_route(route: Route) -> None:
-    """Make one function of one row of the table."""
+    """Make one row of the table a function."""
 
     @pinned
     async def answer(req: func.HttpRequest) -> func.HttpResponse:
         return to_http(await answer_with_service(route, req))
 
-    name = route.answer.__name__.removeprefix("answer_")
-    path = route.path.removeprefix("/api/")
-    decorated = app.route(route=path, methods=[route.method], auth_level=AUTH_LEVELS[route.auth])(
-        answer
+    add_to_app = app.route(
+        route=route.path.removeprefix("/api/"),
+        methods=[route.method],
+        auth_level=AUTH_LEVELS[route.auth],
     )
-    app.function_name(name)(decorated)
+    name = route.answer.__name__.removeprefix("answer_")
+    app.function_name(name)(add_to_app(answer))
 
 
 async def answer_with_service(route: Route, req: func.HttpRequest) -> Response:
@@ -154,13 +158,8 @@ async def answer_with_service(route: Route, req: func.HttpRequest) -> Response:
     except SettingsError:
         return without_settings(route)
     service.ensure_listener()
-    headers, body = {name.lower(): value for name, value in req.headers.items()}, req.get_body()
-    if len(body) > MOST_BODY_BYTES:
-        return too_large()
-    request = Request(
-        params=dict(req.route_params), query=dict(req.params), headers=headers, body=body
-    )
-    return await route.answer(Backing(settings, service.telemetry, service), request)
+    backing = Backing(settings, service.telemetry, service)
+    return await route.answer(backing, dict(req.route_params))
 
 
 def to_http(response: Response) -> func.HttpResponse:

@@ -109,7 +109,8 @@ async def _cards() -> list[Figure]:
                 asked = len([call for call in emulator.requests() if call["path"] != "/$batch"])
                 used = (await client.info("memory"))["used_memory"] / 2**20
                 rss = process.memory_info().rss / 2**20
-                detail = f"service {rss:.0f} MiB, Redis {used:.1f} MiB, {ms(median(cpu))} of processor a pass"
+                memory = f"service {rss:.0f} MiB, Redis {used:.1f} MiB"
+                detail = f"{memory}, {ms(median(cpu))} of processor a pass"
                 figures.append(
                     Figure(f"{cards} cards: requests of {PASSES} passes", "", asked, None, detail)
                 )

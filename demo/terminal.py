@@ -84,7 +84,8 @@ def head(redis_port: int, emulator_port: int, http_port: int, poll_seconds: int)
         f"  The same without redis-cli: instead of `redis-cli -p {redis_port}` begin with",
         f'    {python} -c "{code}"',
         "",
-        f"  What agents write goes at once; what people do is found by polls, here every {poll_seconds} s (else 30).",
+        "  What agents write goes at once; what people do is found by polls, "
+        f"here every {poll_seconds} s (else 30).",
         "  Ctrl+C ends it.",
         "",
     ]
@@ -102,7 +103,8 @@ def summary(
         f"  {seconds:.0f} s",
         f"  agents ──▶ people   {_figures(counts['up'], took['up'])}",
         f"  agents ◀── people   {_figures(counts['down'], took['down'])}",
-        f"  conflicts {counts['conflict']}, refused or failed {counts['failed']}, requests to Planner {graph_calls}",
+        f"  conflicts {counts['conflict']}, refused or failed {counts['failed']}, "
+        f"requests to Planner {graph_calls}",
     ]
 
 

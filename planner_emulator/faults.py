@@ -16,7 +16,8 @@ from planner_emulator.refusals import Refused
 from planner_emulator.replies import JSON_TYPE, Request, Response
 
 KINDS = {
-    "status": "answer with `status`, `code`, `message`, `retry_after`; the write is done only with `apply`",
+    "status": "answer with `status`, `code`, `message`, `retry_after`; "
+    "the write is done only with `apply`",
     "throttle": "429 with Graph's body; `retry_after` word for word, or no such header",
     "expired_token": "401 InvalidAuthenticationToken",
     "drop_before": "cut the connection, nothing is done",

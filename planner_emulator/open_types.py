@@ -17,7 +17,8 @@ from planner_emulator.resources import Json
 
 Item = Callable[[str, Any, Any, Act], tuple[str, Any]]
 
-# https://learn.microsoft.com/graph/api/resources/plannerexternalreferences: these five characters are encoded in keys.
+# These five characters are encoded in keys:
+# https://learn.microsoft.com/graph/api/resources/plannerexternalreferences
 _REFERENCE_KEY = re.compile(r"(?:[^%.:@#]|%(?:25|2E|3A|40|23))+", re.IGNORECASE)
 _CATEGORY = re.compile(r"category(?:[1-9]|1\d|2[0-5])")
 

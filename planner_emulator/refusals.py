@@ -21,7 +21,8 @@ def invalid(entity: str, field: str, why: str) -> Refused:
     """400: `field` of `entity`, in Planner's own spelling, breaks its schema."""
     return Refused(
         400,
-        f"Schema validation has failed. Validation for field '{field}', on entity '{entity}' has failed: {why}",
+        f"Schema validation has failed. Validation for field '{field}', "
+        f"on entity '{entity}' has failed: {why}",
     )
 
 

@@ -10,7 +10,10 @@ from urllib.parse import parse_qsl, unquote
 from planner_emulator import refusals
 from planner_emulator.resources import Json
 
-JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+JSON_TYPE = (
+    "application/json;odata.metadata=minimal;odata.streaming=true;"
+    "IEEE754Compatible=false;charset=utf-8"
+)
 
 
 @dataclass

@@ -10,12 +10,18 @@ from planner_emulator.world import World
 
 Handler = Callable[..., Reply]
 
-_NO_FILTER = "This entity set cannot be queried without a filter on planId or publication's id and publishedToPlanId."
-_NO_OWNER = (
-    "This entity set must be queried with a filter on owner property, or container type and container external id, "
-    "or contextScenarioId"
+_NO_FILTER = (
+    "This entity set cannot be queried without a filter on planId or publication's id and "
+    "publishedToPlanId."
 )
-_CONTAINED = "Write requests are only supported on contained entities or navigation properties with bindings."
+_NO_OWNER = (
+    "This entity set must be queried with a filter on owner property, or container type and "
+    "container external id, or contextScenarioId"
+)
+_CONTAINED = (
+    "Write requests are only supported on contained entities or navigation properties with "
+    "bindings."
+)
 
 
 def dispatch(world: World, request: Request) -> Reply:

@@ -37,8 +37,9 @@ def collection(request: Request, switches: Switches, type_name: str, rows: list[
     """One page of rows. $filter, $top, $orderby and $skip are ignored, as Planner ignores them."""
     start = _offset(request.query.get("$skiptoken"))
     page = rows[start : start + switches.page_size]
+    metadata = f"{request.origin}/{request.version}/$metadata"
     body: Json = {
-        "@odata.context": f"{request.origin}/{request.version}/$metadata#Collection(microsoft.graph.{type_name})",
+        "@odata.context": f"{metadata}#Collection(microsoft.graph.{type_name})",
         "@odata.count": len(page),
     }
     if start + len(page) < len(rows):

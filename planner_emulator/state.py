@@ -105,7 +105,8 @@ class State:
                 return user
         raise refusals.Refused(
             404,
-            f"Resource '{name}' does not exist or one of its queried reference-property objects are not present.",
+            f"Resource '{name}' does not exist or one of its queried reference-property objects "
+            "are not present.",
             "Request_ResourceNotFound",
         )
 

@@ -1,11 +1,10 @@
-"""The standalone sync service: settings in, one event loop with everything on it, a clean end on
-SIGINT or SIGTERM.
+"""The standalone sync service: one process, one event loop, a clean end on SIGINT or SIGTERM.
 
-    python src/planner_sync_service.py                 what the README's settings say
-    python src/planner_sync_service.py --device-code   the same, signed in by a person, for a first try
-    python src/planner_sync_service.py --demo          an embedded Redis, the Planner emulator, agents and people
+    python src/planner_sync_service.py                 settings from the environment
+    python src/planner_sync_service.py --device-code   the same, but a person signs in: a first try
+    python src/planner_sync_service.py --demo          embedded Redis, Planner emulator, actors
 
-Decides nothing about tasks; what it starts is built in planner_sync.sync.service.
+Decides nothing about tasks. planner_sync.sync.run.service builds what it starts.
 """
 
 import argparse
@@ -30,40 +29,43 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WRONG_SETTINGS = 2
+CANCEL_AGAIN_SECONDS = 0.5
 
 log = logging.getLogger("planner_sync")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until a signal ends it; returns the exit code."""
+    """Run until a signal. Returns the exit code."""
     for number in SIGNALS:
-        # Explicitly, because a parent may have told us to ignore them. Until the loop runs there is
-        # nothing to tidy up.
+        # Set explicitly: the parent may have set them to be ignored. Before the event loop runs
+        # there is nothing to clean up.
         signal.signal(number, lambda _number, _frame: sys.exit(0))
-    wishes = _parse(arguments)
-    if wishes.demo:
+    options = _parse(arguments)
+    if options.demo:
         sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
         from demo.run import main as run_demo
 
         return run_demo()
-    return _run_with_settings(device_code=wishes.device_code)
+    return _run_with_settings(device_code=options.device_code)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="planner_sync_service.py",
-        description="Keeps the tasks of AI agents in Redis and the cards of people in Microsoft Planner the same.",
-        epilog="Settings are environment variables, listed in the README. SIGINT and SIGTERM end it cleanly.",
+        description="Keeps AI agents' tasks in Redis and people's cards in Microsoft Planner in "
+        "sync.",
+        epilog="Settings are environment variables, listed in the README. SIGINT or SIGTERM stops "
+        "the service.",
     )
     parser.add_argument(
         "--demo",
         action="store_true",
-        help="run on an embedded server and a local Planner, no account",
+        help="run on an embedded server and a local Planner; needs no account",
     )
     parser.add_argument(
         "--device-code",
         action="store_true",
-        help="a person signs in, for as long as this process lives; for a first try",
+        help="a person signs in, until this process ends; for a first try",
     )
     return parser.parse_args(arguments)
 
@@ -72,25 +74,21 @@ def _run_with_settings(*, device_code: bool) -> int:
     try:
         settings = Settings.from_env(os.environ, device_code=device_code)
         logs.to_stderr("", settings.log_level, settings.secrets())
-        # Late, because they bring Redis', Graph's and the web server's libraries: a mistake is told
-        # at once.
+        # Imported late, because redis, httpx and uvicorn are slow to import: mistakes come first.
         from planner_sync.sync.run.service import build
         from planner_sync.web.standalone import bind
 
         listening = bind(settings)
         service = build(settings)
     except SettingsError as error:
-        return _refuse(error.lines)
+        return _report(error.lines)
     except OSError as error:
-        return _refuse(
-            [
-                f"PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: {error.strerror}"
-            ]
-        )
+        names = "PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT"
+        return _report([f"{names}: cannot listen: {error.strerror}"])
     return asyncio.run(_serve(settings, service, listening))
 
 
-def _refuse(mistakes: Sequence[str]) -> int:
+def _report(mistakes: Sequence[str]) -> int:
     sys.stderr.writelines(f"{mistake}\n" for mistake in mistakes)
     return WRONG_SETTINGS
 
@@ -100,25 +98,26 @@ async def _serve(settings: Settings, service: "Service", listening: "socket.sock
     from planner_sync.web.standalone import create_app, serving
 
     stop = _stop_on_signals()
+    app = create_app(Backing(settings, service.telemetry, service))
     try:
-        async with serving(create_app(Backing(settings, service.telemetry, service)), listening):
-            log.info(
-                "started: %d plans, http on %s port %d",
-                len(settings.plan_ids),
-                *listening.getsockname()[:2],
-            )
+        async with serving(app, listening):
+            host, port, *_ = listening.getsockname()
+            plans = len(settings.plan_ids)
+            log.info("started: %d plans, http on %s port %d", plans, host, port)
             return await run_until(stop, service.run())
     finally:
-        # The loop is about to close; from here a further signal would find nobody to tell.
+        # The loop is about to close: nothing handles a further signal.
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         await service.aclose()
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """An event that either signal sets, however often. Not loop.add_signal_handler: that gives the
-    signals their deadly default back when the loop closes, just before the process ends by
-    itself."""
+    """An event that either signal sets, any number of times.
+
+    Not loop.add_signal_handler: that restores the default handlers when the loop closes, and a
+    signal then would kill the process just before its clean end.
+    """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
@@ -130,13 +129,15 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> int:
-    """Run until asked to stop (0), or until the work ends by itself, which it should not (2: wrong
-    settings, 1)."""
+    """Run the work until `stop`. Returns the exit code.
+
+    0  stopped by a signal
+    1  the work ended unexpectedly
+    2  wrong settings that only Redis can tell, such as a namespace that does not fit a cluster
+    """
     others = asyncio.all_tasks()
-    running, asked = (
-        asyncio.create_task(work, name="sync"),
-        asyncio.create_task(stop.wait(), name="stop"),
-    )
+    running = asyncio.create_task(work, name="sync")
+    asked = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     await _end(running, others)
@@ -144,22 +145,24 @@ async def run_until(stop: asyncio.Event, work: Coroutine[None, None, None]) -> i
     if stop.is_set() and error is None:
         log.info("stopped")
         return 0
-    if isinstance(
-        error, SettingsError
-    ):  # one that only Redis can tell, such as a namespace that fits no cluster
-        return _refuse(error.lines)
-    log.error("the service ended by itself", exc_info=error)
+    if isinstance(error, SettingsError):
+        return _report(error.lines)
+    log.error("the service ended unexpectedly", exc_info=error)
     return 1
 
 
 async def _end(running: asyncio.Task[None], others: set[asyncio.Task[Any]]) -> None:
-    """Cancel the work, and again what did not hear of it: below Python 3.12 `asyncio.wait_for`,
-    with which redis-py sends every command, can lose a cancel
-    (https://github.com/python/cpython/issues/81839)."""
+    """Cancel the work, and repeat it for tasks that missed the cancellation.
+
+    Below Python 3.12 `asyncio.wait_for` can lose one, and redis-py sends every command with it.
+    https://github.com/python/cpython/issues/81839
+    """
     running.cancel()
-    while not (await asyncio.wait({running}, timeout=0.5))[0]:
-        for task in asyncio.all_tasks() - others:
-            task.cancel()
+    while not running.done():
+        await asyncio.wait({running}, timeout=CANCEL_AGAIN_SECONDS)
+        if not running.done():
+            for task in asyncio.all_tasks() - others:
+                task.cancel()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A TCP proxy for tests, before Redis or before Planner: whatever a network does to connections, it
 does on demand.
 
-    async with proxy_to("redis://127.0.0.1:6379/0") as proxy: ...  # proxy.url is what the client is given
+    async with proxy_to("redis://127.0.0.1:6379/0") as proxy: ...  # the client gets proxy.url
 
 It knows no protocol. What a client sends in one go is a request, what comes back next is its
 answer.

@@ -15,7 +15,7 @@ import pytest
 from planner_sync.errors import CODES
 from planner_sync.identity.causes import ADVICE
 from planner_sync.settings import NAMES, Secret, Settings
-from planner_sync.urls import fault_of_clouds
+from planner_sync.urls import problem_with_clouds
 from planner_sync.web.routes import ROUTES
 from tests.redis_process import redis_process
 from tests.sync.world import World, world_of
@@ -98,7 +98,7 @@ def test_the_clouds_of_the_readme_are_pairs_that_the_settings_take():
     pairs = [(named(row[1]), named(row[2])) for row in rows(table) if named(row[1])]
 
     assert len(pairs) == 4
-    assert [pair for pair in pairs if fault_of_clouds(*pair) is not None] == []
+    assert [pair for pair in pairs if problem_with_clouds(*pair) is not None] == []
 
 
 def test_every_verb_of_the_makefile_has_its_row():

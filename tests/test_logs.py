@@ -133,7 +133,10 @@ def test_an_unforeseen_error_is_told_by_its_names_and_places_for_its_words_may_q
 
 
 def test_the_last_words_of_a_process_are_a_line_like_any_other():
-    dying = "from planner_sync import logs; logs.to_stderr('', 'INFO', ['swordfish']); open('/swordfish/' + chr(10))"
+    dying = (
+        "from planner_sync import logs; logs.to_stderr('', 'INFO', ['swordfish']); "
+        "open('/swordfish/' + chr(10))"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", dying], cwd=SRC, capture_output=True, text=True, check=False
     )

@@ -79,16 +79,20 @@ WRONG = [
     ("REDIS_URL", "rediss://localhost?ssl_cert_reqs=optional", "always checked"),
     ("REDIS_URL", "rediss://localhost?ssl_check_hostname=False", "always checked"),
     ("REDIS_URL", "rediss://localhost?ssl_min_version=769", "always checked, with TLS 1.2"),
-    ("REDIS_URL", "rediss://localhost?ssl_ciphers=aNULL", "none of client_name"),
+    (
+        "REDIS_URL",
+        "rediss://localhost?ssl_ciphers=aNULL",
+        "unknown option; the known ones are client_name",
+    ),
     (
         "REDIS_URL",
         "redis://localhost?ssl_ca_certs=/ca.pem",
-        "has ssl_ca_certs and is not encrypted",
+        "has ssl_ca_certs but is not encrypted",
     ),
     ("PLANNER_SYNC_PLAN_IDS", None, "is required"),
     ("PLANNER_SYNC_PLAN_IDS", " , ", "is required"),
-    ("PLANNER_SYNC_PLAN_IDS", f"{PLAN},short", "'short' is no plan id"),
-    ("PLANNER_SYNC_PLAN_IDS", PLAN[:-1] + "é", "is no plan id"),
+    ("PLANNER_SYNC_PLAN_IDS", f"{PLAN},short", "'short' is not a plan id"),
+    ("PLANNER_SYNC_PLAN_IDS", PLAN[:-1] + "é", "is not a plan id"),
     ("PLANNER_SYNC_DEFAULT_PLAN_ID", OTHER_PLAN, "is not among PLANNER_SYNC_PLAN_IDS"),
     ("PLANNER_SYNC_NAMESPACE", "", "is empty"),
     ("PLANNER_SYNC_NAMESPACE", "an nika", "must be 1 to 64"),
@@ -113,7 +117,7 @@ WRONG = [
     ("PLANNER_SYNC_GRAPH_URL", "https://user:secret@graph.example", "no user, password"),
     ("PLANNER_SYNC_GRAPH_URL", "https://graph.example/v1.0?x=1", "no user, password"),
     ("PLANNER_SYNC_GRAPH_URL", "https://", "must be a URL"),
-    ("PLANNER_SYNC_GRAPH_TOKEN", "two words", "holds a space"),
+    ("PLANNER_SYNC_GRAPH_TOKEN", "two words", "contains a space"),
     ("AZURE_AUTHORITY_HOST", "http://login.example", "https://"),
     ("AZURE_TENANT_ID", "a/../b", "must be an id"),
     ("PLANNER_SYNC_REDIS_AUTH", "azure", "must be url or entra"),
@@ -354,18 +358,20 @@ TOKENS_FOR_REDIS = [
     ("redis://127.0.0.1:6379/0", None),
     ("unix:///run/redis.sock", None),
     ("redis://redis.example:6379", "is not encrypted: it must start with rediss://"),
-    ("rediss://:hunter@redis.example", "has a user or a password too: take them out"),
-    ("rediss://sync@redis.example", "has a user or a password too: take them out"),
-    ("rediss://redis.example?password=hunter", "has a user or a password too: take them out"),
+    ("rediss://:hunter@redis.example", "has a user or a password too: remove them"),
+    ("rediss://sync@redis.example", "has a user or a password too: remove them"),
+    ("rediss://redis.example?password=hunter", "has a user or a password too: remove them"),
 ]
 
 
-@pytest.mark.parametrize(("url", "fault"), TOKENS_FOR_REDIS)
-def test_a_token_for_redis_needs_a_connection_that_keeps_it(url, fault):
+@pytest.mark.parametrize(("url", "problem"), TOKENS_FOR_REDIS)
+def test_a_token_for_redis_needs_a_connection_that_keeps_it(url, problem):
     lines = mistakes(PLANNER_SYNC_REDIS_AUTH="entra", REDIS_URL=url, **CLIENT)
 
     assert lines == (
-        [f"PLANNER_SYNC_REDIS_AUTH: entra sends a token, and REDIS_URL {fault}"] if fault else []
+        [f"PLANNER_SYNC_REDIS_AUTH: entra sends a token, but REDIS_URL {problem}"]
+        if problem
+        else []
     )
     assert "hunter" not in str(lines)
 

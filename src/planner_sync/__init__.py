@@ -1,2 +1,2 @@
-"""Planner Sync: agents work in Redis, people work in Microsoft Planner, and both see one set of
+"""Planner Sync: AI agents work in Redis, people work in Microsoft Planner, both see one set of
 tasks."""

@@ -1,21 +1,21 @@
-"""Everything that can go wrong, one class for each thing that the caller does next.
+"""Every error of the package: one class for each thing that a caller does next.
 
 PlannerSyncError
 ├── SettingsError            settings are missing or wrong: print every line, stop
-├── Refusal                  the document cannot be done as it stands: report it, leave the document alone
-├── TaskExists               `create` found a document under this id
-├── TaskMissing              there is no document under this id
+├── Refusal                  the document cannot be synced as it is: report it, do not change it
+├── TaskExists               a document with this id exists
+├── TaskMissing              no document has this id
 └── GraphError               Planner did not do what was asked
     ├── NotSent              the request never reached Graph: send it again
     ├── Throttled            429: nothing was done; wait `retry_after` seconds
-    ├── AnswerLost           it may have happened, or not: read before writing again
+    ├── AnswerLost           it may have been done or not: read before writing again
     ├── CardChanged          409 or 412: read the card, decide again
     ├── NotFound             404
-    ├── NotYet               what was just made does not show yet: look again in a moment
-    ├── Forbidden            403: no right, or no such item
+    ├── NotYet               a new item is not visible yet: try again shortly
+    ├── Forbidden            403: no permission, or no such item
     ├── LimitReached         403 with one of Planner's limits
     ├── Unauthorized         no token, or 401 with a fresh one
-    └── Rejected             Planner will never accept this request as it is
+    └── Rejected             Planner will never accept this request
 """
 
 from typing import Literal, get_args
@@ -45,8 +45,7 @@ class PlannerSyncError(Exception):
 
 
 class SettingsError(PlannerSyncError):
-    """Settings are missing or wrong; `lines` has one line for each mistake, none with a secret in
-    it."""
+    """Settings are missing or wrong. `lines`: one for each mistake, without secrets."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -54,10 +53,10 @@ class SettingsError(PlannerSyncError):
 
 
 class Refusal(PlannerSyncError):
-    """A document, or a request made for it, cannot be done as it stands.
+    """A document, or a request that it led to, cannot be carried out as it is.
 
-    `reason` is a sentence for people that names the field, the value and the limit; `code` is for
-    programs; `field` has the contract's name of the field, or None.
+    `reason` tells people the field, the value and the limit. `code` is for programs. `field` is the
+    camelCase name of the field, or None.
     """
 
     def __init__(self, code: Code, reason: str, field: str | None = None) -> None:
@@ -68,27 +67,27 @@ class Refusal(PlannerSyncError):
 
 
 class TaskExists(PlannerSyncError):
-    """There is a document under this id already."""
+    """A document with this id exists."""
 
     def __init__(self, task_id: str) -> None:
-        super().__init__(f"task {task_id}: exists already")
+        super().__init__(f"task {task_id}: already exists")
         self.task_id = task_id
 
 
 class TaskMissing(PlannerSyncError):
-    """There is no document under this id."""
+    """No document has this id."""
 
     def __init__(self, task_id: str) -> None:
-        super().__init__(f"task {task_id}: there is no such task")
+        super().__init__(f"task {task_id}: does not exist")
         self.task_id = task_id
 
 
 class GraphError(PlannerSyncError):
     """Planner did not do what was asked.
 
-    `status` is the HTTP status (None: no answer), `code` is Graph's error code (often empty),
-    `request_id` is what Microsoft's support asks for, `cause` is one of causes.py where it is
-    known. None of them, nor the message, holds a token.
+    `status` is the HTTP status, None without an answer. `code` is Graph's error code, often empty.
+    `cause` is one of identity/causes.py, if known. Microsoft's support asks for `request_id`.
+    `retry_after` is in seconds. Neither these nor the message hold a token.
     """
 
     def __init__(
@@ -110,7 +109,7 @@ class GraphError(PlannerSyncError):
 
 
 class NotSent(GraphError):
-    """The request provably never reached Graph (no connection): send it again."""
+    """The request never reached Graph (no connection): send it again."""
 
 
 class Throttled(GraphError):
@@ -118,8 +117,7 @@ class Throttled(GraphError):
 
 
 class AnswerLost(GraphError):
-    """It may have happened, or not (timeout, reset, 5xx, unreadable answer): read before writing
-    again."""
+    """Timeout, reset, 5xx or unreadable answer: it may have been done or not. Read, then write."""
 
 
 class CardChanged(GraphError):
@@ -127,26 +125,24 @@ class CardChanged(GraphError):
 
 
 class NotFound(GraphError):
-    """404: Planner has no such item (any more)."""
+    """404: Planner has no such item, or no longer."""
 
 
 class NotYet(GraphError):
-    """Planner does not show yet what was just made, or another instance is making it: look again in
-    a moment."""
+    """A new item is not visible yet, or another instance is creating it: try again shortly."""
 
 
 class Forbidden(GraphError):
-    """403: no right to the item, or no such item; Planner does not tell the two apart."""
+    """403: no permission for the item, or no such item; Planner does not distinguish them."""
 
 
 class LimitReached(GraphError):
-    """403 with one of Planner's limits; `code` has its name, such as
-    MaximumActiveTasksInProject."""
+    """403 for one of Planner's limits, named in `code`: MaximumActiveTasksInProject."""
 
 
 class Unauthorized(GraphError):
-    """There is no token, or 401 even with a fresh one."""
+    """No token, or 401 even with a new one."""
 
 
 class Rejected(GraphError):
-    """400, 405 and the like: Planner will never accept this request as it is."""
+    """400, 405 and the like: Planner will never accept this request."""

@@ -1,7 +1,7 @@
-"""The schedule of the Function App's timer: is it one, and how long may it stay silent.
+"""The schedule of the Function App's timer: is it valid, and how long can it pause.
 
-Six fields as in https://github.com/atifaziz/NCrontab (second first), or a TimeSpan `hh:mm:ss`,
-which Azure takes on App Service plans only. Runs no timer.
+Six fields, second first (https://github.com/atifaziz/NCrontab), or a TimeSpan `hh:mm:ss`, which
+Azure accepts on App Service plans only. Runs no timer.
 """
 
 import re
@@ -10,26 +10,29 @@ DEFAULT = "*/30 * * * * *"
 
 _FIELD = re.compile(r"(\*|\w+(-\w+)?)(/[1-9]\d*)?(,(\*|\w+(-\w+)?)(/[1-9]\d*)?)*", re.ASCII)
 _TIMESPAN = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)", re.ASCII)
-_DAY = 86_400
-_WEEK = 7 * _DAY
+_WEEK_SECONDS = 7 * 86_400
 
 
 def is_schedule(text: str) -> bool:
-    """Whether Azure's timer can read this; a wrong one would keep the whole function from
-    loading."""
-    if (span := timespan(text)) is not None:
+    """Whether Azure's timer can read this. With a wrong one the function would not load."""
+    span = timespan(text)
+    if span is not None:
         return span > 0
     fields = text.split()
     if len(fields) != 6 or not all(_FIELD.fullmatch(field) for field in fields):
         return False
+    second, minute, hour, *_ = fields
     try:
-        return all(_values(field, size) for field, size in zip(fields, (60, 60, 24), strict=False))
+        _values(second, 60)
+        _values(minute, 60)
+        _values(hour, 24)
     except ValueError:
         return False
+    return True
 
 
 def timespan(text: str) -> float | None:
-    """Seconds that `hh:mm:ss` stands for; None for anything else."""
+    """The seconds of `hh:mm:ss`; None for anything else."""
     span = _TIMESPAN.fullmatch(text)
     if span is None:
         return None
@@ -38,32 +41,48 @@ def timespan(text: str) -> float | None:
 
 
 def longest_gap(text: str) -> float:
-    """Seconds between two runs, the longest of the schedule. The coarsest field that leaves
-    something out decides."""
-    if (span := timespan(text)) is not None:
+    """The longest time between two runs, in seconds.
+
+    The coarsest field that is restricted decides; a restricted day counts as a week.
+    """
+    span = timespan(text)
+    if span is not None:
         return span
     second, minute, hour, *days = text.split()
     if set(days) != {"*"}:
-        return float(_WEEK)
+        return float(_WEEK_SECONDS)
     for field, size, unit in ((hour, 24, 3600), (minute, 60, 60), (second, 60, 1)):
         values = _values(field, size)
         if len(values) < size:
-            following = [*values[1:], values[0] + size]
-            return float(
-                unit * max(after - value for value, after in zip(values, following, strict=True))
-            )
+            return float(unit * _longest_step(values, size))
     return 1.0
 
 
 def _values(field: str, size: int) -> list[int]:
-    """The values that a field of numbers stands for, sorted; ValueError for one out of range."""
+    """The numbers of a field, sorted. Raises ValueError for one that is not below `size`."""
     found: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")
-        first, _, last = span.partition("-")
-        low = 0 if span == "*" else int(first)
-        high = size - 1 if span == "*" or (step and not last) else int(last or first)
+        low, high = _bounds(span, size, has_step=bool(step))
         if not 0 <= low <= high < size:
             raise ValueError(field)
         found.update(range(low, high + 1, int(step or 1)))
     return sorted(found)
+
+
+def _bounds(span: str, size: int, *, has_step: bool) -> tuple[int, int]:
+    """`*`, `5-9`, `5/2` (from 5 on) or `5`, as first and last value."""
+    if span == "*":
+        return 0, size - 1
+    first, _, last = span.partition("-")
+    if last:
+        return int(first), int(last)
+    if has_step:
+        return int(first), size - 1
+    return int(first), int(first)
+
+
+def _longest_step(values: list[int], size: int) -> int:
+    """The longest way from one value to the next; the last one is followed by the first."""
+    following = [*values[1:], values[0] + size]
+    return max(after - value for value, after in zip(values, following, strict=True))

@@ -75,7 +75,8 @@ def test_a_message_of_updates_is_understood_in_every_form(text, value):
             id="deleted",
         ),
         pytest.param(
-            f'{{"action": "conflict", {STAMP}, "field": "title", "kept": "a", "lost": "b", "winner": "planner"}}',
+            f'{{"action": "conflict", {STAMP}, "field": "title", '
+            '"kept": "a", "lost": "b", "winner": "planner"}',
             Conflict(
                 action="conflict", field="title", kept="a", lost="b", winner="planner", **BASE
             ),

@@ -21,8 +21,10 @@ EXAMPLE = json.loads((ROOT / "local.settings.json.example").read_text(encoding="
 FUNC = f"""#!{sys.executable}
 import json, os, sys
 assert sys.argv[1:3] == ["start", "--port"]
-values = {{name: value for name, value in {EXAMPLE!r}.items() if name.startswith(("REDIS_", "PLANNER_SYNC_"))}}
-env = {{**values, **os.environ, "PLANNER_SYNC_HTTP_PORT": sys.argv[3], "PLANNER_SYNC_POLL_SECONDS": "1"}}
+ours = ("REDIS_", "PLANNER_SYNC_")
+values = {{name: value for name, value in {EXAMPLE!r}.items() if name.startswith(ours)}}
+fast = {{"PLANNER_SYNC_HTTP_PORT": sys.argv[3], "PLANNER_SYNC_POLL_SECONDS": "1"}}
+env = {{**values, **os.environ, **fast}}
 # EXTRA
 os.execve(sys.executable, [sys.executable, {str(ROOT / "src" / "planner_sync_service.py")!r}], env)
 """

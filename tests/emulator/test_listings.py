@@ -185,35 +185,58 @@ def test_ghosts(switch: str, listed: int) -> None:
         pytest.param(
             "GET",
             "planner/tasks",
-            (405, "", "This entity set cannot be queried without a filter on planId or publication's id and "
-             "publishedToPlanId."),
+            (
+                405,
+                "",
+                "This entity set cannot be queried without a filter on planId or publication's id "
+                "and publishedToPlanId.",
+            ),
             id="all tasks",
         ),
         pytest.param(
             "GET",
             "planner/plans",
-            (405, "", "This entity set must be queried with a filter on owner property, or container type and "
-             "container external id, or contextScenarioId"),
+            (
+                405,
+                "",
+                "This entity set must be queried with a filter on owner property, or container "
+                "type and container external id, or contextScenarioId",
+            ),
             id="all plans",
         ),
         pytest.param(
             "POST",
             "me/planner/tasks",
-            (400, "BadRequest", "Write requests are only supported on contained entities or navigation properties "
-             "with bindings."),
+            (
+                400,
+                "BadRequest",
+                "Write requests are only supported on contained entities or navigation properties "
+                "with bindings.",
+            ),
             id="a task made at /me",
         ),
         pytest.param(
             "GET",
             f"me/planner/plans/{NOBODY_ID}/tasks",
-            (404, "", "No HTTP resource was found that matches the request URI "
-             f"'https://tasks.office.com:444/taskapi/v2.0/me/planner/plans/{NOBODY_ID}/tasks'."),
+            (
+                404,
+                "",
+                "No HTTP resource was found that matches the request URI "
+                f"'https://tasks.office.com:444/taskapi/v2.0/me/planner/plans/{NOBODY_ID}/tasks'.",
+            ),
             id="a plan's tasks at /me",
         ),
-        pytest.param("PUT", "planner/tasks", (405, "", "The method PUT is not supported here."), id="PUT"),
-        pytest.param("GET", "planner/x", (400, "BadRequest", "Resource not found for the segment 'x'."), id="no path"),
+        pytest.param(
+            "PUT", "planner/tasks", (405, "", "The method PUT is not supported here."), id="PUT"
+        ),
+        pytest.param(
+            "GET",
+            "planner/x",
+            (400, "BadRequest", "Resource not found for the segment 'x'."),
+            id="no path",
+        ),
     ],
-)  # fmt: skip
+)
 def test_odd_answers(desk: Desk, method: str, path: str, refusal: tuple[int, str, str]) -> None:
     assert error(desk.call(method, path, {})) == refusal
 

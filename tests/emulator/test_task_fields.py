@@ -23,8 +23,8 @@ NULL = "A non-null value must be specified for this field."
 
 
 def schema(field: str, why: str, entity: str = "Task") -> tuple[int, str, str]:
-    text = f"Schema validation has failed. Validation for field '{field}', on entity '{entity}' has failed: {why}"
-    return 400, "", text
+    where = f"Validation for field '{field}', on entity '{entity}' has failed"
+    return 400, "", f"Schema validation has failed. {where}: {why}"
 
 
 def test_a_new_task_has_planners_defaults(desk: Desk) -> None:

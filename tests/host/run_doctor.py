@@ -1,7 +1,7 @@
 """Ask azure-functions-doctor about the app, once for each hosting plan: no fails, no warning
 without its reason.
 
-    python -m tests.host.run_doctor /path/to/environment/with/azure-functions-doctor/bin/azure-functions-doctor
+    python -m tests.host.run_doctor /path/to/an/environment/bin/azure-functions-doctor
 
 The warnings that stay, each with its reason, are the table in ARCHITECTURE.md; one that is not in
 it, and a row that nothing warns of any more, end this with 1. The doctor is shown a copy of what
@@ -34,9 +34,8 @@ def main(doctor: str) -> int:
             failed = [item for item in items if item["status"] == "fail"]
             warned = [item for item in items if item["status"] == "warn"]
             passed = sum(item["status"] == "pass" for item in items)
-            print(
-                f"{plan}: {len(failed)} fails, {len(warned)} warnings, {passed} passed of {len(items)}"
-            )
+            counts = f"{len(failed)} fails, {len(warned)} warnings, {passed} passed"
+            print(f"{plan}: {counts} of {len(items)}")
             for item in failed:
                 print(f"    {item['rule_id']}: {item['value']}")
             fails += len(failed)

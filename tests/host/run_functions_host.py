@@ -1,11 +1,12 @@
-"""Run the Function App below Microsoft's runtime library: without settings, then on a real Redis and Planner.
+"""Runs the Function App on Microsoft's runtime library: without settings, then on a real Redis and
+Planner.
 
-    python -m tests.host.run_functions_host /path/to/environment/with/azure-functions-runtime/bin/python [SECONDS]
+    python -m tests.host.run_functions_host /path/to/an/environment/bin/python [SECONDS]
 
-SECONDS lie between two ticks. Ends with 0 when everything is as it should be: the app indexes, ticks and answers; a
-document that is written after the first tick is a card before the second, because the listener lives between them; a
-card that is moved by hand is in its document after the second; killing the process in between loses nothing; and two
-processes at once do nothing twice.
+The environment has azure-functions-runtime. SECONDS lie between two ticks. Exit code 0: the app
+indexes, ticks and answers; a document written after the first tick is a card before the second,
+because the listener runs between them; a card moved by hand is in its document after the second;
+killing the process in between loses nothing; two processes at once do nothing twice.
 """
 
 import json
@@ -26,7 +27,7 @@ from tests.redis_process import redis_process
 TICK = "timer poll"
 PATIENCE = 60.0
 ENDLESS = 1000  # ticks
-# Who is killed right after its request has left leaves a claim and a note, which must grow old first.
+# A process killed right after sending a request leaves a claim and a note, which must expire first.
 CLAIM_AND_NOTE = 180.0
 
 

@@ -76,7 +76,8 @@ def test_indexing_imports_nothing_but_the_app_beyond_what_the_worker_has_loaded_
 import sys, azure.functions
 before = set(sys.modules)
 import function_app
-print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names))
+imported = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(sorted(imported - sys.stdlib_module_names))
 """
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -86,8 +87,11 @@ print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - sy
 
 
 def test_the_package_is_found_whatever_the_working_directory(tmp_path):
-    path = f"import sys; sys.path.append({str(ROOT)!r})"
-    code = f"{path}; import function_app, planner_sync; print(planner_sync.__file__)"
+    code = (
+        f"import sys; sys.path.append({str(ROOT)!r})\n"
+        "import function_app, planner_sync\n"
+        "print(planner_sync.__file__)"
+    )
     printed = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -121,7 +125,8 @@ async def main():
     await functions["poll"](func.TimerRequest)
     await functions["poll"](func.TimerRequest)
     for name in ("health", "status"):
-        answer = await functions[name](func.HttpRequest("GET", "http://localhost/api/" + name, body=b""))
+        request = func.HttpRequest("GET", "http://localhost/api/" + name, body=b"")
+        answer = await functions[name](request)
         print(answer.status_code, answer.get_body().decode())
 
 asyncio.run(main())

@@ -63,7 +63,7 @@ def test_a_port_that_is_taken_is_a_wrong_setting():
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(
-        "PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen there: "
+        "PLANNER_SYNC_HTTP_HOST, PLANNER_SYNC_HTTP_PORT: cannot listen: "
     )
     assert len(ended.stderr.splitlines()) == 1
 
@@ -174,7 +174,7 @@ def test_a_part_that_dies_ends_the_process_with_1_so_that_whoever_started_it_sta
         return await planner_sync_service.run_until(asyncio.Event(), part())
 
     assert asyncio.run(run()) == 1
-    assert "the service ended by itself" in caplog.text
+    assert "the service ended unexpectedly" in caplog.text
 
 
 @pytest.mark.contract("§6 Agent creates or updates")

@@ -179,9 +179,7 @@ def test_a_tick_ends_before_function_timeout_and_the_worker_goes_on():
         assert one.health()[1]["checks"]["redis"] == "ok"
 
 
-def test_what_the_listener_logs_between_invocations_is_on_stderr_and_takes_no_way_through_the_worker(
-    site,
-):
+def test_what_the_listener_logs_between_invocations_goes_to_stderr_alone(site):
     one = site.worker(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     one.health()
 

@@ -112,9 +112,8 @@ class Tenant:
         self.file.write_text(json.dumps({"graph": GRAPH, "granted": []}), encoding="utf-8")
         az = folder / "bin" / "az"
         az.parent.mkdir()
-        az.write_text(
-            f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("directory.py")}" "$@"\n'
-        )
+        directory = Path(__file__).with_name("directory.py")
+        az.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{directory}" "$@"\n')
         az.chmod(0o755)
         self.env = {"PATH": f"{az.parent}:{os.environ['PATH']}", "DIRECTORY": str(self.file)}
 

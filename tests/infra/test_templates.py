@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from planner_sync.settings import Settings
-from planner_sync.web.routes import MOST_BODY_BYTES
+from planner_sync.web.http_limits import MAX_BODY_BYTES
 from tests.infra.bicep import Template
 from tests.infra.deployments import (
     EVERYTHING,
@@ -141,7 +141,7 @@ def test_flex_gets_no_setting_that_it_refuses(plan):
 # -- settings --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("plan", PLANS)
 def test_the_host_takes_no_larger_body_than_the_app(plan):
-    assert app_settings(plan)["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"] == str(MOST_BODY_BYTES)
+    assert app_settings(plan)["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"] == str(MAX_BODY_BYTES)
 
 
 @pytest.mark.parametrize("plan", PLANS)

@@ -176,7 +176,7 @@ async def test_all_means_whatever_another_look_may_mend(console: Console) -> Non
     ):
         await refuse(console.shelf, task_id, code)
     said = console.run("planner-sync failed retry --all")
-    assert (said.code, said.out) == (0, "tasks looked at again: 2\n")
+    assert (said.code, said.out) == (0, "tasks queued for a retry: 2\n")
     assert sorted(line.split(":")[0] for line in said.err.splitlines()) == ["task -bad", "task t3"]
     assert await console.shelf.due() == ["t1", "t2"]
 

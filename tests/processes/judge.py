@@ -68,7 +68,8 @@ def _paired(sides: Sides) -> Iterator[str]:
             or sides.task_ids.get(str(planner_id)) != task_id
         ):
             back = sides.task_ids.get(str(planner_id))
-            yield f"{task_id}: is mapped to {planner_id}, back to {back}, says {document.get('plannerId')}"
+            told = document.get("plannerId")
+            yield f"{task_id}: is mapped to {planner_id}, back to {back}, says {told}"
     for planner_id, card in sides.cards.items():
         if sides.task_ids.get(planner_id) not in sides.documents:
             yield f"{card['title']}: its card {planner_id} has no document"
@@ -89,8 +90,9 @@ def _equal(sides: Sides) -> Iterator[str]:
         for name in ("title", *FIELDS) if card else ():
             if name == "bucket" and name not in document:
                 continue  # Planner's own choice, which does not count as set
-            if _plain(name, document.get(name)) != _plain(name, card[name]):
-                yield f"{task_id} {name}: the document has {document.get(name)!r}, the card {card[name]!r}"
+            ours, theirs = document.get(name), card[name]
+            if _plain(name, ours) != _plain(name, theirs):
+                yield f"{task_id} {name}: the document has {ours!r}, the card {theirs!r}"
 
 
 def _kept(sides: Sides, ledger: Ledger) -> Iterator[str]:

@@ -23,7 +23,8 @@ class Canary:
         try:
             self.visits[place] = await reader.read(65536)
             writer.write(
-                b'HTTP/1.1 200 x\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"id": "a"}'
+                b"HTTP/1.1 200 x\r\ncontent-type: application/json\r\n"
+                b'content-length: 11\r\n\r\n{"id": "a"}'
             )
             await writer.drain()
         except ConnectionError:

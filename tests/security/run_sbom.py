@@ -1,6 +1,8 @@
 """Is build/sbom.cdx.json valid CycloneDX, and exactly what requirements.txt pins?
 
-    /path/to/environment/with/cyclonedx-bom/bin/python tests/security/run_sbom.py      the last step of make sbom
+    /path/to/an/environment/bin/python tests/security/run_sbom.py
+
+The last step of make sbom. The environment has cyclonedx-bom.
 
 Ends with 1 when it breaks its schema, when a package, version or hash is missing, another or too
 many, and when it shows a time or a path of the machine that made it.

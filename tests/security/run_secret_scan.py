@@ -1,6 +1,8 @@
 """Is there a secret in the files, or in any line that was ever added to them?
 
-    /path/to/environment/with/detect-secrets-and-unidiff/bin/python tests/security/run_secret_scan.py
+    /path/to/an/environment/bin/python tests/security/run_secret_scan.py
+
+The environment has detect-secrets and unidiff.
 
 Ends with 1 when something is found that `allowed_secrets.toml` does not have with its reason, and
 when a row of that file is needed no more. Comments that allow a line in place are not heeded, and

@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 from planner_sync.operators import acl
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import FOLDER
+from tests.operators.console import run
 from tests.redis_process import redis_process
 from tests.security.guarded_redis import GuardedRedis, guarded_redis
 
@@ -271,46 +270,51 @@ def test_the_service_may_send_every_command_of_its_code_and_no_more():
 
 
 # -- the command -----------------------------------------------------------------------------------
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "planner_sync.operators.acl", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT / "src")
-
-
 def test_without_passwords_the_lines_have_placeholders():
-    printed = run()
+    printed = run("planner-sync acl")
 
-    assert printed.stdout.splitlines() == list(acl.lines(["annika"], {}))
+    assert (printed.code, printed.err) == (0, "")
+    assert printed.out.splitlines() == list(acl.lines(["annika"], {}))
+
+
+def test_the_namespace_of_the_settings_is_the_default():
+    printed = run("planner-sync acl", PLANNER_SYNC_NAMESPACE="{b}")
+
+    assert printed.out.splitlines() == list(acl.lines(["{b}"], {}))
 
 
 def test_passwords_are_made_once_kept_in_a_file_for_its_owner_and_never_printed(tmp_path):
     file = tmp_path / "passwords.txt"
     file.touch(0o600)
     file.write_text("annika-agent chosen-by-hand\n")
-    first = run("--namespace", "annika", "--namespace", "{b}", "--passwords", str(file))
-    second = run("--namespace", "annika", "--namespace", "{b}", "--passwords", str(file))
+    command = f"planner-sync acl --namespace annika --namespace {{b}} --passwords {file}"
+    first, second = run(command), run(command)
     kept = dict(line.split(" ") for line in file.read_text().splitlines())
 
-    assert (
-        first.stdout
-        == second.stdout
-        == "".join(f"{line}\n" for line in acl.lines(["annika", "{b}"], kept))
-    )
+    assert first.out.splitlines() == list(acl.lines(["annika", "{b}"], kept))
+    assert second.out == first.out
     assert kept["annika-agent"] == "chosen-by-hand"
     assert len(set(kept.values())) == len(kept) == 2 * len(ROLES)
-    assert not any(password in first.stdout + first.stderr for password in kept.values())
+    assert not any(password in first.out + first.err for password in kept.values())
     assert file.stat().st_mode & 0o077 == 0
 
 
 def test_a_new_file_of_passwords_is_for_its_owner_alone(tmp_path):
-    run("--passwords", str(tmp_path / "new.txt"))
+    run(f"planner-sync acl --passwords {tmp_path / 'new.txt'}")
 
     assert (tmp_path / "new.txt").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_wrong_namespace_is_told_in_one_line():
-    refused = run("--namespace", "a b")
+    refused = run("planner-sync acl --namespace 'a b'")
 
-    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
+    assert (refused.code, refused.out, len(refused.err.splitlines())) == (2, "", 1)
+
+
+def test_a_password_file_that_cannot_be_read_is_told_in_one_line(tmp_path):
+    refused = run(f"planner-sync acl --passwords {tmp_path}")
+
+    assert (refused.code, refused.out, len(refused.err.splitlines())) == (2, "", 1)
 
 
 def test_every_private_key_that_a_client_may_write_is_one_of_its_script():

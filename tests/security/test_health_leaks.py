@@ -28,8 +28,9 @@ from tests.redis_process import free_port, redis_process
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
 GUID = "7e71fc45-3b47-5104-843d-821e2dea3167"
 LEAKS = (
-    f"redis-1.example.com:6380 https://graph.microsoft.com/v1.0/planner/plans/{PLAN} {GUID} mira@example.com 1.39.0 "
-    'Traceback (most recent call last): File "/home/site/wwwroot/src/planner_sync/x.py" ConnectionError: 10.0.0.7 eyJ0'
+    f"redis-1.example.com:6380 https://graph.microsoft.com/v1.0/planner/plans/{PLAN} {GUID} "
+    "mira@example.com 1.39.0 Traceback (most recent call last): "
+    'File "/home/site/wwwroot/src/planner_sync/x.py" ConnectionError: 10.0.0.7 eyJ0'
 )
 # What an answer never has. Each is in LEAKS, which the first test sees to.
 FORBIDDEN = {

@@ -71,23 +71,31 @@ def page(browser: Chrome, emulator: Emulator) -> Page:
 # Keeps each violation of the policy from here on.
 WATCH = """
 window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.effectiveDirective));
+document.addEventListener("securitypolicyviolation", (event) =>
+    window.violations.push(event.effectiveDirective));
 """
+
+
+def adds(place: str, tag: str, properties: str) -> str:
+    """JavaScript that adds an element to the head or the body of the page."""
+    element = f"Object.assign(document.createElement('{tag}'), {{{properties}}})"
+    return f"document.{place}.append({element})"
+
+
 # What a page could try on behalf of somebody who got a script or a mark-up of theirs into it.
 TRIES = {
-    "img-src": "document.body.append(Object.assign(new Image(), {src: arguments[0]}))",
+    "img-src": adds("body", "img", "src: arguments[0]"),
     "connect-src": "fetch(arguments[0]).catch(() => 0); navigator.sendBeacon(arguments[0])",
-    "script-src-elem": "document.head.append(Object.assign(document.createElement('script'), {src: arguments[0]}))",
-    "style-src-elem": "document.head.append(Object.assign(document.createElement('link'), "
-    "{rel: 'stylesheet', href: arguments[0]}))",
-    "frame-src": "document.body.append(Object.assign(document.createElement('iframe'), {src: arguments[0]}))",
-    "media-src": "document.body.append(Object.assign(document.createElement('video'), {src: arguments[0]}))",
-    "object-src": "document.body.append(Object.assign(document.createElement('object'), {data: arguments[0]}))",
-    "form-action": "const form = Object.assign(document.createElement('form'), {action: arguments[0]}); "
-    "document.body.append(form); form.submit()",
-    "base-uri": "document.head.append(Object.assign(document.createElement('base'), {href: arguments[0]}))",
-    "script-src-attr": "document.body.insertAdjacentHTML('beforeend', '<p id=evil onclick=\"document.title=1\">'); "
-    "document.getElementById('evil').click()",
+    "script-src-elem": adds("head", "script", "src: arguments[0]"),
+    "style-src-elem": adds("head", "link", "rel: 'stylesheet', href: arguments[0]"),
+    "frame-src": adds("body", "iframe", "src: arguments[0]"),
+    "media-src": adds("body", "video", "src: arguments[0]"),
+    "object-src": adds("body", "object", "data: arguments[0]"),
+    "form-action": adds("body", "form", "action: arguments[0], id: 'evil'")
+    + "; document.getElementById('evil').submit()",
+    "base-uri": adds("head", "base", "href: arguments[0]"),
+    "script-src-attr": "document.body.insertAdjacentHTML('beforeend', "
+    "'<p id=evil onclick=\"document.title=1\">'); document.getElementById('evil').click()",
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError, TimeoutError
 
-from planner_sync.store.server.connection import connect, why
+from planner_sync.store.server.connection import connect, describe
 from tests.host.service_process import PLAN, eventually, running
 from tests.operators.console import run
 from tests.redis_process import free_port, redis_process
@@ -27,17 +27,17 @@ WRONG = [
     pytest.param(
         "wrong authority",
         "127.0.0.1",
-        "unable to get local issuer certificate: name the file",
+        "unable to get local issuer certificate: add the PEM file",
         id="wrong CA",
     ),
     pytest.param(
         "other host",
         "localhost",
-        "Hostname mismatch.*'localhost': REDIS_URL must name",
+        "Hostname mismatch.*'localhost': REDIS_URL must use",
         id="wrong host name",
     ),
     pytest.param(
-        "other host", "127.0.0.1", "IP address mismatch.*: REDIS_URL must name", id="wrong address"
+        "other host", "127.0.0.1", "IP address mismatch.*: REDIS_URL must use", id="wrong address"
     ),
     pytest.param("expired", "127.0.0.1", "certificate has expired: renew it", id="expired"),
     pytest.param(
@@ -89,7 +89,7 @@ async def refusal(url: str, credentials: Any = None) -> str:
             await client.ping()
     finally:
         await client.aclose()
-    return why(refused.value)
+    return describe(refused.value)
 
 
 # -- the connection --------------------------------------------------------------------------------
@@ -158,10 +158,10 @@ async def test_a_server_without_tls_is_told_so(door: Door) -> None:
     ("content", "said"),
     [
         pytest.param(None, "cannot be read: No such file or directory", id="missing"),
-        pytest.param("nonsense", "holds no PEM", id="nonsense"),
+        pytest.param("nonsense", "is not valid PEM", id="nonsense"),
         pytest.param(
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "holds no PEM",
+            "is not valid PEM",
             id="broken",
         ),
     ],
@@ -175,7 +175,7 @@ async def test_a_file_of_an_authority_that_is_none_is_named(
 
     reason = await refusal(door.url(1, ssl_ca_certs=file))
 
-    assert reason.startswith("127.0.0.1:1: a file that REDIS_URL names in ssl_ca_certs")
+    assert reason.startswith("127.0.0.1:1: a file in REDIS_URL (ssl_ca_certs")
     assert reason.endswith(said)
 
 

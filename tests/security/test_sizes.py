@@ -1,7 +1,7 @@
-"""How large what others say may be: what is too large is refused, and not read on.
+"""The sizes that callers and agents may send: more is refused, and not read on.
 
-Of documents: tests/test_dialects.py and tests/sync/test_refusals.py; of answers of Graph:
-tests/graph/test_client.py; of those of the authority: tests/identity/test_sign_in_failures.py.
+Documents: tests/test_dialects.py and tests/sync/test_refusals.py. Graph's answers:
+tests/graph/test_client.py. The authority's answers: tests/graph/test_auth_failures.py.
 """
 
 import asyncio
@@ -12,15 +12,13 @@ import httpx
 import pytest
 
 from planner_sync.model.messages import MESSAGE_MAX_BYTES, Update, read_update
-from planner_sync.web.http_limits import LINGER_BYTES, MOST_HEAD_BYTES, MOST_URL_BYTES
-from planner_sync.web.routes import MOST_BODY_BYTES
-from tests.host.fresh import run_python
-from tests.redis_process import free_port, redis_process
-from tests.web.served import PLAN, client
+from planner_sync.web.http_limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_URL_BYTES
+from tests.redis_process import redis_process
+from tests.web.served import client
 
 CHUNK = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-# What the kernels of both sides keep on the way, beside what the server reads.
-ON_THE_WAY = 16_000_000
+# The kernel's buffers on both sides hold no more than this.
+IN_TRANSIT = 16_000_000
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +28,16 @@ def redis_url() -> Iterator[str]:
 
 
 class Caller:
-    """Somebody who writes bytes, and reads what comes until the connection ends."""
+    """Writes bytes, and reads until the connection ends."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._port = http.base_url.port
 
     async def say(self, first: bytes, then: bytes = b"") -> tuple[str, int]:
-        """Say `first`, and `then` for as long as the server takes it; the answer's first line, and
-        the bytes sent."""
+        """Write `first`, and `then` for as long as the server takes it.
+
+        Returns the first line of the answer and the number of bytes sent of `then`.
+        """
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         speaking = asyncio.create_task(self._speak(writer, first, then))
         heard = b""
@@ -53,7 +53,7 @@ class Caller:
         with contextlib.suppress(ConnectionError):
             writer.write(first)
             await writer.drain()
-            while then and not writer.is_closing() and sent < 10 * ON_THE_WAY:
+            while then and not writer.is_closing() and sent < 10 * IN_TRANSIT:
                 writer.write(then)
                 await writer.drain()
                 sent += len(then)
@@ -66,50 +66,33 @@ def head(line: str, **headers: str) -> bytes:
     return "\r\n".join([f"{line} HTTP/1.1", *lines, "", ""]).encode()
 
 
-ENDLESS = {"transfer_encoding": "chunked"}
-# What is said, and then said again and again; and the answer. Each of them has to end the
-# connection.
-SAID = [
-    pytest.param(head("GET /api/health", **ENDLESS), CHUNK, "413", id="a body without an end"),
+HEALTH, CHUNKED = "GET /api/health", {"transfer_encoding": "chunked"}
+ENDLESS_HEADER = b"x: " + b"x" * 1000 + b"\r\n"
+# What is sent once, what is then sent again and again, and the answer.
+SENT = [
+    pytest.param(head(HEALTH, **CHUNKED), CHUNK, "411", id="a body of an unknown size"),
     pytest.param(
-        head("GET /api/health", content_length="9" * 12),
-        b"x" * 65536,
-        "413",
-        id="a body that says its size",
+        head(HEALTH, content_length="9" * 12), b"x" * 65536, "413", id="a body that is too large"
     ),
-    pytest.param(head("GET /api/status", **ENDLESS), CHUNK, "401", id="without a key"),
-    pytest.param(head("POST /api/nothing", **ENDLESS), CHUNK, "404", id="to no route"),
-    pytest.param(head("PUT /api/health", **ENDLESS), CHUNK, "405", id="by no method"),
+    pytest.param(head("GET /api/status", **CHUNKED), CHUNK, "411", id="without a key"),
+    pytest.param(head("POST /api/nothing", **CHUNKED), CHUNK, "411", id="to no route"),
     pytest.param(
-        head("GET /api/health?" + "x" * MOST_URL_BYTES, connection="close"),
-        b"",
-        "414",
-        id="a long URL",
+        head("GET /api/health?" + "x" * MAX_URL_BYTES), b"", "414", id="a URL that is too long"
     ),
     pytest.param(head("GET /" + "x" * 1_000_000), b"x" * 65536, "400", id="a URL without an end"),
+    pytest.param(head(HEALTH, x="x" * 17_000), b"", "431", id="a header that is too large"),
     pytest.param(
-        head("GET /api/health", x="x" * 17_000, connection="close"), b"", "431", id="a large header"
-    ),
-    pytest.param(
-        b"GET /api/health HTTP/1.1\r\n",
-        b"x: " + b"x" * 1000 + b"\r\n",
-        "400",
-        id="headers without an end",
+        b"GET /api/health HTTP/1.1\r\n", ENDLESS_HEADER, "400", id="headers without an end"
     ),
     pytest.param(b"", b"x" * 65536, "400", id="no request"),
     pytest.param(
-        head("GET /api/health", **ENDLESS) + b"ffffffffffffffff\r\n",
-        b"x" * 65536,
-        "413",
-        id="a vast chunk",
+        head(HEALTH, **CHUNKED) + b"ffffffffffffffff\r\n", b"x" * 65536, "411", id="a vast chunk"
     ),
-    pytest.param(
-        head("GET /api/health", **ENDLESS) + b"no number\r\n", b"", "400", id="a broken chunk"
-    ),
+    pytest.param(head(HEALTH, **CHUNKED) + b"no number\r\n", b"", "411", id="a broken chunk"),
 ]
 
 
-@pytest.mark.parametrize(("first", "then", "code"), SAID)
+@pytest.mark.parametrize(("first", "then", "code"), SENT)
 async def test_what_is_too_large_is_refused_and_the_connection_ends(
     redis_url: str, first: bytes, then: bytes, code: str
 ) -> None:
@@ -118,37 +101,37 @@ async def test_what_is_too_large_is_refused_and_the_connection_ends(
         after = await http.get("/api/health")
 
     assert answer.split(" ")[1:2] == [code]
-    assert sent < LINGER_BYTES + ON_THE_WAY
+    assert sent < IN_TRANSIT
     assert after.status_code == 200
 
 
 @pytest.mark.parametrize(
-    "size", [pytest.param(MOST_BODY_BYTES, id="the most"), pytest.param(0, id="none")]
+    "size", [pytest.param(MAX_BODY_BYTES, id="the limit"), pytest.param(0, id="none")]
 )
-async def test_a_body_within_the_limit_is_taken(redis_url: str, size: int) -> None:
+async def test_a_body_within_the_limit_is_ignored(redis_url: str, size: int) -> None:
     async with client(redis_url) as http:
-        assert (await http.request("GET", "/api/health", content=b"x" * size)).status_code == 200
+        answers = [await http.request("GET", "/api/health", content=b"x" * size) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
 
 
 async def test_a_body_that_is_a_byte_too_large_is_refused(redis_url: str) -> None:
     async with client(redis_url) as http:
-        answer = await http.request("GET", "/api/health", content=b"x" * (MOST_BODY_BYTES + 1))
+        answer, _ = await Caller(http).say(head(HEALTH, content_length=str(MAX_BODY_BYTES + 1)))
 
-    assert (answer.status_code, answer.json()["title"]) == (413, "Content Too Large")
+    assert answer.startswith("HTTP/1.1 413 ")
 
 
-async def test_a_caller_who_is_refused_before_it_has_said_everything_is_heard_to_its_end(
-    redis_url: str,
-) -> None:
-    """One that writes before it reads would else find the connection reset, and never hear why."""
-    said = (
+async def test_after_a_refusal_the_rest_of_a_small_body_is_skipped(redis_url: str) -> None:
+    """A caller that writes everything before it reads hears the answer, and may go on."""
+    parts = (
         head("POST /api/nothing", content_length="10"),
         b"x" * 10,
-        head("GET /api/health", connection="close"),
+        head(HEALTH, connection="close"),
     )
     async with client(redis_url) as http:
         reader, writer = await asyncio.open_connection("127.0.0.1", http.base_url.port)
-        for part in said:
+        for part in parts:
             writer.write(part)
             await writer.drain()
             await asyncio.sleep(0.05)
@@ -158,48 +141,28 @@ async def test_a_caller_who_is_refused_before_it_has_said_everything_is_heard_to
     assert [heard.count(f"HTTP/1.1 {code} ") for code in (404, 200)] == [1, 1]
 
 
-async def test_a_caller_who_asks_before_it_sends_a_body_is_not_invited(redis_url: str) -> None:
-    asks = head("GET /api/health", content_length=str(MOST_BODY_BYTES + 1), expect="100-continue")
+async def test_a_caller_that_asks_before_it_sends_a_body_is_not_invited(redis_url: str) -> None:
+    asking = head(HEALTH, content_length=str(MAX_BODY_BYTES + 1), expect="100-continue")
     async with client(redis_url) as http:
-        answer, _ = await Caller(http).say(asks)
+        answer, _ = await Caller(http).say(asking)
 
     assert answer.startswith("HTTP/1.1 413 ")
 
 
-async def test_a_body_that_does_not_come_in_time_is_not_waited_for(redis_url: str) -> None:
-    async with client(redis_url, options={"body_seconds": 0.2}) as http:
-        answer, _ = await Caller(http).say(head("GET /api/health", content_length="10") + b"x")
+async def test_a_body_is_not_waited_for(redis_url: str) -> None:
+    """Not before the answer, and a few seconds after it the connection ends."""
+    async with client(redis_url) as http:
+        answer, _ = await Caller(http).say(head(HEALTH, content_length="10") + b"x")
 
-    assert answer.startswith("HTTP/1.1 408 ")
+    assert answer.startswith("HTTP/1.1 200 ")
 
 
 async def test_a_head_within_the_limit_is_taken(redis_url: str) -> None:
     async with client(redis_url) as http:
-        answer = await http.get("/api/health", headers={"x": "x" * (MOST_HEAD_BYTES - 1000)})
-        long = await http.get("/api/health?" + "x" * (MOST_URL_BYTES - 100))
+        answer = await http.get("/api/health", headers={"x": "x" * (MAX_HEAD_BYTES - 1000)})
+        long = await http.get("/api/health?" + "x" * (MAX_URL_BYTES - 100))
 
     assert (answer.status_code, long.status_code) == (200, 200)
-
-
-IN_FUNCTIONS = """
-import asyncio, azure.functions as func
-functions = {f.get_function_name(): f.get_user_function() for f in function_app.app.get_functions()}
-
-async def main():
-    for size in (1_048_576, 1_048_577):
-        request = func.HttpRequest("POST", "http://localhost/api/x", body=b"x" * size, route_params={"id": "foreign"})
-        print((await functions["release"](request)).status_code)
-
-asyncio.run(main())
-"""
-
-
-def test_in_the_function_app_a_body_has_the_same_limit() -> None:
-    """The host itself takes 100 MB, and of a URL and headers what Kestrel takes, 8 and 32 KiB."""
-    settings = {"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "token"}
-    run = run_python(IN_FUNCTIONS, REDIS_URL=f"redis://127.0.0.1:{free_port()}", **settings)
-
-    assert run.stdout.split() == ["404", "413"]
 
 
 # -- messages --------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from planner_sync.errors import NotSent
 from planner_sync.settings import Settings
 from planner_sync.store.server.connection import connect, for_namespace
 from planner_sync.sync.run.service import Ports, Service, build
-from planner_sync.web.routes import Backing, Request, answer_health
+from planner_sync.web.routes import Backing, answer_health
 from tests.emulator_process import TOKEN
 from tests.graph.h2_server import self_signed
 from tests.identity.authority import SECRET, Authority, environment, jwt
@@ -222,7 +222,7 @@ async def test_a_password_that_is_gone_is_told_by_log_and_health_and_ends_by_its
         backing = Backing(Settings.from_env(world.env), service.telemetry, service)
 
         async def health() -> dict[str, Any]:
-            found: dict[str, Any] = json.loads((await answer_health(backing, Request())).body)
+            found: dict[str, Any] = json.loads((await answer_health(backing, {})).body)
             return found
 
         async def is_down() -> bool:

@@ -14,7 +14,7 @@ import pytest
 from planner_sync.identity.causes import ADVICE
 from planner_sync.settings import Settings
 from planner_sync.sync.run.service import Ports, Service, build
-from planner_sync.web.routes import Backing, Request, answer_status
+from planner_sync.web.routes import Backing, answer_status
 from tests.emulator_process import TOKEN
 from tests.graph.h2_server import self_signed
 from tests.graph.raw_server import RawServer, reply
@@ -69,7 +69,7 @@ class SignedIn:
 
     async def status(self) -> dict[str, Any]:
         answer = await answer_status(
-            Backing(self.settings, self.service.telemetry, self.service), Request()
+            Backing(self.settings, self.service.telemetry, self.service), {}
         )
         found: dict[str, Any] = json.loads(answer.body)
         return found

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 from redis.asyncio import Redis
@@ -33,14 +32,13 @@ class NothingHeld:
 async def client(
     redis_url: str,
     operator: Operator | None = None,
-    options: dict[str, Any] | None = None,
     **env: str,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a server with these settings besides `ENV`; `options` are those of create_app."""
+    """A client of a server with these settings besides `ENV`."""
     settings = Settings.from_env({**ENV, "PLANNER_SYNC_HTTP_PORT": str(free_port()), **env})
     async with Redis.from_url(redis_url) as redis:
         telemetry = Telemetry(redis, Scripts(redis), Keys("annika"))
-        app = create_app(Backing(settings, telemetry, operator or NothingHeld()), **(options or {}))
+        app = create_app(Backing(settings, telemetry, operator or NothingHeld()))
         async with (
             serving(app, bind(settings)),
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}") as http,

@@ -196,7 +196,7 @@ def test_status_names_cause_and_advice_while_planner_fails():
     graph = status(failing, SETTINGS.plan_ids)["graph"]
 
     assert (graph["code"], graph["cause"]) == ("unauthorized", "secret_expired")
-    assert "new secret" in graph["advice"]
+    assert "new client secret" in graph["advice"]
 
 
 def test_status_names_no_cause_that_is_over():

@@ -1,1 +1,1 @@
-"""What operators use. Knows no Planner."""
+"""What operators use: the command line, the status report, Redis users. Knows no Planner."""

@@ -1,33 +1,30 @@
-"""Users for Redis: who may do what with the keys of a namespace, as the lines of an ACL file.
+"""Redis users for a namespace, as the lines of an ACL file: who may do what with which keys.
 
-    python -m planner_sync.operators.acl --namespace annika --passwords passwords.txt > users.acl
+    agent    documents: read, write, delete. Publishes changes, hears both channels. No scripts
+    client   an agent with the Python client: also runs scripts that the service has loaded
+    reader   reads documents, hears both channels
+    service  everything in the namespace, and nothing else
+    health   telemetry and counts: no documents, no text that anyone wrote
 
-    agent    documents: read, write, delete; says "this task changed", hears both channels. No script
-    client   an agent with the Python client: besides, it runs scripts that the service has loaded
-    reader   documents and both channels, reading
-    service  everything below the namespace, and nothing else
-    health   signs of life and counts; no document, no text of anybody
-
-It opens no connection and prints no password: the lines hold hashes. For Redis from 7.2 and for
-Valkey; a script runs with the rights of who calls it.
+The lines hold password hashes, never passwords. For Redis from 7.2 and for Valkey. A script runs
+with the rights of its caller.
 https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
 """
 
-import argparse
 import hashlib
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner_sync.store.keys import Keys, literally
+from planner_sync.store.keys import Keys, escape_pattern
 
 HANDSHAKE = "hello auth ping select client|setname client|setinfo"
 CLUSTER = "cluster|slots command readonly info"
-READ, WRITE = "get mget exists", "set del multi exec discard watch unwatch"
+READ = "get mget exists"
+WRITE = "set del multi exec discard watch unwatch"
 SERVICE = (
     "get set del exists getrange strlen type mget scan "
     "hget hset hdel hsetnx hmget hgetall hvals hlen hincrby hscan "
@@ -35,14 +32,17 @@ SERVICE = (
     "lpush ltrim lrange evalsha script|load time publish subscribe unsubscribe"
 )
 PASSWORD_BYTES = 32
+PLACEHOLDER = "<sha256-of-its-password>"
 
 _NAMESPACE = re.compile(r"[!-~]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Commands on keys and channels. `keys` are read and written, `read` only read; all are
-    patterns."""
+    """Commands on keys and channels, all of them patterns.
+
+    `keys` may be read and written, `read` only read.
+    """
 
     commands: str
     keys: tuple[str, ...] = ()
@@ -50,134 +50,144 @@ class Grant:
     channels: tuple[str, ...] = ()
 
     def rules(self) -> str:
-        """In the words of an ACL; what is not granted here is denied."""
-        keys = [*(f"~{key}" for key in self.keys), *(f"%R~{key}" for key in self.read)]
-        channels = [f"&{channel}" for channel in self.channels]
-        commands = [f"+{command}" for command in self.commands.split()]
-        return " ".join(["resetkeys", "resetchannels", "-@all", *keys, *channels, *commands])
+        """The grant in ACL syntax. Everything else is denied."""
+        words = ["resetkeys", "resetchannels", "-@all"]
+        words += [f"~{key}" for key in self.keys]
+        words += [f"%R~{key}" for key in self.read]
+        words += [f"&{channel}" for channel in self.channels]
+        words += [f"+{command}" for command in self.commands.split()]
+        return " ".join(words)
 
 
-def grants(namespace: str) -> dict[str, tuple[Grant, ...]]:
-    """Each role with its grants; a command is allowed when one of them allows all of it.
+Grants = tuple[Grant, ...]
 
-    Raises ValueError for a namespace that no ACL can name. What is special in patterns is escaped.
+
+def grants(namespace: str) -> dict[str, Grants]:
+    """The grants of each role. A command is allowed if one grant allows all of it.
+
+    Raises ValueError for a namespace that no ACL line can hold.
     """
     if not _NAMESPACE.fullmatch(namespace):
         raise ValueError("a namespace has 1 to 64 visible ASCII characters")
-    keys = Keys(literally(namespace))
-    documents, private = keys.document("*"), keys.private
-    mapping, canary = keys.planner_id("*"), keys.canary("*")
-    both = (keys.updates, keys.sync)
-    hear = Grant("subscribe", channels=both)
-    agent = (
-        Grant(f"{HANDSHAKE} {READ} {WRITE} unsubscribe", keys=(documents,)),
-        Grant(READ, read=(mapping,)),
-    )
-    say = (keys.updates,)
+    keys = Keys(escape_pattern(namespace))
     return {
-        "agent": (*agent, Grant("publish", channels=say), hear),
-        "client": (
-            *agent,
-            Grant(f"{CLUSTER} time"),
-            Grant(
-                "evalsha",
-                keys=(
-                    documents,
-                    *(
-                        private(name)
-                        for name in ("pending", "generations", "task_leases", "announced")
-                    ),
-                ),
-            ),
-            Grant(
-                "hget",
-                read=tuple(private(name) for name in ("generations", "task_leases", "announced")),
-            ),
-            Grant("hset", keys=(private("generations"), private("announced"))),
-            Grant("hdel", keys=(private("announced"),)),
-            Grant("zadd zscore", keys=(private("pending"),)),
-            Grant("publish", channels=(*say, canary)),
-            Grant("subscribe", channels=(*both, canary)),
-        ),
-        "reader": (Grant(f"{HANDSHAKE} {READ} unsubscribe", read=(documents, mapping)), hear),
-        "service": (
-            Grant(
-                f"{HANDSHAKE} {CLUSTER} {SERVICE}",
-                keys=(documents, mapping, private("*")),
-                channels=(*both, canary),
-            ),
-        ),
-        "health": (
-            Grant(f"{HANDSHAKE} info"),
-            Grant("hgetall", read=(private("heartbeats"), private("counters"))),
-            Grant("hlen", read=(private("holds"), private("refusals"))),
-            Grant("zcard zcount", read=(private("pending"),)),
-            Grant("lrange", read=(private("lags", "*"),)),
-        ),
+        "agent": _agent(keys),
+        "client": _client(keys),
+        "reader": _reader(keys),
+        "service": _service(keys),
+        "health": _health(keys),
     }
 
 
+def _documents(keys: Keys) -> Grants:
+    """What every writing agent may do with documents and mappings."""
+    return (
+        Grant(f"{HANDSHAKE} {READ} {WRITE} unsubscribe", keys=(keys.document("*"),)),
+        Grant(READ, read=(keys.planner_id("*"),)),
+    )
+
+
+def _agent(keys: Keys) -> Grants:
+    return (
+        *_documents(keys),
+        Grant("publish", channels=(keys.updates,)),
+        Grant("subscribe", channels=(keys.updates, keys.sync)),
+    )
+
+
+def _client(keys: Keys) -> Grants:
+    pending, generations = keys.private("pending"), keys.private("generations")
+    leases, announced = keys.private("task_leases"), keys.private("announced")
+    canary = keys.canary("*")
+    return (
+        *_documents(keys),
+        Grant(f"{CLUSTER} time"),
+        # What save_document.lua does, command by command.
+        Grant("evalsha", keys=(keys.document("*"), pending, generations, leases, announced)),
+        Grant("hget", read=(generations, leases, announced)),
+        Grant("hset", keys=(generations, announced)),
+        Grant("hdel", keys=(announced,)),
+        Grant("zadd zscore", keys=(pending,)),
+        Grant("publish", channels=(keys.updates, canary)),
+        Grant("subscribe", channels=(keys.updates, keys.sync, canary)),
+    )
+
+
+def _reader(keys: Keys) -> Grants:
+    readable = (keys.document("*"), keys.planner_id("*"))
+    return (
+        Grant(f"{HANDSHAKE} {READ} unsubscribe", read=readable),
+        Grant("subscribe", channels=(keys.updates, keys.sync)),
+    )
+
+
+def _service(keys: Keys) -> Grants:
+    everything = Grant(
+        f"{HANDSHAKE} {CLUSTER} {SERVICE}",
+        keys=(keys.document("*"), keys.planner_id("*"), keys.private("*")),
+        channels=(keys.updates, keys.sync, keys.canary("*")),
+    )
+    return (everything,)
+
+
+def _health(keys: Keys) -> Grants:
+    return (
+        Grant(f"{HANDSHAKE} info"),
+        Grant("hgetall", read=(keys.private("heartbeats"), keys.private("counters"))),
+        Grant("hlen", read=(keys.private("holds"), keys.private("refusals"))),
+        Grant("zcard zcount", read=(keys.private("pending"),)),
+        Grant("lrange", read=(keys.private("lags", "*"),)),
+    )
+
+
 def user(namespace: str, role: str) -> str:
-    """The name of a user: one server may hold several namespaces."""
+    """The name of a user. One server may hold several namespaces."""
     return f"{namespace}-{role}"
 
 
 def lines(namespaces: Sequence[str], passwords: Mapping[str, str]) -> Iterator[str]:
-    """The ACL file. A user without a password gets a placeholder, with which no server loads the
-    file."""
+    """The ACL file. A user without a password gets a placeholder that no server accepts.
+
+    Raises ValueError as `grants` does.
+    """
     yield "user default off"
     for namespace in namespaces:
         for role, (first, *others) in grants(namespace).items():
             name = user(namespace, role)
-            password = passwords.get(name)
-            known = (
-                "<sha256-of-its-password>"
-                if password is None
-                else hashlib.sha256(password.encode()).hexdigest()
-            )
+            digest = _digest(passwords.get(name))
             selectors = [f"({grant.rules()})" for grant in others]
-            yield " ".join([f"user {name} on #{known}", first.rules(), *selectors])
+            yield " ".join([f"user {name} on #{digest}", first.rules(), *selectors])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the ACL file of the namespaces; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="planner_sync.operators.acl", description="Print an ACL file for Redis."
-    )
-    parser.add_argument(
-        "--namespace", action="append", help="annika where none is given; may be repeated"
-    )
-    parser.add_argument(
-        "--passwords",
-        type=Path,
-        help="a file of lines `user password`; who has none gets one, which is added there",
-    )
-    options = parser.parse_args(arguments)
-    namespaces = list(dict.fromkeys(options.namespace or ["annika"]))
-    try:
-        names = [user(namespace, role) for namespace in namespaces for role in grants(namespace)]
-        passwords = {} if options.passwords is None else _kept(options.passwords, names)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    sys.stdout.writelines(f"{line}\n" for line in lines(namespaces, passwords))
-    return 0
+def _digest(password: str | None) -> str:
+    if password is None:
+        return PLACEHOLDER
+    return hashlib.sha256(password.encode()).hexdigest()
 
 
-def _kept(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """The passwords of the file, and new ones for whoever has none; the file is for its owner
-    alone."""
+def passwords_from(path: Path, namespaces: Sequence[str]) -> dict[str, str]:
+    """User → password, from a file with lines `user password`.
+
+    A user that is missing there gets a new password, which is appended. A new file is readable by
+    its owner alone. Raises ValueError as `grants` does, and OSError.
+    """
+    names = [user(namespace, role) for namespace in namespaces for role in grants(namespace)]
+    known = _read_passwords(path)
+    new = {}
+    for name in names:
+        if not known.get(name):
+            new[name] = secrets.token_urlsafe(PASSWORD_BYTES)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.writelines(f"{name} {password}\n" for name, password in new.items())
+    return known | new
+
+
+def _read_passwords(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
     known = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8").splitlines():
         name, _, password = line.partition(" ")
         known[name] = password
-    fresh = {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in names if not known.get(name)}
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8"
-    ) as file:
-        file.writelines(f"{name} {password}\n" for name, password in fresh.items())
-    return known | fresh
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return known

@@ -1,8 +1,8 @@
-"""`planner-sync`: what stands between agents and Planner, and what an operator does about it. Needs
-Redis alone.
+"""`planner-sync`, the operators' command line: status, holds, trash, failures, users for Redis.
+Needs Redis alone.
 
-Exit codes: 0 done, 1 nothing to do or not found, 2 wrong usage or Redis does not answer. Results go
-to stdout, trouble to stderr; no line shows a URL.
+Exit codes: 0 done; 1 nothing to do, or not found; 2 wrong usage, or Redis does not answer. Results
+go to stdout, problems to stderr. No line shows a URL.
 """
 
 import asyncio
@@ -11,54 +11,82 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
-from planner_sync.operators import tables
-from planner_sync.operators.console import Desk, open_desk
+from planner_sync.operators import acl, tables
+from planner_sync.operators.console import Console, open_console
 from planner_sync.operators.report import iso, status
-from planner_sync.store.server.connection import why
+from planner_sync.store.failures import Failure
+from planner_sync.store.server.connection import describe
 from planner_sync.store.trash import Entry
-from planner_sync.urls import fault_of_redis_url
+from planner_sync.urls import problem_with_redis_url
 
 NOTHING, WRONG = 1, 2
+NAMESPACE_SETTING = "PLANNER_SYNC_NAMESPACE"
+DEFAULT_NAMESPACE = "annika"
+
+OPTIONS = (
+    click.option(
+        "--url",
+        envvar="REDIS_URL",
+        default="redis://localhost:6379/0",
+        show_envvar=True,
+        help="Address of Redis. Prefer REDIS_URL: process lists show options.",
+    ),
+    click.option(
+        "--namespace",
+        envvar=NAMESPACE_SETTING,
+        default=DEFAULT_NAMESPACE,
+        show_envvar=True,
+        help="First part of every key.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """`body` for programs and `text` for people; `trouble` says why nothing, or not everything, was
-    done."""
+class CommandResult:
+    """`body` for programs, `text` for people. `problem` says what was not done, and why."""
 
     body: Any
     text: str = ""
-    trouble: str = ""
+    problem: str = ""
     code: int = 0
 
 
-Act = Callable[..., Awaitable[Answer]]
+Act = Callable[..., Awaitable[CommandResult]]
+Check = Callable[..., str]  # the arguments of a command → what is wrong with them, or ""
 
 
-def nothing(trouble: str) -> Answer:
-    return Answer(None, trouble=trouble, code=NOTHING)
+def nothing(problem: str) -> CommandResult:
+    return CommandResult(None, problem=problem, code=NOTHING)
+
+
+def _accept_all(**arguments: Any) -> str:
+    return ""
 
 
 def command(
-    group: click.Group, name: str, wrong: Callable[..., str] = lambda **given: ""
+    group: click.Group, name: str, check: Check = _accept_all
 ) -> Callable[[Act], click.Command]:
-    """Make `act(desk, …)` a command with the options that every command has; `wrong` says what is
-    not right."""
+    """A decorator: `act(console, …)` becomes a command of the group, with OPTIONS."""
 
     def decorate(act: Act) -> click.Command:
         @functools.wraps(act)
-        def run(url: str, namespace: str, as_json: bool, **given: Any) -> None:
-            if fault := fault_of_redis_url(url):
-                raise click.UsageError(f"REDIS_URL (--url) {fault}")
-            if mistake := wrong(**given):
+        def run(url: str, namespace: str, as_json: bool, **arguments: Any) -> None:
+            problem = problem_with_redis_url(url)
+            if problem:
+                raise click.UsageError(f"REDIS_URL (--url) {problem}")
+            mistake = check(**arguments)
+            if mistake:
                 raise click.UsageError(mistake)
-            _say(_ask(url, namespace, lambda desk: act(desk, **given)), as_json)
+            result = _with_console(url, namespace, lambda console: act(console, **arguments))
+            _finish(result, as_json)
 
         for option in reversed(OPTIONS):
             run = option(run)
@@ -67,55 +95,44 @@ def command(
     return decorate
 
 
-OPTIONS = (
-    click.option(
-        "--url",
-        envvar="REDIS_URL",
-        default="redis://localhost:6379/0",
-        help="Redis. Better REDIS_URL.",
-    ),
-    click.option(
-        "--namespace",
-        envvar="PLANNER_SYNC_NAMESPACE",
-        default="annika",
-        help="PLANNER_SYNC_NAMESPACE.",
-    ),
-    click.option("--json", "as_json", is_flag=True, help="For programs."),
-)
-
-
-def _ask(url: str, namespace: str, act: Callable[[Desk], Awaitable[Answer]]) -> Answer:
-    async def ask() -> Answer:
-        async with open_desk(url, namespace) as desk:
-            return await act(desk)
+def _with_console(
+    url: str,
+    namespace: str,
+    act: Callable[[Console], Awaitable[CommandResult]],
+) -> CommandResult:
+    async def run() -> CommandResult:
+        async with open_console(url, namespace) as console:
+            return await act(console)
 
     try:
-        return asyncio.run(ask())
+        return asyncio.run(run())
     except SettingsError as error:
-        return Answer(None, trouble="\n".join(error.lines), code=WRONG)
+        return CommandResult(None, problem="\n".join(error.lines), code=WRONG)
     except (RedisError, OSError) as error:
-        trouble = f"Redis does not answer ({why(error)}): is it running, and is REDIS_URL right?"
-        return Answer(None, trouble=trouble, code=WRONG)
+        reason = describe(error)
+        problem = f"Redis does not answer ({reason}): is it running, and is REDIS_URL right?"
+        return CommandResult(None, problem=problem, code=WRONG)
 
 
-def _say(answer: Answer, as_json: bool) -> None:
-    if answer.body is not None:
-        click.echo(
-            json.dumps(answer.body, ensure_ascii=False, indent=2) if as_json else answer.text
-        )
-    if answer.trouble:
-        click.echo(answer.trouble, err=True)
-    sys.exit(answer.code)
+def _finish(result: CommandResult, as_json: bool) -> None:
+    """Print the result and end the process."""
+    if result.body is not None and as_json:
+        click.echo(json.dumps(result.body, ensure_ascii=False, indent=2))
+    elif result.body is not None:
+        click.echo(result.text)
+    if result.problem:
+        click.echo(result.problem, err=True)
+    sys.exit(result.code)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """See what stands between agents and Planner, and mend it. Needs Redis alone."""
+    """See what keeps tasks out of sync, and fix it. Needs Redis alone."""
 
 
 @main.group()
 def hold() -> None:
-    """Plans whose deletes stopped."""
+    """Plans whose deletes are held."""
 
 
 @main.group()
@@ -125,87 +142,94 @@ def trash() -> None:
 
 @main.group()
 def failed() -> None:
-    """Tasks that are not in step, and why."""
+    """Tasks that are out of sync, and why."""
 
 
 @command(main, "status")
-async def show_status(desk: Desk) -> Answer:
-    """Backlog, signs of life, and every plan."""
-    snapshot = await desk.telemetry.snapshot()
-    trashed = len(await desk.trash.entries())
-    if not (
-        snapshot.plans
-        or snapshot.holds
-        or snapshot.listeners
-        or snapshot.backlog
-        or snapshot.counters
-    ):
-        return nothing("No service has been at work here: is PLANNER_SYNC_NAMESPACE right?")
+async def show_status(console: Console) -> CommandResult:
+    """Backlog, heartbeats and every plan."""
+    snapshot = await console.telemetry.snapshot()
+    trashed = len(await console.trash.entries())
+    traces = (snapshot.plans, snapshot.holds, snapshot.listeners, snapshot.counters)
+    if not any(traces) and not snapshot.backlog:
+        return nothing(f"No service has run in this namespace: is {NAMESPACE_SETTING} right?")
     plan_ids = sorted(snapshot.plans.keys() | snapshot.holds.keys())
-    return Answer(
-        {**status(snapshot, plan_ids), "trash": trashed}, tables.status_text(snapshot, trashed)
-    )
+    body = {**status(snapshot, plan_ids), "trash": trashed}
+    return CommandResult(body, tables.status_text(snapshot, trashed))
 
 
 # -- holds -----------------------------------------------------------------------------------------
 @command(hold, "list")
-async def list_holds(desk: Desk) -> Answer:
-    """Which plans are held, and why."""
-    snapshot, holds = await desk.telemetry.snapshot(details=False), await desk.holds.all()
+async def list_holds(console: Console) -> CommandResult:
+    """Plans that are held, and why."""
+    snapshot = await console.telemetry.snapshot(details=False)
+    holds = await console.holds.all()
     body = [
         {"planId": plan_id, **reason, "at": iso(reason["at"])} for plan_id, reason in holds.items()
     ]
-    return Answer(body, tables.holds_text(snapshot.now, holds))
+    return CommandResult(body, tables.holds_text(snapshot.now, holds))
 
 
 @command(hold, "release")
 @click.argument("plan")
-async def release(desk: Desk, plan: str) -> Answer:
-    """Carry the deletes of PLAN out that are held."""
-    count = await desk.holds.release(plan)
-    return _ended(plan, count, "deletes carried out", "; more are let through for ten minutes")
+async def release(console: Console, plan: str) -> CommandResult:
+    """Carry out the deletes that are held in PLAN."""
+    count = await console.holds.release(plan)
+    if count is None:
+        return _not_held(plan)
+    text = f"plan {plan}: deletes released: {count}; more are let through for ten minutes"
+    return CommandResult({"count": count}, text)
 
 
 @command(hold, "restore")
 @click.argument("plan")
-async def restore(desk: Desk, plan: str) -> Answer:
-    """Bring back what is missing in PLAN: documents, and cards made anew."""
-    return _ended(plan, await desk.holds.restore(plan), "tasks brought back")
-
-
-def _ended(plan: str, count: int | None, done: str, then: str = "") -> Answer:
-    """How the hold of a plan ended; without a count there was none."""
+async def restore(console: Console, plan: str) -> CommandResult:
+    """Undo the deletes that are held in PLAN: restore documents, recreate cards."""
+    count = await console.holds.restore(plan)
     if count is None:
-        return nothing(f"plan {plan}: nothing is held; planner-sync hold list shows what is")
-    return Answer({"count": count}, f"plan {plan}: {done}: {count}{then}")
+        return _not_held(plan)
+    return CommandResult({"count": count}, f"plan {plan}: tasks restored: {count}")
+
+
+def _not_held(plan: str) -> CommandResult:
+    return nothing(f"plan {plan}: not held; see planner-sync hold list")
 
 
 # -- trash -----------------------------------------------------------------------------------------
 @command(trash, "list")
-async def list_trash(desk: Desk) -> Answer:
-    """What is in the trash, the latest first."""
-    snapshot, entries = await desk.telemetry.snapshot(details=False), await desk.trash.entries()
-    return Answer([_body(entry) for entry in entries], tables.trash_text(snapshot.now, entries))
+async def list_trash(console: Console) -> CommandResult:
+    """The trash, latest first."""
+    snapshot = await console.telemetry.snapshot(details=False)
+    entries = await console.trash.entries()
+    body = [_entry_body(entry) for entry in entries]
+    return CommandResult(body, tables.trash_text(snapshot.now, entries))
 
 
 @command(trash, "restore")
 @click.argument("entry")
-async def restore_from_trash(desk: Desk, entry: str) -> Answer:
-    """Bring a document back, with a new card. ENTRY is a task's id (its latest entry counts) or a
-    card's."""
-    found = next(
-        (e for e in await desk.trash.entries() if entry in (e.task_id, e.planner_id, e.name)), None
-    )
+async def restore_from_trash(console: Console, entry: str) -> CommandResult:
+    """Restore a document; it gets a new card.
+
+    ENTRY is the id of a task or of a card. A task's latest entry counts.
+    """
+    found = _entry_named(entry, await console.trash.entries())
     if found is None:
-        return nothing(
-            f"{entry}: nothing in the trash has this id; planner-sync trash list shows what is there"
-        )
-    if not await desk.trash.restore(found):
-        return nothing(f"task {found.task_id}: there is a document already; nothing was changed")
-    return Answer(_body(found), f"task {found.task_id}: is back, and gets a new card")
+        return nothing(f"{entry}: not in the trash; see planner-sync trash list")
+    if not await console.trash.restore(found):
+        return nothing(f"task {found.task_id}: the document exists; nothing was changed")
+    text = f"task {found.task_id}: restored; it will get a new card"
+    return CommandResult(_entry_body(found), text)
 
 
-def _body(entry: Entry) -> dict[str, Any]:
+def _entry_named(name: str, entries: list[Entry]) -> Entry | None:
+    """The first entry of this task, card or name; entries come latest first."""
+    for entry in entries:
+        if name in (entry.task_id, entry.planner_id, entry.name):
+            return entry
+    return None
+
+
+def _entry_body(entry: Entry) -> dict[str, Any]:
     return {
         "taskId": entry.task_id,
         "plannerId": entry.planner_id,
@@ -219,39 +243,73 @@ def _body(entry: Entry) -> dict[str, Any]:
 
 # -- failures --------------------------------------------------------------------------------------
 @command(failed, "list")
-async def list_failures(desk: Desk) -> Answer:
-    """Every task that is not in step, the latest first."""
-    snapshot, failures = await desk.telemetry.snapshot(details=False), await desk.failures.all()
-    body = [
-        {
-            "taskId": f.task_id,
-            "code": f.code,
-            "reason": f.reason,
-            "retrying": f.retrying,
-            "at": iso(f.at),
-        }
-        for f in failures
-    ]
-    return Answer(body, tables.failures_text(snapshot.now, failures))
+async def list_failures(console: Console) -> CommandResult:
+    """Every task that is out of sync, latest first."""
+    snapshot = await console.telemetry.snapshot(details=False)
+    failures = await console.failures.all()
+    body = [_failure_body(failure) for failure in failures]
+    return CommandResult(body, tables.failures_text(snapshot.now, failures))
 
 
-def _not_one_way(task: str | None, everything: bool) -> str:
-    return "name either a task or --all" if everything == bool(task) else ""
+def _failure_body(failure: Failure) -> dict[str, Any]:
+    return {
+        "taskId": failure.task_id,
+        "code": failure.code,
+        "reason": failure.reason,
+        "retrying": failure.retrying,
+        "at": iso(failure.at),
+    }
 
 
-@command(failed, "retry", _not_one_way)
+def _check_retry(task: str | None, everything: bool) -> str:
+    if everything == bool(task):
+        return "give either TASK or --all"
+    return ""
+
+
+@command(failed, "retry", _check_retry)
 @click.argument("task", required=False)
-@click.option("--all", "everything", is_flag=True, help="Whatever another look may mend.")
-async def retry(desk: Desk, task: str | None, everything: bool) -> Answer:
-    """Look at TASK again, at once; also when it was given up."""
+@click.option("--all", "everything", is_flag=True, help="Every task that a retry may help.")
+async def retry(console: Console, task: str | None, everything: bool) -> CommandResult:
+    """Retry TASK now, even if the service has given it up."""
     failures = [
-        failure for failure in await desk.failures.all() if everything or failure.task_id == task
+        failure for failure in await console.failures.all() if everything or failure.task_id == task
     ]
-    ready = [failure.task_id for failure in failures if failure.may_be_retried]
-    await desk.failures.retry(ready)
-    final = [f"task {f.task_id}: {f.code}: {f.remedy}" for f in failures if not f.may_be_retried]
     if not failures:
-        final = [f"task {task}: no failure is on record" if task else "no failure is on record"]
-    if not ready:
-        return nothing("\n".join(final))
-    return Answer({"taskIds": ready}, f"tasks looked at again: {len(ready)}", "\n".join(final))
+        return nothing(f"task {task}: no failure on record" if task else "no failure on record")
+    retried = [failure.task_id for failure in failures if failure.may_be_retried]
+    final = [failure for failure in failures if not failure.may_be_retried]
+    problem = "\n".join(f"task {each.task_id}: {each.code}: {each.remedy}" for each in final)
+    if not retried:
+        return nothing(problem)
+    await console.failures.retry(retried)
+    text = f"tasks queued for a retry: {len(retried)}"
+    return CommandResult({"taskIds": retried}, text, problem)
+
+
+# -- users -----------------------------------------------------------------------------------------
+@main.command("acl")
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    envvar=NAMESPACE_SETTING,
+    default=(DEFAULT_NAMESPACE,),
+    show_envvar=True,
+    help="First part of every key; may be repeated.",
+)
+@click.option(
+    "--passwords",
+    type=click.Path(path_type=Path),
+    help="File with lines `user password`. Missing passwords are generated and appended.",
+)
+def print_acl(namespaces: tuple[str, ...], passwords: Path | None) -> None:
+    """Print Redis users as an ACL file. Opens no connection."""
+    wanted = list(dict.fromkeys(namespaces))
+    try:
+        known = {} if passwords is None else acl.passwords_from(passwords, wanted)
+        text = "\n".join(acl.lines(wanted, known))
+    except (ValueError, OSError) as error:
+        _finish(CommandResult(None, problem=str(error), code=WRONG), as_json=False)
+    else:
+        click.echo(text)

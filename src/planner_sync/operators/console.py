@@ -1,4 +1,4 @@
-"""Everything that an operator can look at and decide, over one connection to Redis."""
+"""Everything that the command line reads and orders, over one connection to Redis."""
 
 import contextlib
 import socket
@@ -20,7 +20,7 @@ from planner_sync.store.trash import Trash
 
 
 @dataclass(frozen=True)
-class Desk:
+class Console:
     """One namespace, as operators see it."""
 
     telemetry: Telemetry
@@ -30,11 +30,11 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(url: str, namespace: str) -> AsyncIterator[Desk]:
-    """A desk for the length of the block; a cluster is recognised by itself.
+async def open_console(url: str, namespace: str) -> AsyncIterator[Console]:
+    """A console for the length of the block, on one server or on a cluster.
 
-    Raises RedisError or OSError when Redis does not answer, SettingsError for a namespace that a
-    cluster cannot hold.
+    Raises RedisError or OSError if Redis does not answer, SettingsError for a namespace that does
+    not fit a cluster.
     """
     first = connection.connect(url)
     redis = first
@@ -45,7 +45,7 @@ async def open_desk(url: str, namespace: str) -> AsyncIterator[Desk]:
         repository = TaskRepository(redis, scripts, keys, DOCUMENT_MAX_BYTES)
         pending = Pending(scripts, keys, instance)
         plans = Plans(redis, scripts, keys, instance)
-        yield Desk(
+        yield Console(
             telemetry=Telemetry(redis, scripts, keys),
             holds=Holds(plans, IdMapper(redis, keys), repository, pending),
             trash=Trash(redis, scripts, keys),

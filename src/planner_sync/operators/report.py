@@ -1,5 +1,4 @@
-"""What the signs of life say to whoever runs the service: the same over HTTP and on the command
-line. Pure."""
+"""Telemetry → status, the same over HTTP and on the command line. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,37 +7,50 @@ from typing import TYPE_CHECKING, Any
 
 from planner_sync.identity.causes import ADVICE
 
-if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
+if TYPE_CHECKING:  # indexing the Function App must not import redis
     from planner_sync.store.telemetry import Snapshot
+
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
 def status(snapshot: "Snapshot", plan_ids: Iterable[str]) -> dict[str, Any]:
-    """The body of /api/status, and what `planner-sync status --json` prints.
+    """The body of /api/status, and most of `planner-sync status --json`.
 
-    Names that end in `At` are UTC ISO 8601 or null, those in `Ms` milliseconds.
+    Names that end in `At` are UTC ISO 8601 or null, those that end in `Ms` milliseconds.
     """
     return {
         "backlog": snapshot.backlog,
-        "oldestPendingMs": None
-        if snapshot.oldest_due is None
-        else max(0, snapshot.now - snapshot.oldest_due),
+        "oldestPendingMs": _oldest_pending_ms(snapshot),
         "lagsMs": {direction: _percentiles(lags) for direction, lags in snapshot.lags.items()},
         "pollAt": iso(snapshot.polled_at),
         "graph": _graph(snapshot),
         "listeners": {instance: iso(at) for instance, at in sorted(snapshot.listeners.items())},
         "plans": {plan_id: _plan(snapshot, plan_id) for plan_id in plan_ids},
         "refused": snapshot.refused,
-        "refusals": [
-            {"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())
-        ],
+        "refusals": _refusals(snapshot),
         "counters": dict(sorted(snapshot.counters.items())),
     }
 
 
+def iso(ms: int | None) -> str | None:
+    """A time of the server as UTC ISO 8601 with Z."""
+    if ms is None:
+        return None
+    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _oldest_pending_ms(snapshot: "Snapshot") -> int | None:
+    if snapshot.oldest_due is None:
+        return None
+    # A task may be due in the future.
+    return max(0, snapshot.now - snapshot.oldest_due)
+
+
 def _graph(snapshot: "Snapshot") -> dict[str, Any]:
-    """`code` is that of the last failure; `cause` and `advice` are there while it lasts."""
-    lasts = (snapshot.graph_failed_at or 0) > (snapshot.graph_ok_at or 0)
-    cause = snapshot.graph_cause if lasts else ""
+    """`code` is that of the last failure. `cause` and `advice` are null once Planner answers."""
+    is_failing = (snapshot.graph_failed_at or 0) > (snapshot.graph_ok_at or 0)
+    cause = snapshot.graph_cause if is_failing else ""
     return {
         "okAt": iso(snapshot.graph_ok_at),
         "failedAt": iso(snapshot.graph_failed_at),
@@ -49,34 +61,39 @@ def _graph(snapshot: "Snapshot") -> dict[str, Any]:
 
 
 def _plan(snapshot: "Snapshot", plan_id: str) -> dict[str, Any]:
+    hold = snapshot.holds.get(plan_id)
     plan = snapshot.plans.get(plan_id)
+    # No pass has finished yet.
+    if plan is None:
+        return {
+            "passAt": None,
+            "tookMs": None,
+            "cards": None,
+            "leftOut": 0,
+            "error": None,
+            "errorAt": None,
+            "hold": hold,
+        }
     return {
-        "passAt": iso(plan.pass_at) if plan else None,
-        "tookMs": plan.took_ms if plan else None,
-        "cards": plan.cards if plan else None,
-        "leftOut": plan.left_out if plan else 0,
-        "error": plan.error if plan else None,
-        "errorAt": iso(plan.error_at) if plan else None,
-        "hold": snapshot.holds.get(plan_id),
+        "passAt": iso(plan.pass_at),
+        "tookMs": plan.took_ms,
+        "cards": plan.cards,
+        "leftOut": plan.left_out,
+        "error": plan.error,
+        "errorAt": iso(plan.error_at),
+        "hold": hold,
     }
+
+
+def _refusals(snapshot: "Snapshot") -> list[dict[str, Any]]:
+    return [
+        {"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())
+    ]
 
 
 def _percentiles(lags: Sequence[int]) -> dict[str, int | None]:
-    """Nearest rank; null without a value."""
+    """By nearest rank; null without values."""
+    if not lags:
+        return dict.fromkeys(PERCENTILES)
     ranked = sorted(lags)
-    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
-    return {
-        name: ranked[math.ceil(share * len(ranked)) - 1] if ranked else None
-        for name, share in shares.items()
-    }
-
-
-def iso(ms: int | None) -> str | None:
-    """The server's time for people: UTC ISO 8601 with Z."""
-    if ms is None:
-        return None
-    return (
-        datetime.fromtimestamp(ms / 1000, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    return {name: ranked[math.ceil(share * len(ranked)) - 1] for name, share in PERCENTILES.items()}

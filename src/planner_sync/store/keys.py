@@ -94,6 +94,6 @@ class Keys:
         return self.private("canary", instance)
 
 
-def literally(text: str) -> str:
+def escape_pattern(text: str) -> str:
     """Escape what Redis would take for a pattern."""
     return "".join(f"\\{char}" if char in "*?[]\\" else char for char in text)

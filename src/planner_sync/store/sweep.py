@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner_sync.model.orders import WRONG_TYPE, document_hash
-from planner_sync.store.keys import Keys, literally
+from planner_sync.store.keys import Keys, escape_pattern
 
 SCAN_COUNT = 500
 
@@ -46,7 +46,7 @@ class Sweep:
         batch: list[bytes] = []
         complete = True
         async for key in self._redis.scan_iter(
-            match=literally(self._keys.document("")) + "*", count=SCAN_COUNT
+            match=escape_pattern(self._keys.document("")) + "*", count=SCAN_COUNT
         ):
             batch.append(key)
             if len(batch) >= SCAN_COUNT:

@@ -1,1 +1,1 @@
-"""What HTTP shows: health and status, from Redis alone."""
+"""HTTP: health, status and holds, answered from Redis alone."""

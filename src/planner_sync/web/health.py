@@ -1,6 +1,6 @@
-"""What /api/health says of the signs of life. Pure: no Redis, no clock, no HTTP.
+"""Telemetry → /api/health. Pure: no Redis, no clock, no HTTP.
 
-Health is for anybody, so it holds words from a short list and nothing else.
+Health is public, so it holds words from a short list and nothing else.
 """
 
 import math
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from planner_sync.settings import Settings
 
-if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
+if TYPE_CHECKING:  # indexing the Function App must not import redis
     from planner_sync.store.telemetry import Snapshot
 
 Check = Literal["ok", "degraded", "down"]
+Checks = dict[str, Check]
 
 LISTENER_SILENT_MS = 15_000
 LATE_INTERVALS = 3
@@ -19,82 +20,96 @@ LOST_INTERVALS = 10
 
 
 def health(snapshot: "Snapshot | None", settings: Settings) -> tuple[int, dict[str, Any]]:
-    """The status code and the body of /api/health; no snapshot: Redis did not answer.
+    """Status code and body of /api/health. No snapshot: Redis did not answer.
 
     healthy    200  every check is ok
-    degraded   200  something is not, and the agents can work: Planner is gone, a plan is held, nobody listens
-    unhealthy  503  Redis is gone, or nobody polls although Planner answers
+    degraded   200  agents can work, but Planner is down, a plan is held, or the listener is silent
+    unhealthy  503  Redis is down, or polling stopped although Planner answers
     """
+    checks = _checks(snapshot, settings)
+    if checks["redis"] == "down" or checks["poll"] == "down":
+        return 503, {"status": "unhealthy", "checks": checks}
+    if set(checks.values()) == {"ok"}:
+        return 200, {"status": "healthy", "checks": checks}
+    return 200, {"status": "degraded", "checks": checks}
+
+
+def _checks(snapshot: "Snapshot | None", settings: Settings) -> Checks:
     if snapshot is None:
-        checks: dict[str, Check] = {
+        return {
             "redis": "down",
             "graph": "degraded",
             "listener": "degraded",
             "poll": "degraded",
         }
-    else:
-        checks = {
-            "redis": "ok",
-            "graph": _graph(snapshot, settings),
-            "listener": _listener(snapshot, settings),
-            "poll": _poll(snapshot, settings),
-        }
-    if "down" in (checks["redis"], checks["poll"]):
-        return 503, {"status": "unhealthy", "checks": checks}
-    status = "healthy" if set(checks.values()) == {"ok"} else "degraded"
-    return 200, {"status": status, "checks": checks}
+    return {
+        "redis": "ok",
+        "graph": _graph(snapshot, settings),
+        "listener": _listener(snapshot, settings),
+        "poll": _poll(snapshot, settings),
+    }
 
 
 def _graph(snapshot: "Snapshot", settings: Settings) -> Check:
-    """Down once it has failed for longer than a late poll; degraded before the first answer and
-    after one failure."""
-    if (snapshot.graph_failed_at or 0) <= (snapshot.graph_ok_at or 0):
-        return "ok" if snapshot.graph_ok_at is not None else "degraded"
-    return (
-        "degraded"
-        if _age(snapshot, snapshot.graph_ok_at) <= LATE_INTERVALS * _interval(snapshot, settings)
-        else "down"
-    )
+    ok_at = snapshot.graph_ok_at
+    is_failing = (snapshot.graph_failed_at or 0) > (ok_at or 0)
+    # Planner was never asked.
+    if not is_failing and ok_at is None:
+        return "degraded"
+    # The last answer was a good one.
+    if not is_failing:
+        return "ok"
+    # It fails, but not for longer than a late poll.
+    if _age(snapshot, ok_at) <= LATE_INTERVALS * _interval(snapshot, settings):
+        return "degraded"
+    return "down"
 
 
 def _listener(snapshot: "Snapshot", settings: Settings) -> Check:
+    """The most recent heartbeat of all listeners counts."""
     if not settings.listener:
         return "ok"
-    return (
-        "ok"
-        if _age(snapshot, max(snapshot.listeners.values(), default=None)) <= LISTENER_SILENT_MS
-        else "degraded"
-    )
+    heard_at = max(snapshot.listeners.values(), default=None)
+    if _age(snapshot, heard_at) <= LISTENER_SILENT_MS:
+        return "ok"
+    return "degraded"
 
 
 def _poll(snapshot: "Snapshot", settings: Settings) -> Check:
-    """Late polls count only while Planner answers: without it nobody can poll. A plan that needs a
-    person degrades."""
+    # No poll has finished yet.
     if snapshot.polled_at is None:
         return "degraded"
     late_by = _age(snapshot, snapshot.polled_at) / _interval(snapshot, settings)
+    # Polling stopped. While Planner does not answer, nobody can poll.
     if late_by > LOST_INTERVALS and _graph(snapshot, settings) == "ok":
         return "down"
-    troubled = any(_is_troubled(snapshot, plan_id) for plan_id in settings.plan_ids)
-    return "degraded" if troubled or late_by > LATE_INTERVALS else "ok"
+    if late_by > LATE_INTERVALS:
+        return "degraded"
+    # A plan needs an operator.
+    if any(_is_troubled(snapshot, plan_id) for plan_id in settings.plan_ids):
+        return "degraded"
+    return "ok"
 
 
 def _is_troubled(snapshot: "Snapshot", plan_id: str) -> bool:
-    """Held by the brake, unreadable, or with a listing that leaves out cards which still answer."""
+    """Held, unreadable, or listed without cards that still exist."""
+    if plan_id in snapshot.holds:
+        return True
     plan = snapshot.plans.get(plan_id)
-    return plan_id in snapshot.holds or (
-        plan is not None and (plan.error is not None or plan.left_out > 0)
-    )
+    if plan is None:
+        return False
+    return plan.error is not None or plan.left_out > 0
 
 
 def _interval(snapshot: "Snapshot", settings: Settings) -> float:
-    """Milliseconds from one complete poll to the next: the wait between two, and the time that the
-    passes took."""
-    took = sum(
+    """Milliseconds from one complete poll to the next: the pause and the passes themselves."""
+    passes_ms = sum(
         plan.took_ms for plan_id, plan in snapshot.plans.items() if plan_id in settings.plan_ids
     )
-    return settings.poll_seconds * 1000 + took
+    return settings.poll_seconds * 1000 + passes_ms
 
 
 def _age(snapshot: "Snapshot", at: int | None) -> float:
-    return math.inf if at is None else snapshot.now - at
+    if at is None:
+        return math.inf
+    return snapshot.now - at

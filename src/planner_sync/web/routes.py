@@ -1,7 +1,7 @@
 """Every HTTP route, once, for both hosts: the table, and what each route answers.
 
-Knows no web framework: a host turns its own request into a `Request` and a `Response` into its own
-answer, and checks the key of every route that is not anonymous.
+Knows no web framework. A host passes the path's parameters, turns a `Response` into its own answer,
+and checks the key of every route that is not anonymous. No route reads a query, a header or a body.
 """
 
 import json
@@ -13,14 +13,14 @@ from planner_sync.operators.report import status
 from planner_sync.settings import Settings
 from planner_sync.web.health import health
 
-if TYPE_CHECKING:  # so that the Function App can be indexed without Redis' library
+if TYPE_CHECKING:  # indexing the Function App must not import redis
     from planner_sync.store.telemetry import Telemetry
 
 Auth = Literal["anonymous", "key"]
+Params = Mapping[str, str]  # of the path, by name
 
 REDIS_SECONDS = 1.0
-MOST_BODY_BYTES = 1_048_576
-# On every answer. host.json has them too, for what the Functions host answers by itself.
+# On every answer. host.json repeats them for what the Functions host answers by itself.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -31,20 +31,8 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a route may know of a request. `params` come from the path, header names are
-    lower-case."""
-
-    params: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-@dataclass(frozen=True)
 class Response:
-    """An answer, ready to be sent; `headers` are those besides HEADERS, or instead of one of
-    them."""
+    """An answer, ready to send. `headers` are added to HEADERS, or replace some of them."""
 
     status: int
     body: bytes = b""
@@ -57,8 +45,7 @@ class Response:
 
 
 class Operator(Protocol):
-    """What an operator can do about a hold; each gives how many tasks it met, None when nothing is
-    held."""
+    """Ends the hold of a plan. Returns the number of tasks, None if the plan is not held."""
 
     async def release(self, plan_id: str) -> int | None: ...
 
@@ -76,71 +63,65 @@ class Backing:
 
 @dataclass(frozen=True)
 class Route:
-    """One row of the table; `path` begins with /api/, with parameters as `{name}`."""
+    """One row of the table. `path` begins with /api/; a parameter in it is `{name}`."""
 
     method: str
     path: str
     auth: Auth
-    answer: Callable[[Backing, Request], Awaitable[Response]]
+    answer: Callable[[Backing, Params], Awaitable[Response]]
 
 
 def json_response(status_code: int, body: Any) -> Response:
-    return Response(
-        status_code, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    )
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(status_code, text.encode())
 
 
 def problem(status_code: int, title: str, detail: str) -> Response:
-    """An error as RFC 9457 has it: https://www.rfc-editor.org/rfc/rfc9457"""
+    """An error as RFC 9457 problem JSON: https://www.rfc-editor.org/rfc/rfc9457"""
     body = {"type": "about:blank", "status": status_code, "title": title, "detail": detail}
-    return Response(
-        status_code, json.dumps(body, ensure_ascii=False).encode(), "application/problem+json"
-    )
-
-
-def too_large() -> Response:
-    """What a host answers to a body of more than MOST_BODY_BYTES."""
-    return problem(413, "Content Too Large", f"At most {MOST_BODY_BYTES} bytes are taken.")
+    text = json.dumps(body, ensure_ascii=False)
+    return Response(status_code, text.encode(), "application/problem+json")
 
 
 def without_settings(route: Route) -> Response:
-    """What a host answers while its settings are wrong; the mistakes themselves are for the log."""
+    """The answer while the settings are wrong. The mistakes themselves are only in the log."""
     if route.answer is answer_health:
         return json_response(503, {"status": "unhealthy", "checks": {"settings": "down"}})
-    return problem(503, "Service Unavailable", "The settings are wrong; the log says which.")
+    return problem(503, "Service Unavailable", "The settings are wrong; see the log.")
 
 
-async def answer_health(backing: Backing, request: Request) -> Response:
+async def answer_health(backing: Backing, params: Params) -> Response:
     snapshot = await backing.telemetry.snapshot_within(REDIS_SECONDS, details=False)
     return json_response(*health(snapshot, backing.settings))
 
 
-async def answer_status(backing: Backing, request: Request) -> Response:
+async def answer_status(backing: Backing, params: Params) -> Response:
     snapshot = await backing.telemetry.snapshot_within(REDIS_SECONDS)
     if snapshot is None:
         return problem(503, "Service Unavailable", "Redis does not answer.")
     return json_response(200, status(snapshot, backing.settings.plan_ids))
 
 
-async def answer_release(backing: Backing, request: Request) -> Response:
-    return await _end_hold(backing, request, backing.operator.release)
+async def answer_release(backing: Backing, params: Params) -> Response:
+    return await _end_hold(backing, params["id"], backing.operator.release)
 
 
-async def answer_restore(backing: Backing, request: Request) -> Response:
-    return await _end_hold(backing, request, backing.operator.restore)
+async def answer_restore(backing: Backing, params: Params) -> Response:
+    return await _end_hold(backing, params["id"], backing.operator.restore)
 
 
 async def _end_hold(
-    backing: Backing, request: Request, end: Callable[[str], Awaitable[int | None]]
+    backing: Backing,
+    plan_id: str,
+    end: Callable[[str], Awaitable[int | None]],
 ) -> Response:
-    plan_id = request.params["id"]
     if plan_id not in backing.settings.plan_ids:
-        return problem(404, "Not Found", "This service has no such plan.")
+        return problem(404, "Not Found", "This plan is not configured.")
     if await backing.telemetry.snapshot_within(REDIS_SECONDS, details=False) is None:
         return problem(503, "Service Unavailable", "Redis does not answer.")
     count = await end(plan_id)
     if count is None:
-        return problem(409, "Conflict", "Nothing is held in this plan.")
+        return problem(409, "Conflict", "This plan has no hold.")
     return json_response(200, {"count": count})
 
 

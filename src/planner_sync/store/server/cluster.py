@@ -1,7 +1,7 @@
-"""A client of a Redis Cluster that does what one for a single server does: it waits for a free
-connection, and whatever keeps a command from being carried out is an error of Redis.
+"""A Redis Cluster client that waits and fails like the client of a single server.
 
-It adds no command and decides nothing; each class says which habit of redis-py 8 it is for.
+It waits for a free connection, and every failure is a RedisError. Adds no command, decides nothing.
+Each class names the behaviour of redis-py 8 that it works around.
 """
 
 import asyncio
@@ -10,14 +10,15 @@ from typing import Any
 from redis.asyncio.cluster import ClusterPipeline, RedisCluster
 from redis.exceptions import ConnectionError, RedisClusterException
 
+UNREACHABLE = "the cluster cannot be reached"
+NO_SERVER = "no server of the cluster has the slot"
+
 
 class Cluster(RedisCluster):
-    """A cluster that cannot be reached, or has no server for a slot, is a Redis that does not
-    answer.
+    """Treats an unreachable cluster, or a slot without a server, as a Redis that does not answer.
 
-    redis-py raises RedisClusterException for it, which is no RedisError; and an error where more
-    commands are under way than a server may have connections. Here at most `places` are, the others
-    wait.
+    redis-py raises RedisClusterException for both, which is not a RedisError. It also fails where
+    more commands run than a server may have connections; here at most `places` run, the rest wait.
     """
 
     def __init__(self, *, places: int, **settings: Any) -> None:
@@ -27,11 +28,11 @@ class Cluster(RedisCluster):
         self.connection_kwargs["connection_class"] = type(kind.__name__, (_Closable, kind), {})
 
     async def initialize(self, *args: Any, **settings: Any) -> "Cluster":
-        """Ask for servers and slots, where that is due."""
+        """Read servers and slots, if not yet read."""
         try:
             await super().initialize(*args, **settings)
         except RedisClusterException as error:
-            raise ConnectionError("the cluster cannot be reached as a whole") from error
+            raise ConnectionError(UNREACHABLE) from error
         return self
 
     async def execute_command(self, *args: Any, **settings: Any) -> Any:
@@ -40,11 +41,11 @@ class Cluster(RedisCluster):
             try:
                 return await super().execute_command(*args, **settings)
             except RedisClusterException as error:
-                raise ConnectionError("no server of the cluster has the slot") from error
+                raise ConnectionError(NO_SERVER) from error
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> "_Pipeline":
         """Several commands in one round trip."""
-        return _Pipeline(self, transaction)  # type: ignore[abstract]  # declared there, and never used
+        return _Pipeline(self, transaction)  # type: ignore[abstract]  # declared, never used
 
 
 class _Pipeline(ClusterPipeline):
@@ -57,19 +58,19 @@ class _Pipeline(ClusterPipeline):
             try:
                 return await super().execute(*args, **settings)
             except RedisClusterException as error:
-                raise ConnectionError("no server of the cluster has the slots") from error
+                raise ConnectionError(NO_SERVER) from error
 
 
 class _Closable:
-    """A connection that was closed under a command: that is a lost connection, to be tried again.
+    """A connection that was closed before a write: a lost connection, so the command is retried.
 
-    When one command fails, redis-py closes the idle connections of that server, also those that
-    another command has taken meanwhile and is about to write to; that one would end with an
-    AttributeError, and with it the service.
+    After a failed command redis-py closes the idle connections of that server, including those that
+    other commands have just taken and are about to write to. The write then raises AttributeError,
+    which would end the service.
     """
 
     async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:
         try:
             await super().send_packed_command(*args, **kwargs)  # type: ignore[misc]
         except AttributeError as error:
-            raise ConnectionError("the connection was closed meanwhile") from error
+            raise ConnectionError("the connection was closed") from error

@@ -1,7 +1,6 @@
-"""What is wrong with the encryption of a connection to Redis, and what to do about it, told from an
-error. Pure.
+"""An error of a TLS connection to Redis → what is wrong, and what to do. Pure.
 
-Says which server is meant, never a user or a password.
+Names the server, never a user or a password.
 """
 
 import re
@@ -10,9 +9,9 @@ from collections.abc import Iterator
 
 _RENEW = "renew it at the server"
 _CLOCK = "check the clock of this machine"
-_NAME = "REDIS_URL must name the server as its certificate does"
-_TRUST = "name the file of the authority that has signed it in REDIS_URL: ?ssl_ca_certs=/path/authority.pem"
-# By the numbers of https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/.
+_NAME = "REDIS_URL must use the server's name as in its certificate"
+_TRUST = "add the PEM file of the authority that signed it to REDIS_URL: ?ssl_ca_certs=/path/ca.pem"
+# By the codes of https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/.
 _ADVICE = {
     9: _CLOCK,
     10: f"{_RENEW}, or {_CLOCK}",
@@ -23,41 +22,56 @@ _ADVICE = {
     62: _NAME,
     64: _NAME,
 }
-_OTHERWISE = "have another certificate made for the server"
-_FILES = "a file that REDIS_URL names in ssl_ca_certs, ssl_certfile or ssl_keyfile"
+_DEFAULT_ADVICE = "have a new certificate issued for the server"
+_FILES = "a file in REDIS_URL (ssl_ca_certs, ssl_certfile or ssl_keyfile)"
 
-# redis-py gives an error of the socket this text around it.
-_PLACE = re.compile(r"connecting to (\S+:\d+)\.")
+# redis-py puts this text around an error of the socket.
+_SERVER = re.compile(r"connecting to (\S+:\d+)\.")
 
 
-def fault_of_tls(error: BaseException) -> str | None:
-    """`host:port: what is wrong: what to do`, or None when the trouble is not one of TLS."""
+def problem_with_tls(error: BaseException) -> str | None:
+    """`host:port: what is wrong: what to do`, or None if TLS is not the problem."""
     chain = list(_chain(error))
-    place = next((found.group(1) for each in chain if (found := _PLACE.search(str(each)))), None)
-    said = next((said for each in chain if (said := _said(each, place is not None))), None)
-    return said and f"{place or 'Redis'}: {said}"
+    server = _server(chain)
+    for each in chain:
+        problem = _problem(each, is_tcp=server is not None)
+        if problem:
+            return f"{server or 'Redis'}: {problem}"
+    return None
 
 
-def _said(error: BaseException, is_tcp: bool) -> str | None:
+def _problem(error: BaseException, *, is_tcp: bool) -> str | None:
     match error:
+        # The certificate of the server.
         case ssl.SSLCertVerificationError(verify_code=code, verify_message=message):
-            return f"its certificate is not trusted: {message.rstrip('.')}: {_ADVICE.get(code, _OTHERWISE)}"
+            advice = _ADVICE.get(code, _DEFAULT_ADVICE)
+            return f"its certificate is not trusted: {message.rstrip('.')}: {advice}"
+        # One of our own files.
         case ssl.SSLError(library=library) if library in ("X509", "PEM") or "PEM lib" in str(error):
-            return f"{_FILES} holds no PEM"
+            return f"{_FILES} is not valid PEM"
+        # Everything else of the handshake.
         case ssl.SSLError(reason=reason) if reason:
-            return f"no TLS connection: {reason}: is this the server's port for TLS, and does it know TLS 1.2?"
-        case FileNotFoundError() | IsADirectoryError() | PermissionError() if (
-            is_tcp
-        ):  # no socket of a network says so
+            question = "is this the server's TLS port, and does it support TLS 1.2?"
+            return f"no TLS connection: {reason}: {question}"
+        # Only a file can be missing over TCP; without TCP it may be the socket.
+        case FileNotFoundError() | IsADirectoryError() | PermissionError() if is_tcp:
             return f"{_FILES} cannot be read: {error.strerror}"
     return None
 
 
+def _server(chain: list[BaseException]) -> str | None:
+    for error in chain:
+        found = _SERVER.search(str(error))
+        if found:
+            return found.group(1)
+    return None
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and those that it came from."""
+    """The error, and the errors that caused it."""
     seen: set[int] = set()
-    following: BaseException | None = error
-    while following is not None and id(following) not in seen:
-        seen.add(id(following))
-        yield following
-        following = following.__cause__ or following.__context__
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -19,7 +19,7 @@ from planner_sync.model.messages import Action, Update, read_update
 from planner_sync.model.task import check_task_id
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
-from planner_sync.store.server.connection import end_if_cancelled, why
+from planner_sync.store.server.connection import describe, end_if_cancelled
 from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.run.bad_ids import BadIds
 
@@ -57,7 +57,7 @@ class Listener:
                 await asyncio.create_task(self._listen())
             except* (RedisError, OSError, asyncio.IncompleteReadError) as errors:
                 end_if_cancelled()
-                log.warning("the subscription has ended: %s", why(errors.exceptions[0]))
+                log.warning("the subscription has ended: %s", describe(errors.exceptions[0]))
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:

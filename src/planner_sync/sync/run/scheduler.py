@@ -14,7 +14,7 @@ from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Plans
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.server.connection import end_if_cancelled, why
+from planner_sync.store.server.connection import describe, end_if_cancelled
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.plan.plan_pass import PlanPass
@@ -131,7 +131,7 @@ class Scheduler:
                 await self.poll(self._rest_ms)
             except (RedisError, OSError) as error:
                 end_if_cancelled()
-                log.warning("Redis does not answer: %s", why(error))
+                log.warning("Redis does not answer: %s", describe(error))
             end_if_cancelled()
             await asyncio.sleep(max(due - loop.time(), 0.05))
 
@@ -145,7 +145,7 @@ class Scheduler:
                 await self.sweep_once(0 if asked else self._rest_ms)
             except (RedisError, OSError) as error:
                 end_if_cancelled()
-                log.warning("Redis does not answer: %s", why(error))
+                log.warning("Redis does not answer: %s", describe(error))
             end_if_cancelled()
             try:
                 async with asyncio.timeout(self.interval):

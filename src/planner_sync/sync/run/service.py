@@ -29,10 +29,10 @@ from planner_sync.store.plans import Plans
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server.connection import (
     connect,
+    describe,
     end_if_cancelled,
     for_namespace,
     may_evict,
-    why,
 )
 from planner_sync.store.server.sign_in import Credentials
 from planner_sync.store.sweep import Sweep
@@ -260,7 +260,7 @@ class Service:
                     self._parts = await self._open()
                 except (RedisError, OSError) as error:
                     end_if_cancelled()
-                    log.warning("waiting for Redis: %s", why(error))
+                    log.warning("waiting for Redis: %s", describe(error))
                     await asyncio.sleep(RECONNECT_SECONDS)
             return self._parts
 

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from planner_sync.model.lease import TaskLease
 from planner_sync.store.pending import TASK_LEASE_MS, Pending
-from planner_sync.store.server.connection import end_if_cancelled, why
+from planner_sync.store.server.connection import describe, end_if_cancelled
 from planner_sync.sync.task.reconcile import Reconciler, Trigger
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Workers:
                     wait = await self._start_due()
                 except (RedisError, OSError) as error:
                     end_if_cancelled()
-                    log.warning("Redis does not answer: %s", why(error))
+                    log.warning("Redis does not answer: %s", describe(error))
                     wait = RETRY_SECONDS
                 end_if_cancelled()
                 await self._wait(wait)
@@ -69,7 +69,7 @@ class Workers:
         try:
             result = await self.reconciler.reconcile(lease, trigger)
         except (RedisError, OSError) as error:
-            log.warning("task %s: Redis does not answer: %s", lease.task_id, why(error))
+            log.warning("task %s: Redis does not answer: %s", lease.task_id, describe(error))
         except Exception:  # one bad task must never stop the rest
             log.exception("task %s: a look has failed", lease.task_id)
         else:

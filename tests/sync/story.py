@@ -11,12 +11,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from planner_sync.decide import endings
-from planner_sync.decide.mapped import card_atoms, decide
+from planner_sync.decide import endings, transitions
+from planner_sync.decide.mapped import decide
 from planner_sync.decide.merge import Winner
-from planner_sync.decide.observation import Observation, OpenIntent, Policy
-from planner_sync.decide.preconditions import with_uploads
+from planner_sync.decide.observation import (
+    Facts,
+    Fresh,
+    Listed,
+    Mapped,
+    MaybeNames,
+    Missing,
+    Observation,
+    OpenIntent,
+    Policy,
+    named,
+    observed,
+)
 from planner_sync.decide.steps import (
+    CloseIntents,
     Finish,
     PatchDetails,
     PatchTask,
@@ -67,7 +79,10 @@ class Story:
         self.now = 1_700_000_000_000
         self.sent: list[tuple[Atoms, Mapping[str, Value | None]]] = []
         self.said: list[dict[str, Any]] = []
-        self._settle(endings.imported(self._observe(), self._full_card(), NAMES))
+        new = replace(self._observe(), names=NAMES)
+        assert isinstance(new, Missing)
+        assert named(new)
+        self._settle(endings.imported(new, self._full_card()))
 
     def edit(self, atoms: Mapping[str, Value | None]) -> None:
         """Somebody changes the card."""
@@ -85,7 +100,7 @@ class Story:
         self.now += 1000
         seen, rounds = self._observe(), 0
         if listed:
-            seen = replace(seen, card=self._full_card())
+            seen = replace(seen, view=Listed(self._full_card()))
         try:
             for _ in range(60):
                 step = decide(seen)
@@ -98,25 +113,22 @@ class Story:
                     case ReadNames():
                         seen = replace(seen, names=NAMES, names_fresh=True)
                     case ReadCard():
-                        seen = replace(seen, card=self._full_card(), fresh=True)
+                        seen = replace(seen, view=Fresh(self._full_card()))
                     case ReadDetails():
-                        seen = replace(seen, card=self._full_card())
+                        seen = transitions.with_details(seen, self._full_card())
+                    case CloseIntents(state):
+                        seen = transitions.intents_closed(seen, state)
                     case PatchTask() | PatchDetails():
-                        answer, fate = (
-                            self._patch(seen, step, fate),
-                            "answered" if fate == "refused" else fate,
-                        )
+                        assert isinstance(seen, Mapped)
+                        assert named(seen)
+                        answer = self._patch(seen, step, fate)
+                        fate = "answered" if fate == "refused" else fate
                         if answer is None:
                             return
-                        if isinstance(answer, Observation):
+                        if isinstance(answer, Mapped):
                             seen = answer
                         elif (rounds := rounds + 1) <= ROUNDS:
-                            seen = replace(
-                                seen,
-                                card=None,
-                                fresh=False,
-                                lease=replace(seen.lease, reason="recheck"),
-                            )
+                            seen = transitions.to_read_again(seen)
                     case _:
                         raise AssertionError(f"no step for a card that is there: {step}")
             raise AssertionError("no end")
@@ -134,17 +146,16 @@ class Story:
 
     # -- observe -----------------------------------------------------------------------------------
     def _observe(self) -> Observation:
-        state = SyncState.load(self.state) if self.state else None
-        return Observation(
+        facts = Facts[MaybeNames](
             lease=TaskLease(TASK_ID, "1", "", 1, "", "", self.now, self.now),
             policy=self.policy,
             stored=Stored(DocumentSeen(self.document), state=self.state, last=self.last),
             document=dialects.parse(self.document) if self.document else None,
-            refusal=None,
             last=dialects.parse(self.last) if self.last else None,
-            state=state,
             intents=tuple(OpenIntent.read(intent) for intent in self.intents.values()),
+            names=None,
         )
+        return observed(facts, SyncState.load(self.state) if self.state else None)
 
     def _full_card(self) -> Card:
         items = [
@@ -157,12 +168,12 @@ class Story:
 
     # -- act ---------------------------------------------------------------------------------------
     def _patch(
-        self, seen: Observation, step: PatchTask | PatchDetails, fate: Fate
-    ) -> Observation | Literal["changed"] | None:
-        """The seen after the request; "changed" when its etag is too old; None when the look ends
-        with it."""
-        state, resource = seen.state, "task" if isinstance(step, PatchTask) else "details"
-        assert state is not None
+        self, seen: Mapped[Names], step: PatchTask | PatchDetails, fate: Fate
+    ) -> Mapped[Names] | Literal["changed"] | None:
+        """What is known after the request.
+
+        "changed" when its etag is too old; None when it is not answered.
+        """
         nonce = f"n{len(self.sent)}-{self.now}"
         body = {
             "kind": "update",
@@ -174,14 +185,11 @@ class Story:
         if fate == "killed before":
             raise Killed
         if fate in ("refused", "lost before"):
-            done = (nonce,) if fate == "refused" else ()
-            self._settle(
-                endings.retry_later(
-                    replace(seen, done_intents=(*seen.done_intents, *done)), 2000, "unreachable", ""
-                )
-            )
+            left = transitions.not_written(seen, nonce) if fate == "refused" else seen
+            self._settle(endings.retry_later(left, 2000, "unreachable", ""))
             return None
-        etag = _etag(seen, state, resource)
+        text = seen.task_etag if isinstance(step, PatchTask) else seen.details_etag
+        etag = int(text.split(" ")[1])
         if any(self.touched.get(_group(atom), 0) > etag for atom in step.changes):
             del self.intents[nonce]
             return "changed"
@@ -192,38 +200,21 @@ class Story:
         if fate == "lost after":
             self._settle(endings.retry_later(seen, 2000, "unreachable", ""))
             return None
-        return self._record(seen, state, step, nonce)
+        return self._record(seen, step, nonce)
 
     def _record(
-        self, seen: Observation, state: SyncState, step: PatchTask | PatchDetails, nonce: str
-    ) -> Observation:
-        owed = tuple(message for _, message in step.unsent_messages)
-        news = {
-            atom: value for atom, value in step.changes.items() if state.base.get(atom) != value
-        }
-        state = replace(
-            with_uploads(seen, state, news), unsent_messages=(*state.unsent_messages, *owed)
-        ).agree(step.changes)
-        full, known = self._full_card(), card_atoms(seen, state)
-        resource = "task" if isinstance(step, PatchTask) else "details"
-        other = {atom: value for atom, value in known.items() if _resource(atom) != resource}
-        atoms = {
-            **{atom: value for atom, value in self.card.items() if _resource(atom) == resource},
-            **other,
-        }
-        old = seen.card if isinstance(seen.card, Card) else None
-        if resource == "task":
-            card = replace(full, atoms=atoms, details_etag=old.details_etag if old else None)
-            if not card.details_etag:
-                card = replace(
-                    card, atoms={atom: v for atom, v in atoms.items() if _resource(atom) == "task"}
-                )
+        self, seen: Mapped[Names], step: PatchTask | PatchDetails, nonce: str
+    ) -> Mapped[Names]:
+        full = self._full_card()
+        if isinstance(step, PatchTask):
+            atoms = {atom: v for atom, v in self.card.items() if _resource(atom) == "task"}
+            task = replace(full, atoms=atoms, details_etag=None)
+            seen = transitions.task_patched(seen, step, task, nonce)
         else:
-            card = replace(full, atoms=atoms, etag=old.etag if old else state.etag)
-        state = replace(state, etag=card.etag, details_etag=card.details_etag or state.details_etag)
-        self.state = state.dump()
+            seen = transitions.details_patched(seen, step, full, nonce)
+        self.state = seen.state.dump()
         self.intents.pop(nonce)
-        return replace(seen, state=state, card=card)
+        return seen
 
     def _settle(self, order: End) -> None:
         """What `settle_task.lua` does, for one task that nobody else looks at."""
@@ -242,15 +233,6 @@ class Story:
             return
         self.document = self.last = order.new or self.document
         self.said += [json.loads(text) for _, text in order.document_messages]
-
-
-def _etag(seen: Observation, state: SyncState, resource: str) -> int:
-    card = seen.card if isinstance(seen.card, Card) else None
-    if resource == "task":
-        etag = card.etag if card else state.etag
-    else:
-        etag = (card.details_etag if card else None) or state.details_etag
-    return int(etag.split(" ")[1])
 
 
 def _resource(atom: str) -> str:

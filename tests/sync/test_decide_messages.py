@@ -9,11 +9,11 @@ import pytest
 
 from planner_sync.decide import endings
 from planner_sync.decide.mapped import decide
-from planner_sync.decide.observation import GONE
+from planner_sync.decide.observation import Gone
 from planner_sync.errors import Refusal
 from planner_sync.model.records import Refused
 from planner_sync.model.task import DAY_AT, Value
-from tests.sync.looks import ATOMS, BELIEF, NAMES, card, known, order_of
+from tests.sync.looks import ATOMS, NAMES, STATE, known, listed, order_of
 
 SIGNED = {"redisId": "t1", "plannerId": "card", "timestamp": "2023-11-14T22:13:20.000Z"}
 ITEM: dict[str, Value] = {
@@ -32,7 +32,7 @@ def read(messages: Sequence[tuple[str, str]]) -> list[tuple[str, dict[str, Any]]
 @pytest.mark.contract("§5 uploaded")
 @pytest.mark.parametrize("created", [True, False])
 def test_uploaded(created: bool) -> None:
-    state = replace(BELIEF, unreported_uploads=("title", "labels"), created=created)
+    state = replace(STATE, unreported_uploads=("title", "labels"), created=created)
     order = order_of(decide(known({}, state=state)))
     body = {"action": "uploaded", **SIGNED, "created": created, "fields": ["title", "labels"]}
     assert read(order.messages) == [("sync", body)]
@@ -43,13 +43,13 @@ def test_uploaded(created: bool) -> None:
     ("members", "by"), [pytest.param({}, "planner"), pytest.param(None, "agent")]
 )
 def test_deleted(members: dict[str, Any] | None, by: str) -> None:
-    order = order_of(decide(known(members, card=GONE, fresh=True, claim={"announced": "deleted"})))
+    order = order_of(decide(known(members, view=Gone(), claim={"announced": "deleted"})))
     assert read(order.messages) == [("sync", {"action": "deleted", **SIGNED, "by": by})]
 
 
 @pytest.mark.contract("§5 updates, from the service")
 def test_a_humans_delete_is_an_update_too() -> None:
-    order = order_of(decide(known({}, card=GONE, fresh=True)))
+    order = order_of(decide(known({}, view=Gone())))
     body = {
         "action": "deleted",
         "taskId": "t1",
@@ -61,7 +61,9 @@ def test_a_humans_delete_is_an_update_too() -> None:
 
 @pytest.mark.contract("§5 updates, from the service")
 def test_a_humans_change_comes_with_the_document_and_the_fields() -> None:
-    order = order_of(decide(known({"mine": 1}, card=card(atoms={**ATOMS, "percentComplete": 50}))))
+    order = order_of(
+        decide(known({"mine": 1}, view=listed(atoms={**ATOMS, "percentComplete": 50})))
+    )
     ((channel, body),) = read(order.document_messages)
     assert channel == "updates"
     assert body.pop("task") == json.loads(order.new)
@@ -76,7 +78,7 @@ def test_a_humans_change_comes_with_the_document_and_the_fields() -> None:
 
 @pytest.mark.contract("§5 updates, from the service")
 def test_a_humans_new_card_comes_with_the_document_and_the_fields() -> None:
-    order = order_of(decide(known(None, state=None, card=card())))
+    order = order_of(decide(known(None, state=None, view=listed())))
     ((channel, body),) = read(order.document_messages)
     assert (channel, body["action"], sorted(body["changed"])) == (
         "updates",
@@ -131,9 +133,9 @@ def test_conflict(
     lost: Any,
 ) -> None:
     names = replace(NAMES, buckets=(*NAMES.buckets, ("b3", "Done")))
-    state = replace(BELIEF.agree(base), name_bindings={"item 1": "1"})
-    look = known(
-        members, state=state, names=names, names_fresh=True, card=card(atoms={**ATOMS, **atoms})
+    state = replace(STATE.agree(base), name_bindings={"item 1": "1"})
+    seen = known(
+        members, state=state, names=names, names_fresh=True, view=listed(atoms={**ATOMS, **atoms})
     )
     body = {
         "action": "conflict",
@@ -143,12 +145,12 @@ def test_conflict(
         "lost": lost,
         "winner": "planner",
     }
-    assert read(order_of(decide(look)).messages) == [("sync", body)]
+    assert read(order_of(decide(seen)).messages) == [("sync", body)]
 
 
 @pytest.mark.contract("§5 conflict")
 def test_a_conflict_over_a_delete() -> None:
-    order = order_of(decide(known({"title": "Edited"}, card=GONE, fresh=True)))
+    order = order_of(decide(known({"title": "Edited"}, view=Gone())))
     body = {
         "action": "conflict",
         **SIGNED,

@@ -8,7 +8,7 @@ import pytest
 
 from planner_sync.decide.endings import HOUR_MS
 from planner_sync.decide.mapped import decide
-from planner_sync.decide.observation import GONE, CardOwner, CreateCandidates
+from planner_sync.decide.observation import CardOwner, CreateCandidates, Gone
 from planner_sync.decide.steps import (
     AskOwner,
     CreateCard,
@@ -27,14 +27,15 @@ from planner_sync.model.orders import Forget, Postpone, document_hash
 from planner_sync.model.records import DeletedCard, Refused
 from tests.sync.looks import (
     ATOMS,
-    BELIEF,
     IMPORT_ID,
     NAMES,
     NOW,
+    STATE,
     card,
     found,
     intent,
     known,
+    listed,
     order_of,
     seen,
 )
@@ -97,7 +98,7 @@ def test_a_listing_tells_which_card_a_lost_create_made(
 
 
 def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -> None:
-    before = BELIEF.see_human(["title"], 9)
+    before = STATE.see_human(["title"], 9)
     deleted_card = DeletedCard("first", "agent", "T", NOW, before.dump())
     step = decide(
         seen(
@@ -113,15 +114,11 @@ def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
-def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_what_was_believed_of_the_first_one() -> (
-    None
-):
-    """Its document has buried the first one, and may lack what was said in the seconds that were
+def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_the_state_of_the_first_one() -> None:
+    """Its document was unlinked from the first one, and may lack what was said in the seconds that were
     lost."""
     likely_card = card(id="second", atoms={**ATOMS, "dueDate": "2026-03-08T10:00:00Z"})
-    buried = order_of(
-        decide(known({"percentComplete": 30}, card=GONE, fresh=True, likely_card=likely_card))
-    )
+    buried = order_of(decide(known({"percentComplete": 30}, view=Gone(), likely_card=likely_card)))
     assert (buried.trash, buried.new) == (None, None)
     document = {"title": "T", "percentComplete": 30, "plannerId": "card", "_rev": 5}
     owner = CardOwner("card", None, deleted=True, by_agent=True)
@@ -135,7 +132,7 @@ def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_what_was_believed_
         )
     )
     assert isinstance(step, TakeCard)
-    assert step.state == replace(BELIEF, planner_id="second", etag="", details_etag="")
+    assert step.state == replace(STATE, planner_id="second", etag="", details_etag="")
 
 
 def test_a_document_that_names_no_card_is_asked_for_by_the_public_mapping_first() -> None:
@@ -151,7 +148,7 @@ def test_a_public_mapping_that_is_no_id_of_a_card_says_nothing() -> None:
 
 
 def test_what_a_person_did_to_the_card_of_a_lost_create_is_read_before_anything_is_sent() -> None:
-    """Its etag of now and its values of then are never mapped_state together: a change sent with them
+    """Its etag of now and its values of then never go together: a change sent with them
     would undo it."""
     step = decide(
         seen({"title": "T"}, intents=(intent(),), create_candidates=found(card()), names=NAMES)
@@ -207,7 +204,7 @@ def test_nothing_is_posted_again_before_the_last_question() -> None:
     )
 
 
-def test_a_create_note_whose_document_is_gone_is_forgotten_with_it() -> None:
+def test_a_create_intent_whose_document_is_gone_is_forgotten_with_it() -> None:
     assert decide(
         seen(None, intents=(intent(),), create_candidates=found(began=NOW + GRACE_MS))
     ) == DropIntent("n1", "plan")
@@ -317,13 +314,13 @@ def test_a_named_card_that_nobody_has_is_read_and_adopted() -> None:
         {"title": "T", "plannerId": "card"}, names=NAMES, owner=CardOwner("card", None, False)
     )
     assert decide(alone) == ReadCard("card")
-    step = decide(replace(alone, card=card()))
+    step = decide(replace(alone, view=listed()))
     assert isinstance(step, TakeCard)
     assert step.state.planner_id == "card"
 
 
 def test_a_card_is_adopted_with_its_details_only() -> None:
-    assert decide(seen({"title": "T"}, names=NAMES, card=card(details=False))) == ReadDetails(
+    assert decide(seen({"title": "T"}, names=NAMES, view=listed(details=False))) == ReadDetails(
         "card"
     )
 
@@ -335,8 +332,8 @@ def test_a_named_card_of_another_document_makes_this_one_a_new_task() -> None:
     assert isinstance(step, CreateCard)
 
 
-GRAVE = DeletedCard("card", "planner", "T", NOW)
-AGENTS_GRAVE = DeletedCard("card", "agent", "T", NOW)
+DELETED = DeletedCard("card", "planner", "T", NOW)
+DELETED_BY_AGENT = DeletedCard("card", "agent", "T", NOW)
 BURIED = {"names": NAMES, "owner": CardOwner("card", None, True)}
 BY_AGENT = {"names": NAMES, "owner": CardOwner("card", None, True, by_agent=True)}
 
@@ -346,13 +343,13 @@ BY_AGENT = {"names": NAMES, "owner": CardOwner("card", None, True, by_agent=True
     [
         pytest.param(
             {"plannerId": "card"},
-            {**BURIED, "stored": {"deleted_card": GRAVE}},
+            {**BURIED, "stored": {"deleted_card": DELETED}},
             id="with its plannerId",
         ),
         pytest.param({"plannerId": "card"}, BURIED, id="with its plannerId, under another id"),
         pytest.param(
             {},
-            {"names": NAMES, "stored": {"deleted_card": GRAVE}},
+            {"names": NAMES, "stored": {"deleted_card": DELETED}},
             id="without, under its id and title",
         ),
     ],
@@ -369,16 +366,18 @@ def test_a_stale_copy_of_a_card_that_a_human_deleted_is_refused(
 @pytest.mark.parametrize(
     ("members", "more"),
     [
-        pytest.param({"title": "Other"}, {"stored": {"deleted_card": GRAVE}}, id="another title"),
+        pytest.param({"title": "Other"}, {"stored": {"deleted_card": DELETED}}, id="another title"),
         pytest.param(
             {},
-            {"stored": {"deleted_card": GRAVE}, "claim": {"announced": "created"}},
+            {"stored": {"deleted_card": DELETED}, "claim": {"announced": "created"}},
             id="a created message came",
         ),
-        pytest.param({}, {"stored": {"deleted_card": AGENTS_GRAVE}}, id="an agent had deleted it"),
+        pytest.param(
+            {}, {"stored": {"deleted_card": DELETED_BY_AGENT}}, id="an agent had deleted it"
+        ),
         pytest.param(
             {"plannerId": "card"},
-            {**BY_AGENT, "stored": {"deleted_card": AGENTS_GRAVE}},
+            {**BY_AGENT, "stored": {"deleted_card": DELETED_BY_AGENT}},
             id="the same, with plannerId",
         ),
         pytest.param({"plannerId": "card"}, BY_AGENT, id="the same, under another id"),

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from planner_sync.decide.observation import Observation
 from planner_sync.decide.recreation import document_for_new_card
 from planner_sync.errors import Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Names
 from planner_sync.model.task import Value
-from tests.sync.looks import BELIEF, NAMES, known
+from tests.sync.looks import NAMES, STATE, known
 
 ITEM, PERSON, LINK = (
     "11111111-1111-4111-8111-111111111111",
@@ -55,9 +54,9 @@ WHOLE = {
 LABELS = Names(NAMES.buckets, {**NAMES.labels, "category2": "Agent: scribe"}, "")
 
 
-def back(seen: Observation, **base: Value) -> dict[str, Any]:
-    state = replace(BELIEF, base={**CARD, **base})
-    found: dict[str, Any] = json.loads(document_for_new_card(seen, state, LABELS))
+def back(seen: Any, **base: Value) -> dict[str, Any]:
+    seen = replace(seen, state=replace(STATE, base={**CARD, **base}), names=LABELS)
+    found: dict[str, Any] = json.loads(document_for_new_card(seen))
     return found
 
 
@@ -81,9 +80,7 @@ def test_of_a_document_that_was_deleted_the_last_settled_one_comes_back() -> Non
 
 def test_of_a_document_that_was_refused_the_last_good_one_comes_back() -> None:
     last = dialects.parse(b'{"title":"Good","private":1,"plannerId":"card","_rev":5}')
-    refused = replace(
-        known({"title": "Bad"}, last=last), document=None, refusal=Refusal("bad_field", "dueDate")
-    )
+    refused = known({"title": "Bad"}, last=last, refusal=Refusal("bad_field", "dueDate"))
     assert (back(refused)["title"], back(refused)["private"]) == ("Good", 1)
 
 

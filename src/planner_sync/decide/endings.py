@@ -1,5 +1,4 @@
-"""How a look ends: one function for each ending, each giving the order that the store carries out.
-Pure."""
+"""The endings of a reconciliation: each returns the order that the store carries out. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from planner_sync.decide.notices import (
     unsent_messages,
     uploads,
 )
-from planner_sync.decide.observation import Observation
+from planner_sync.decide.observation import AnyFacts, Mapped, Missing
 from planner_sync.decide.rendering import (
     Wanted,
     bindings_as_written,
@@ -34,20 +33,17 @@ from planner_sync.model.state import SyncState
 from planner_sync.model.task import Document, Value
 
 HOUR_MS = 3_600_000
-# A refusal that its surroundings caused may pass by itself.
+# Refusals with a cause outside the document: it may go away, so they are tried again.
 HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person", "unknown_bucket"})
 
 
 def settled(
-    seen: Observation, state: SyncState, merged: Merged, reading: Interpretation, names: Names
+    seen: Mapped[Names], document: Document, merged: Merged, reading: Interpretation
 ) -> Settle:
-    """Both sides are known to hold `merged.result`: write the document where it differs, tell who is
-    to be told."""
-    document = seen.document
-    if document is None:
-        raise ValueError(f"task {seen.task_id}: nothing to settle")
+    """Both sides hold `merged.result`: write the document where it differs, and say so."""
+    state, names = seen.state, seen.names
     human = frozenset(fields_of(merged.changed_by_people, names))
-    renamed = frozenset(renamed_fields(reading, state, names))
+    renamed = frozenset(renamed_fields(seen, reading))
     shown = _shown(document, state, human) | _agents_of(merged.result, names)
     wanted = Wanted(merged.result, _item_order(seen), names, shown, human)
     changes = render(document, reading, wanted)
@@ -58,7 +54,7 @@ def settled(
     )
     rev = _next_rev(state, seen.lease.now) if advance else state.rev
     written = bindings_as_written(reading.name_bindings, wanted, {*document.fields, *changes})
-    after = learn(seen, state, merged, replace(reading, name_bindings=written), rev, shown)
+    after = learn(seen, merged, written, rev, shown)
     stamped = document.planner_id == state.planner_id and document.rev == rev
     told = sorted({*human, *renamed, *state.unreported_edits})
     new = None
@@ -73,24 +69,27 @@ def settled(
     return Settle(
         plan_id=state.plan_id,
         document=seen.stored.document,
-        card=LinkedCard.of(after, seen.state.plan_id if seen.state else ""),
+        card=LinkedCard.of(after, state.plan_id),
         state_moved=replace(after, unreported_edits=tuple(told)).dump(),
         intents_done=(*seen.done_intents, *seen.written),
         new=new,
-        messages=(*uploads(seen, state), *conflicts(seen, merged, names), *unsent_messages(state)),
+        messages=(*uploads(seen), *conflicts(seen, merged), *unsent_messages(state)),
         document_messages=said,
     )
 
 
 def learn(
-    seen: Observation,
-    state: SyncState,
+    seen: Mapped[Names],
     merged: Merged,
-    reading: Interpretation,
+    name_bindings: Mapping[str, str],
     rev: int,
     shown: Iterable[str],
 ) -> SyncState:
-    """The state after a merge: what humans changed is agreed, what agents lost is remembered."""
+    """The state after a merge.
+
+    What people changed is agreed, and what agents lost is remembered.
+    """
+    state = seen.state
     for conflict in merged.conflicts:
         if conflict.winner == "planner":
             attributes = conflict.attributes if conflict.lost else {}
@@ -98,16 +97,14 @@ def learn(
                 state = state.tell(atom, seen.rev, lost)
     state = state.agree({atom: merged.result.get(atom) for atom in merged.changed_by_people})
     state = state.see_human(merged.changed_by_people, rev)
-    state = remember_names(state, reading.name_bindings)
-    if isinstance(seen.card, Card):
-        state = replace(
-            state, etag=seen.card.etag, details_etag=seen.card.details_etag or state.details_etag
-        )
+    state = remember_names(state, name_bindings)
     return replace(
         state,
+        etag=seen.task_etag,
+        details_etag=seen.details_etag,
         rev=rev,
         shown=tuple(sorted(shown)),
-        dialect=seen.document.dialect if seen.document else state.dialect,
+        dialect=seen.readable.dialect if seen.readable else state.dialect,
         created=False,
         unreported_uploads=(),
         unreported_edits=(),
@@ -116,8 +113,9 @@ def learn(
     )
 
 
-def imported(seen: Observation, card: Card, names: Names) -> Settle:
-    """A card that a human made gets its document."""
+def imported(seen: Missing[Names], card: Card) -> Settle:
+    """A card that a person made gets its document."""
+    names = seen.names
     state = SyncState(
         card.id, card.plan_id, card.etag, card.details_etag or "", base=dict(card.atoms)
     )
@@ -132,8 +130,8 @@ def imported(seen: Observation, card: Card, names: Names) -> Settle:
     changes |= {"createdBy": card.created_by_user or "planner", "createdAt": card.created_at}
     text = dialects.write(empty, {**changes, "plannerId": card.id, "_rev": rev})
     state = replace(state, rev=rev, shown=tuple(sorted(shown)), settled_at=seen.lease.now)
-    meant = _meant_by(text, Context(names, seen.people, None, None, card.id, card.atoms))
-    state = remember_names(state, bindings_as_written(meant, wanted, changes))
+    bindings = _bindings_of(text, Context(names, seen.people, None, None, card.id, card.atoms))
+    state = remember_names(state, bindings_as_written(bindings, wanted, changes))
     return Settle(
         plan_id=card.plan_id,
         document=seen.stored.document,
@@ -144,39 +142,43 @@ def imported(seen: Observation, card: Card, names: Names) -> Settle:
     )
 
 
-def _meant_by(text: str, context: Context) -> Mapping[str, str]:
+def _bindings_of(text: str, context: Context) -> Mapping[str, str]:
     try:
         return interpret(dialects.parse(text.encode()), context).name_bindings
     except Refusal:
-        return {}  # a card may hold what no document may: the next look says so
+        return {}  # a card may hold what no document may; the next reconciliation says so
 
 
 def restored(
-    seen: Observation,
-    state: SyncState,
+    seen: Mapped[Names],
+    document: Document,
     merged: Merged,
     reading: Interpretation,
-    names: Names,
+    *,
     conflict: bool,
 ) -> Settle:
-    """A document that an agent deleted, or that Redis lost, comes back whole, with what the card
-    says now."""
-    # What it said may have reached the card without ever being settled: all that the card has is
-    # shown.
+    """A document that an agent deleted, or that Redis lost, comes back with what the card says now.
+
+    `document` is as it was last settled; `conflict`: a person's change undoes an agent's delete.
+    """
+    state = seen.state
+    # The lost document may have said what reached the card and was never settled. So everything
+    # that the card has is shown.
     fields = {
         name
-        for name in fields_of(frozenset(merged.result), names)
+        for name in fields_of(frozenset(merged.result), seen.names)
         if not _is_default(name, merged.result)
     }
-    shown = _with_bucket(frozenset(fields)) if seen.last is None else fields - {"bucketId"}
-    order = settled(
-        seen, replace(state, shown=(*state.shown, *sorted(shown))), merged, reading, names
-    )
+    fields = {*_with_bucket(frozenset(fields))} if seen.last is None else fields - {"bucketId"}
+    showing = replace(state, shown=(*state.shown, *sorted(fields)))
+    order = settled(replace(seen, state=showing), document, merged, reading)
     new = order.new or seen.stored.last or b""
     messages = order.messages
     if conflict:
         messages += (conflict_on_delete(seen, kept=False, lost=True, winner="planner"),)
-    changed = dict.fromkeys([*fields_of(merged.changed_by_people, names), *state.unreported_edits])
+    changed = dict.fromkeys(
+        [*fields_of(merged.changed_by_people, seen.names), *state.unreported_edits]
+    )
     return replace(
         order,
         new=new,
@@ -185,8 +187,8 @@ def restored(
     )
 
 
-def refused(seen: Observation, refusal: Refusal) -> Postpone:
-    """Nothing is sent, the document stays as it is, the reason is said once and kept."""
+def refused(seen: AnyFacts, refusal: Refusal) -> Postpone:
+    """Nothing is sent and the document stays as it is. The reason is recorded, and said once."""
     retrying = refusal.code in HOURLY
     document = seen.stored.document
     found = Refused(
@@ -215,15 +217,18 @@ def _is_the_same(found: Refused, before: Refused | None) -> bool:
 
 
 def retry_later(
-    seen: Observation,
+    seen: AnyFacts,
     due_ms: int,
     code: Code | None = None,
     reason: str = "",
     *,
     say_after: int = 1,
 ) -> Postpone:
-    """Not now: look again after `due_ms`. With a code the trouble is kept, and said once when it
-    has lasted a while."""
+    """Try again after `due_ms`.
+
+    With a code the failure is recorded, and is said once: when it happens for the `say_after`-th
+    time in a row.
+    """
     order = replace(_left(seen, due_ms=due_ms), unfinished=True)
     if code is None:
         return order
@@ -244,32 +249,30 @@ def retry_later(
     return replace(order, refusal=found, messages=(*order.messages, *said))
 
 
-def forgotten(seen: Observation) -> Forget:
-    """There is neither document nor card: nothing to remember."""
+def forgotten(seen: AnyFacts) -> Forget:
+    """There is neither document nor card: nothing is kept."""
     return Forget(plan_id=seen.plan_id, document=seen.stored.document)
 
 
-def waiting(seen: Observation) -> Postpone:
-    """The document is missing, and nobody has said why: the next sweeps will tell."""
+def waiting(seen: AnyFacts) -> Postpone:
+    """The document is missing and no delete was announced: the next sweep tells."""
     return _left(seen, due_ms=-1)
 
 
-def _left(seen: Observation, due_ms: int) -> Postpone:
-    """The document stays as it is; what has reached Planner nevertheless is said."""
-    state = seen.state
-    messages: Messages = ()
-    if state:
-        messages = (*uploads(seen, state), *unsent_messages(state))
-        state = replace(state, created=False, unreported_uploads=(), unsent_messages=())
-    return Postpone(
+def _left(seen: AnyFacts, due_ms: int) -> Postpone:
+    """The document stays as it is. What has reached Planner nevertheless is said."""
+    order = Postpone(
         plan_id=seen.plan_id,
         document=seen.stored.document,
-        card=LinkedCard.of(state) if state else None,
         intents_done=seen.done_intents,
         not_created=seen.not_created,
         due_ms=due_ms,
-        messages=messages,
     )
+    if not isinstance(seen, Mapped):
+        return order
+    said = replace(seen.state, created=False, unreported_uploads=(), unsent_messages=())
+    messages = (*uploads(seen), *unsent_messages(seen.state))
+    return replace(order, card=LinkedCard.of(said), messages=messages)
 
 
 def _next_rev(state: SyncState, now_ms: int) -> int:
@@ -284,11 +287,9 @@ def _shown(document: Document, state: SyncState, human: frozenset[str]) -> froze
 
 
 def _agents_of(want: Mapping[str, Value], names: Names) -> frozenset[str]:
-    """A label that has become an agent's name since it was shown as a label is shown as the
-    agent."""
-    return frozenset(fields_of([atom for atom in want if atom.startswith("labels ")], names)) & {
-        "assignedTo"
-    }
+    """`assignedTo`, if a label has become an agent's name since it was shown as a label."""
+    labels = [atom for atom in want if atom.startswith("labels ")]
+    return frozenset(fields_of(labels, names)) & {"assignedTo"}
 
 
 def _with_bucket(fields: frozenset[str]) -> frozenset[str]:
@@ -299,5 +300,5 @@ def _is_default(name: str, atoms: Mapping[str, Value]) -> bool:
     return atoms.get(name) == DEFAULTS.get(name, object())
 
 
-def _item_order(seen: Observation) -> list[str]:
-    return list(seen.card.order) if isinstance(seen.card, Card) else []
+def _item_order(seen: AnyFacts) -> list[str]:
+    return list(seen.card.order) if seen.card else []

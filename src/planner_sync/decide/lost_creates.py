@@ -1,41 +1,40 @@
-"""Creates whose answer was lost: which of the cards that nobody has may be theirs. Pure.
+"""Creates whose answer was lost: which of the unmapped cards may be theirs. Pure.
 
-What a card says tells most of them apart, and `decide.py` looks at that. Where people have changed
-every title, only the time is left: cards were made in the order of their intents, shortly after them,
-by two clocks that may differ.
+The content of the cards tells most of them apart; `unmapped.py` looks at that. Where people have
+changed every title, only the time is left: cards were made in the order of their intents, shortly
+after them, by two clocks that may differ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from planner_sync.decide.observation import CreateCandidates
+from planner_sync.decide.observation import CreateCandidates, Gone
 from planner_sync.model.card import Card
 
-CLOCKS_MS = 300_000  # how far Planner's clock and Redis' may be apart
-NEAR_MS = 30_000  # by its place alone a card is taken only where they are nearly alike: it may be anybody's
+CLOCKS_MS = 300_000  # how far the clocks of Planner and Redis may be apart
+NEAR_MS = 30_000  # and how far where nothing but the time tells: the card may be someone else's
 LISTING_LAG_MS = 60_000  # a listing may lack a card for so long
 SENDING_MS = 45_000  # from the intent until the request has ended, at the latest
 
 
 def candidates_for(
-    cards: Iterable[Card], application: str | None, noted_at: int, began: int
+    cards: Iterable[Card], application: str | None, recorded_at: int, began: int
 ) -> CreateCandidates:
-    """What a listing that began at `began` shows for a create intent of this time (server's times,
-    ms)."""
-    candidates = [card for card in cards if _may_be_ours(card, application, noted_at)]
+    """What a listing shows for a create intent (`began`, `recorded_at`: server's times, ms)."""
+    candidates = [card for card in cards if _may_be_ours(card, application, recorded_at)]
     if application is not None:
         return CreateCandidates(candidates, began, sure=True)
-    # Until a 201 has told which application we are, whatever no person has made is ours.
+    # Our application id is known from the first 201 on. Until then every card that no person made
+    # may be ours.
     impersonal = [card for card in candidates if card.created_by_user is None]
     return CreateCandidates(impersonal or candidates, began, sure=bool(impersonal))
 
 
-def true_as_of(began: int, lacking: Iterable[Card | str | None]) -> int | None:
-    """As of when (server's time, ms) a listing that began at `began` shows all cards, although it
-    lacks these.
+def true_as_of(began: int, lacking: Iterable[Card | Gone | str | None]) -> int | None:
+    """The time as of which a listing shows all cards, although it lacks these (server's time, ms).
 
-    One that lacks a new card lags, and is as old as that; one that lacks others, or what gave no
-    answer, proves nothing.
+    A listing that lacks a new card lags, and is as old as that card. One that lacks an older card,
+    or one that gave no answer, proves nothing: None.
     """
     made = [made_at(card) if isinstance(card, Card) else 0 for card in lacking]
     as_of = min([began, *made])
@@ -43,11 +42,9 @@ def true_as_of(began: int, lacking: Iterable[Card | str | None]) -> int | None:
 
 
 def match_by_creation_time(intents: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]:
-    """The card of each intent (task id -> its time, ms) by its place in time: both in order, as near
-    as possible.
+    """The card of each intent (task id -> its time, ms): both in order, as close as possible.
 
-    A card that is too far from its intent to be its is left out, and so are intents and cards that are
-    left over.
+    A card that is too far from its intent is left out, and so is what is left over.
     """
     tasks = sorted(intents, key=lambda task_id: (intents[task_id], task_id))
     made = sorted(cards, key=lambda card: (made_at(card), card.id))
@@ -60,7 +57,7 @@ def match_by_creation_time(intents: Mapping[str, int], cards: Iterable[Card]) ->
 
 
 def _nearest(intents: Sequence[int], cards: Sequence[int]) -> list[tuple[int, int]]:
-    """As many pairs as there can be, each list in its order, with the least sum of distances."""
+    """As many pairs as possible, each list in its order, with the smallest sum of distances."""
     Best = tuple[int, list[tuple[int, int]]]
     before: list[Best] = [(0, [])] * (len(cards) + 1)
     for n, intent in enumerate(intents):
@@ -74,14 +71,14 @@ def _nearest(intents: Sequence[int], cards: Sequence[int]) -> list[tuple[int, in
     return before[-1][1]
 
 
-def _is_near(noted_at: int, made_at: int) -> bool:
-    return -NEAR_MS <= made_at - noted_at <= NEAR_MS + SENDING_MS
+def _is_near(recorded_at: int, made_at: int) -> bool:
+    return -NEAR_MS <= made_at - recorded_at <= NEAR_MS + SENDING_MS
 
 
-def _may_be_ours(card: Card, application: str | None, noted_at: int) -> bool:
+def _may_be_ours(card: Card, application: str | None, recorded_at: int) -> bool:
     if application is not None and card.created_by_app != application:
         return False
-    return made_at(card) >= noted_at - CLOCKS_MS
+    return made_at(card) >= recorded_at - CLOCKS_MS
 
 
 def made_at(card: Card) -> int:

@@ -1,19 +1,22 @@
-"""The decision: what is the next step for one task? One pure function of everything that a look has
-seen so far.
+"""The decision: the next step for one task, as a pure function of what was observed so far.
 
-    document      card               what happens
-    any           create intent open   the next complete listing tells whether the card was made; nobody guesses
-    any           intent open          only a card that was read after the lease tells what of the intent was written
-    new           none               names resolved, limits checked, created
-    names a card  that nobody has    adopted; a card that a human deleted makes the document a stale copy, refused
-    there         there              merged (merge.py): what the card lacks is sent, then the document is settled
-    any           in no plan of ours nothing is sent; a document that is deleted lets its card go
-    there         gone               a human's delete: document to the trash; an agent's edit is a conflict over it
-    missing       there              said, or twice unseen: deleted, unless a human changed the card since
-    missing       gone, none         forgotten
-    refused       there              nothing is sent, the document stays untouched
+    document  card                what happens
+    any       create intent open  the next complete listing tells whether it was made; no guess
+    none      none                forgotten; a new card of a person's gets its document
+    new       none                names resolved, limits checked, created
+    names a card without a task   adopted; if a person deleted it, the document is a stale copy
+    any       in no plan of ours  nothing is sent; a document that is deleted unlinks its card
+    any       intent open         a card read after the lease tells what was written
+    missing   gone                both are forgotten
+    missing   there               announced, or missing twice: deleted, unless a person changed it
+    any       moved by a person   followed into the other plan, if that is ours
+    there     gone                a person's delete: document to the trash; an edit is a conflict
+    refused   gone                a person's delete
+    refused   there               nothing is sent, the document stays as it is
+    there     there               merged (merge.py): what the card lacks is sent, then settled
 
-A refusal is raised as `Refusal` and ends the look. No I/O, no clock, no randomness in here.
+The first four rows are in `unmapped.py`. A refusal is raised as `Refusal` and ends the
+reconciliation. No I/O, no clock and no randomness in here.
 """
 
 from collections.abc import Mapping
@@ -21,13 +24,23 @@ from dataclasses import replace
 from typing import Literal
 
 from planner_sync.decide import deletion, endings, notices
-from planner_sync.decide.interpret import Interpretation
+from planner_sync.decide.interpret import Context, Interpretation, interpret
 from planner_sync.decide.merge import Merged, merge
-from planner_sync.decide.observation import GONE, Observation
-from planner_sync.decide.preconditions import accepted, check, read, resolve, with_uploads
+from planner_sync.decide.observation import (
+    Fresh,
+    Gone,
+    Listed,
+    Mapped,
+    MaybeNames,
+    Observation,
+    Unread,
+    named,
+)
+from planner_sync.decide.preconditions import check, is_unknown_bucket, resolve
 from planner_sync.decide.recreation import without_stale_values
 from planner_sync.decide.steps import (
     BuryCard,
+    CloseIntents,
     DeleteCard,
     Finish,
     PatchDetails,
@@ -38,260 +51,225 @@ from planner_sync.decide.steps import (
     Step,
     TakeCard,
 )
-from planner_sync.decide.unmapped import decide_new, resolve_create, stays_refused
+from planner_sync.decide.transitions import judge_intents
+from planner_sync.decide.unmapped import decide_without_card
 from planner_sync.errors import Refusal
 from planner_sync.model.card import Card, Names, is_of_details
-from planner_sync.model.state import SyncState, token
-from planner_sync.model.task import (
-    Document,
-    Value,
-)
+from planner_sync.model.state import token
+from planner_sync.model.task import Document, Value
 
 
 def decide(seen: Observation) -> Step:
     """The next step. Raises Refusal when the document cannot be done as it stands."""
-    if seen.state and _is_foreign(seen, seen.state):
-        return _decide_foreign(seen, seen.state)
-    creating = next((intent for intent in seen.intents if intent.kind == "create"), None)
-    if creating and seen.state is None:
-        return resolve_create(seen, creating)
-    if seen.dropped and (due_ms := stays_refused(seen)) is not None:
-        return Finish(endings.retry_later(seen, due_ms))
-    if seen.state and seen.intents:
-        if not seen.fresh:
-            return ReadCard(seen.state.planner_id)
-        if seen.names is None:
-            return (
-                ReadNames()
-            )  # the agents are told of what has reached Planner by the names of its fields
-        if seen.card == GONE and any(intent.kind == "delete" for intent in seen.intents):
-            return Finish(
-                deletion.own_delete_confirmed(judge_intents(seen), seen.state, seen.names)
-            )
-        seen = judge_intents(seen)
-    if seen.document is None and seen.refusal is None:
-        return _decide_missing(seen)
-    if seen.state is None:
-        return decide_new(seen)
-    return _decide_known(seen, seen.state)
-
-
-def judge_intents(seen: Observation) -> Observation:
-    """Whatever of any open intent equals the card is agreed, and was uploaded; the rest was not
-    written."""
-    state, card = seen.state, seen.card
-    if state is None:
-        return seen
-    if isinstance(card, Card):
-        intents, atoms = seen.intents, card.atoms
-        agreed = {
-            atom: value
-            for intent in intents
-            for atom, value in intent.atoms.items()
-            if atoms.get(atom) == value
-        }
-        news = {atom: value for atom, value in agreed.items() if state.base.get(atom) != value}
-        owed = {
-            a: said
-            for intent in intents
-            for a, said in intent.unsent_messages
-            if a in news and intent.atoms[a] == news[a]
-        }
-        state = replace(
-            with_uploads(seen, state, news),
-            unsent_messages=(*state.unsent_messages, *owed.values()),
-        ).agree(agreed)
-    return replace(
-        seen,
-        state=state,
-        intents=(),
-        done_intents=(*seen.done_intents, *(intent.nonce for intent in seen.intents)),
-    )
-
-
-# -- document and card -----------------------------------------------------------------------------
-def _decide_known(seen: Observation, state: SyncState) -> Step:
-    if isinstance(seen.card, Card) and seen.card.plan_id != state.plan_id:
-        return _follow(seen, state, seen.card)
-    if seen.names is None:
-        return ReadNames()
-    if seen.card == GONE:
-        return _decide_gone(seen, state, seen.names)
-    never_read = seen.card is None and not state.etag
-    if never_read or (seen.lease.reason in ("recheck", "restore") and not seen.fresh):
-        return ReadCard(state.planner_id)
-    document = accepted(seen)
-    plan_id = document.fields.get("planId")
-    if plan_id not in (None, state.plan_id) and not _carries_old_plan(seen, state, plan_id):
-        raise Refusal(
-            "plan_changed",
-            f"planId: the card is in plan {state.plan_id}; it cannot move to {plan_id}",
-            "planId",
-        )
-    reading, merged = _merge(seen, state, document, seen.names)
-    if step := resolve(seen, reading, merged, merged.to_card):
+    if not isinstance(seen, Mapped):
+        return decide_without_card(seen)
+    # any | in no plan of ours
+    if _is_foreign(seen):
+        return _foreign(seen)
+    # any | intent open
+    if seen.intents and (step := _open_intents(seen)):
         return step
-    details = {atom: value for atom, value in merged.to_card.items() if is_of_details(atom)}
-    task = {atom: value for atom, value in merged.to_card.items() if atom not in details}
-    if merged.to_card:
-        check(merged.result)
-    if details and not _details_known(seen, state):
-        return (
-            ReadDetails(state.planner_id)
-            if isinstance(seen.card, Card)
-            else ReadCard(state.planner_id)
+    # missing | gone, there
+    if seen.document is None:
+        return _card_gone_too(seen) if isinstance(seen.view, Gone) else _document_missing(seen)
+    # any | moved by a person
+    if seen.card and seen.card.plan_id != seen.plan_id:
+        return _follow(seen, seen.card)
+    if not named(seen):
+        return ReadNames()
+    # there, refused | gone
+    if isinstance(seen.view, Gone):
+        return _card_gone(seen)
+    if _must_be_read(seen):
+        return ReadCard(seen.planner_id)
+    # refused | there
+    if isinstance(seen.document, Refusal):
+        raise seen.document
+    # there | there
+    return _merge_both(seen, seen.document)
+
+
+# -- any | in no plan of ours ----------------------------------------------------------------------
+def _is_foreign(seen: Mapped[MaybeNames]) -> bool:
+    """Was the plan of the card taken off the list? The card may have been moved back since."""
+    shown = seen.card.plan_id if seen.card else seen.plan_id
+    return seen.policy.plan_ids.isdisjoint({shown, seen.plan_id})
+
+
+def _foreign(seen: Mapped[MaybeNames]) -> Step:
+    if seen.document is not None:
+        reason = (
+            f"planId: the card is in plan {seen.plan_id}, "
+            "which is not one of the plans of this service"
         )
-    unsent_messages = tuple(
-        (conflict.atom, notices.conflict_message(seen, conflict, merged.result, seen.names))
-        for conflict in merged.conflicts
-        if conflict.atom in merged.to_card
-    )
-    if task:
-        return PatchTask(
-            task, tuple((atom, message) for atom, message in unsent_messages if atom in task)
-        )
-    if details:
-        return PatchDetails(
-            details, tuple((atom, message) for atom, message in unsent_messages if atom in details)
-        )
-    if _unknown_ids(merged.result, seen.names) and not seen.names_fresh:
-        return ReadNames(fresh=True)
-    return Finish(endings.settled(seen, state, merged, reading, seen.names))
+        raise Refusal("unknown_plan", reason, "planId")
+    return Finish(deletion.unlink(seen) if _is_delete(seen) else endings.waiting(seen))
 
 
-def _merge(
-    seen: Observation, state: SyncState, document: Document, names: Names
-) -> tuple[Interpretation, Merged]:
-    card = card_atoms(seen, state)
-    reading = read(seen, document, names, planner_id=state.planner_id, atoms={**state.base, **card})
-    return reading, merge(state, reading.document_atoms, seen.rev, card, seen.policy.winner)
+# -- any | intent open -----------------------------------------------------------------------------
+def _open_intents(seen: Mapped[MaybeNames]) -> Step | None:
+    """What was sent before, and may have been written. None: the other rows decide."""
+    if isinstance(seen.view, (Unread, Listed)):
+        return ReadCard(seen.planner_id)
+    if not named(seen):
+        return ReadNames()
+    if isinstance(seen.view, Fresh):
+        return CloseIntents(judge_intents(seen, seen.view.card))
+    # The card is gone. If we asked for that, it was our delete, not a person's.
+    if any(intent.kind == "delete" for intent in seen.intents):
+        return Finish(deletion.own_delete_confirmed(seen))
+    return None
 
 
-def card_atoms(seen: Observation, state: SyncState) -> Mapping[str, Value]:
-    """The card as far as it was read, else as it was when both sides last agreed."""
-    if not isinstance(seen.card, Card):
-        return state.base
-    if seen.card.details_etag is not None:
-        return seen.card.atoms
-    return {
-        **{atom: value for atom, value in state.base.items() if is_of_details(atom)},
-        **seen.card.atoms,
-    }
+# -- missing ---------------------------------------------------------------------------------------
+def _card_gone_too(seen: Mapped[MaybeNames]) -> Step:
+    if not named(seen):
+        return ReadNames()
+    by: Literal["agent", "planner"] = "planner"
+    if seen.lease.announced == "deleted":
+        by = "agent"
+    return Finish(deletion.card_deleted(seen, by))
 
 
-def _follow(seen: Observation, state: SyncState, card: Card) -> Step:
-    """A human moved the card to another plan: go along where we may, stop where we may not."""
+def _document_missing(seen: Mapped[MaybeNames]) -> Step:
+    if not (_is_delete(seen) or seen.recovering or seen.restoring):
+        return Finish(endings.waiting(seen))
+    if not named(seen):
+        return ReadNames()
+    if not isinstance(seen.view, Fresh):
+        return ReadCard(seen.planner_id)
+    card = seen.view.card
+    brought_back = seen.restoring or (seen.recovering and seen.lease.announced != "deleted")
+    if card.plan_id != seen.plan_id:
+        if card.plan_id in seen.policy.plan_ids:
+            return _follow(seen, card)
+        if not brought_back:
+            return Finish(deletion.unlink(seen))
+    return _delete_or_restore(seen, brought_back)
+
+
+def _delete_or_restore(seen: Mapped[Names], brought_back: bool) -> Step:
+    last = seen.last or _blank(seen)
+    # A document without fields has no opinion: whatever differs, a person changed.
+    _, merged = _merge(seen, replace(last, fields={}))
+    # Also what an earlier reconciliation found when the document was gone already.
+    unseen = bool(merged.changed_by_people or seen.state.unreported_edits)
+    if not unseen and not brought_back:
+        return DeleteCard(seen.planner_id)
+    restored = replace(seen, document=last)
+    reading = interpret(last, _context(restored, seen.state.base))
+    return Finish(endings.restored(restored, last, merged, reading, conflict=unseen))
+
+
+def _blank(seen: Mapped[Names]) -> Document:
+    snake_case = seen.state.dialect == "snake_case"
+    return Document({}, "snake_case" if snake_case else "camelCase", {})
+
+
+def _is_delete(seen: Mapped[MaybeNames]) -> bool:
+    """Was the document deleted: was it said, or seen twice?"""
+    return seen.lease.announced == "deleted" or seen.lease.reason == "confirmed_missing"
+
+
+# -- any | moved by a person -----------------------------------------------------------------------
+def _follow(seen: Mapped[MaybeNames], card: Card) -> Step:
+    """Go along to the other plan where we may, stop where we may not."""
     if card.plan_id not in seen.policy.plan_ids:
         raise Refusal(
             "unknown_plan",
             f"planId: the card was moved to plan {card.plan_id}, which is not ours",
             "planId",
         )
-    return TakeCard(replace(state.leave(state.plan_id, state.rev + 1), plan_id=card.plan_id))
+    left = seen.state.leave(seen.plan_id, seen.state.rev + 1)
+    return TakeCard(replace(left, plan_id=card.plan_id))
 
 
-def _carries_old_plan(seen: Observation, state: SyncState, plan_id: str) -> bool:
-    """Does the document only say where the card was when it was read?"""
-    history = state.history("planId")
-    as_settled = seen.last is not None and seen.last.fields.get("planId") == plan_id
-    return as_settled or (
-        seen.rev < history.last_human_rev and token(plan_id) in history.past_values
-    )
-
-
-def _decide_gone(seen: Observation, state: SyncState, names: Names) -> Step:
-    document = seen.document
-    if document is None and seen.restoring:
-        return Finish(deletion.recreate_card(seen, state, names))
-    if document is None:
-        return BuryCard(deletion.card_deleted(seen, state, names, "planner"))
+# -- there, refused | gone -------------------------------------------------------------------------
+def _card_gone(seen: Mapped[Names]) -> Step:
+    if not isinstance(seen.document, Document):
+        return _card_of_refused_gone(seen)
     if seen.likely_card:
-        return Finish(deletion.await_recreated_card(seen, state, names))
-    reading, merged = _merge(replace(seen, card=None), state, document, names)
-    right = replace(seen, document=without_stale_values(document, reading, merged, names))
+        return Finish(deletion.await_recreated_card(seen))
+    document = seen.document
+    reading, merged = _merge(replace(seen, view=Unread()), document)
+    right = replace(seen, document=without_stale_values(document, reading, merged, seen.names))
     edited = bool(merged.changed_by_agent or reading.unresolved_people)
-    told = notices.conflicts(seen, merged, names)
+    told = notices.conflicts(seen, merged)
     if seen.restoring:
-        return Finish(deletion.recreate_card(right, state, names, told))
+        return Finish(deletion.recreate_card(right, told))
     if edited and seen.policy.winner == "agents":
         lost = notices.conflict_on_delete(seen, kept=False, lost=True, winner="agents")
-        return Finish(deletion.recreate_card(right, state, names, [lost, *told]))
-    return BuryCard(deletion.card_deleted(right, state, names, "planner", edited=edited))
+        return Finish(deletion.recreate_card(right, [lost, *told]))
+    return BuryCard(deletion.card_deleted(right, "planner", edited=edited))
 
 
-# -- a card in a plan that is not ours any more ----------------------------------------------------
-def _is_foreign(seen: Observation, state: SyncState) -> bool:
-    """Is the card in a plan that was taken off the list? It may have been moved back to one of
-    ours."""
-    shown = seen.card.plan_id if isinstance(seen.card, Card) else state.plan_id
-    return seen.policy.plan_ids.isdisjoint({shown, state.plan_id})
+def _card_of_refused_gone(seen: Mapped[Names]) -> Step:
+    if seen.restoring:
+        return Finish(deletion.recreate_card(seen))
+    return BuryCard(deletion.card_deleted(seen, "planner"))
 
 
-def _decide_foreign(seen: Observation, state: SyncState) -> Step:
-    if seen.document is not None or seen.refusal:
-        reason = f"planId: the card is in plan {state.plan_id}, which is not one of the plans of this service"
-        raise Refusal("unknown_plan", reason, "planId")
-    announced = seen.lease.announced == "deleted" or seen.lease.reason == "confirmed_missing"
-    return Finish(deletion.unlink(seen, state) if announced else endings.waiting(seen))
+# -- there | there ---------------------------------------------------------------------------------
+def _must_be_read(seen: Mapped[Names]) -> bool:
+    """Nothing was ever read of the card, or someone asks for a fresh look at it."""
+    never_read = isinstance(seen.view, Unread) and not seen.state.etag
+    asked = seen.lease.reason in ("recheck", "restore") and not isinstance(seen.view, Fresh)
+    return never_read or asked
 
 
-# -- no document -----------------------------------------------------------------------------------
-def _decide_missing(seen: Observation) -> Step:
-    state = seen.state
-    if state is None:
-        if not isinstance(seen.card, Card):
-            return Finish(endings.forgotten(seen))
-        if seen.names is None:
-            return ReadNames()
-        if _unknown_ids(seen.card.atoms, seen.names) and not seen.names_fresh:
-            return ReadNames(fresh=True)
-        return Finish(endings.imported(seen, seen.card, seen.names))
-    if seen.card == GONE:
-        by: Literal["agent", "planner"] = (
-            "agent" if seen.lease.announced == "deleted" else "planner"
+def _merge_both(seen: Mapped[Names], document: Document) -> Step:
+    plan_id = document.fields.get("planId")
+    if plan_id not in (None, seen.plan_id) and not _carries_old_plan(seen, plan_id):
+        raise Refusal(
+            "plan_changed",
+            f"planId: the card is in plan {seen.plan_id}; it cannot move to {plan_id}",
+            "planId",
         )
-        if seen.names is None:
-            return ReadNames()
-        return Finish(deletion.card_deleted(seen, state, seen.names, by))
-    announced = seen.lease.announced == "deleted" or seen.lease.reason == "confirmed_missing"
-    if not (announced or seen.recovering or seen.restoring):
-        return Finish(endings.waiting(seen))
-    if seen.names is None:
-        return ReadNames()
-    if not seen.fresh or not isinstance(seen.card, Card):
-        return ReadCard(state.planner_id)
-    brought_back = seen.restoring or (seen.recovering and seen.lease.announced != "deleted")
-    if seen.card.plan_id != state.plan_id:
-        if seen.card.plan_id in seen.policy.plan_ids:
-            return _follow(seen, state, seen.card)
-        if not brought_back:
-            return Finish(deletion.unlink(seen, state))
-    last = seen.last or _blank(state)
-    _, merged = _merge(
-        seen, state, replace(last, fields={}), seen.names
-    )  # no opinions: what differs, humans changed
-    unseen = bool(
-        merged.changed_by_people or state.unreported_edits
-    )  # also what an earlier look found, when the document was gone already
-    if not unseen and not brought_back:
-        return DeleteCard(state.planner_id)
-    restored = replace(seen, document=last)
-    reading = read(restored, last, seen.names, planner_id=state.planner_id, atoms=state.base)
-    return Finish(endings.restored(restored, state, merged, reading, seen.names, conflict=unseen))
+    reading, merged = _merge(seen, document)
+    if step := resolve(seen, reading, merged.to_card):
+        return step
+    if merged.to_card:
+        check(merged.result)
+        return _send(seen, merged)
+    # A bucket that is not among the names was made since they were read.
+    if is_unknown_bucket(merged.result, seen.names) and not seen.names_fresh:
+        return ReadNames(fresh=True)
+    return Finish(endings.settled(seen, document, merged, reading))
 
 
-def _blank(state: SyncState) -> Document:
-    return Document({}, "snake_case" if state.dialect == "snake_case" else "camelCase", {})
-
-
-def _unknown_ids(want: Mapping[str, Value], names: Names) -> bool:
-    """Does the card refer to a bucket that is not among the names? It was made since they were
-    read."""
-    bucket = want.get("bucketId")
-    return bucket is not None and bucket not in dict(names.buckets)
-
-
-def _details_known(seen: Observation, state: SyncState) -> bool:
-    if isinstance(seen.card, Card) and seen.card.details_etag is not None:
+def _carries_old_plan(seen: Mapped[Names], plan_id: str) -> bool:
+    """Does the document only say where the card was when it was read?"""
+    if seen.last is not None and seen.last.fields.get("planId") == plan_id:
         return True
-    return bool(state.details_etag)
+    history = seen.state.history("planId")
+    return seen.rev < history.last_human_rev and token(plan_id) in history.past_values
+
+
+def _merge(seen: Mapped[Names], document: Document) -> tuple[Interpretation, Merged]:
+    card = seen.card_atoms
+    reading = interpret(document, _context(seen, {**seen.state.base, **card}))
+    merged = merge(seen.state, reading.document_atoms, seen.rev, card, seen.policy.winner)
+    return reading, merged
+
+
+def _context(seen: Mapped[Names], atoms: Mapping[str, Value]) -> Context:
+    return Context(seen.names, seen.people, seen.state, seen.last, seen.planner_id, atoms)
+
+
+def _send(seen: Mapped[Names], merged: Merged) -> Step:
+    """What the card lacks: the task first, then the details."""
+    task: dict[str, Value | None] = {}
+    details: dict[str, Value | None] = {}
+    for atom, value in merged.to_card.items():
+        (details if is_of_details(atom) else task)[atom] = value
+    if details and not seen.details_etag:
+        return ReadDetails(seen.planner_id) if seen.card else ReadCard(seen.planner_id)
+    changes = task or details
+    unsent_messages = tuple(
+        (conflict.atom, notices.conflict_message(seen, conflict, merged.result))
+        for conflict in merged.conflicts
+        if conflict.atom in changes
+    )
+    if task:
+        return PatchTask(task, unsent_messages)
+    return PatchDetails(details, unsent_messages)

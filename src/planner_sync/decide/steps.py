@@ -1,5 +1,4 @@
-"""What a decision can ask for: one small frozen value for each thing to do. Printed, counted and
-tested as they are."""
+"""The steps that a decision can ask for: one frozen value each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +9,13 @@ from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
 Changes = Mapping[str, Value | None]
-UnsentMessages = tuple[
-    tuple[str, Mapping[str, Any]], ...
-]  # atoms, each with the message that is owed once it is written
+# Atoms, each with the message that is owed once it is written.
+UnsentMessages = tuple[tuple[str, Mapping[str, Any]], ...]
 
 
 @dataclass(frozen=True)
 class ReadNames:
-    """Read bucket and label names of the task's plan; `fresh`: from Planner, whatever is
-    remembered."""
+    """Read the bucket and label names of the plan; `fresh`: from Planner, not from memory."""
 
     fresh: bool = False
 
@@ -39,7 +36,7 @@ class ReadDetails:
 
 @dataclass(frozen=True)
 class AskOwner:
-    """Find out who has this card."""
+    """Find out which task has this card."""
 
     planner_id: str
 
@@ -53,7 +50,7 @@ class FindPeople:
 
 @dataclass(frozen=True)
 class MakeName:
-    """Make a bucket, or give a name to a free label."""
+    """Make a bucket, or name a free label."""
 
     kind: Literal["bucket", "label"]
     name: str
@@ -69,7 +66,7 @@ class CreateCard:
 
 @dataclass(frozen=True)
 class DropIntent:
-    """The create of this intent has made no card: let nothing wait for it any more."""
+    """The create of this intent made no card: delete the intent."""
 
     nonce: str
     plan_id: str
@@ -77,15 +74,24 @@ class DropIntent:
 
 @dataclass(frozen=True)
 class TakeCard:
-    """Make a card that exists this task's own, with this state."""
+    """Give this task a card that exists, with this state."""
+
+    state: SyncState
+
+
+@dataclass(frozen=True)
+class CloseIntents:
+    """The fresh card has told what of the open intents was written: go on with this state."""
 
     state: SyncState
 
 
 @dataclass(frozen=True)
 class PatchTask:
-    """PATCH the task with these changes; `unsent_messages` are the conflicts that they decide against a
-    human."""
+    """PATCH the task.
+
+    `unsent_messages` are the conflicts that these changes decide against a person.
+    """
 
     changes: Changes
     unsent_messages: UnsentMessages = ()
@@ -93,7 +99,7 @@ class PatchTask:
 
 @dataclass(frozen=True)
 class PatchDetails:
-    """PATCH the details with these changes; `unsent_messages` as above."""
+    """PATCH the details; `unsent_messages` as above."""
 
     changes: Changes
     unsent_messages: UnsentMessages = ()
@@ -101,38 +107,37 @@ class PatchDetails:
 
 @dataclass(frozen=True)
 class DeleteCard:
-    """DELETE the task, if the brake lets it through."""
+    """DELETE the task, unless deletes are held."""
 
     planner_id: str
 
 
 @dataclass(frozen=True)
 class BuryCard:
-    """Carry out a human's delete on the agents' side, if the brake lets it through."""
+    """End with this order, which deletes the document of a card that is gone, unless deletes are
+    held."""
 
     order: Bury
 
 
 @dataclass(frozen=True)
 class Finish:
-    """The look ends with this order."""
+    """End with this order."""
 
     order: End
 
 
-Step = (
-    ReadNames
-    | ReadCard
-    | ReadDetails
-    | AskOwner
-    | FindPeople
-    | MakeName
+# What reads, what changes something, and what ends the reconciliation.
+Question = ReadNames | ReadCard | ReadDetails | AskOwner | FindPeople
+Change = (
+    MakeName
     | CreateCard
     | DropIntent
     | TakeCard
+    | CloseIntents
     | PatchTask
     | PatchDetails
     | DeleteCard
-    | BuryCard
-    | Finish
 )
+Ending = BuryCard | Finish
+Step = Question | Change | Ending

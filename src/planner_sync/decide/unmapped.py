@@ -1,25 +1,26 @@
-"""The decision about a document that has no card yet: created, adopted, refused, or waited for.
+"""The decision for a task that has no card: created, adopted, imported, refused or waited for.
 Pure.
 
 A create whose answer was lost is never guessed at: only a complete listing tells whether the card
 was made.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from planner_sync.decide import endings, notices
-from planner_sync.decide.interpret import Interpretation
+from planner_sync.decide.interpret import Context, Interpretation, interpret
 from planner_sync.decide.merge import adopt, agree, merge
-from planner_sync.decide.observation import Observation, OpenIntent
-from planner_sync.decide.preconditions import (
-    accepted,
-    check,
-    find_people,
-    read,
-    resolve,
-    with_uploads,
+from planner_sync.decide.observation import (
+    Cardless,
+    CreateCandidates,
+    MaybeNames,
+    Missing,
+    OpenIntent,
+    Unmapped,
+    Unread,
+    named,
 )
+from planner_sync.decide.preconditions import check, find_people, is_unknown_bucket, resolve
 from planner_sync.decide.rendering import fields_of
 from planner_sync.decide.steps import (
     AskOwner,
@@ -32,30 +33,44 @@ from planner_sync.decide.steps import (
     Step,
     TakeCard,
 )
+from planner_sync.decide.transitions import state_of_created_card, state_of_deleted_card
 from planner_sync.errors import Refusal
-from planner_sync.model.card import Card, is_of_details
-from planner_sync.model.fields import DEFAULTS
-from planner_sync.model.orders import document_hash
+from planner_sync.model.card import Card, Names, is_of_details
 from planner_sync.model.state import SyncState
-from planner_sync.model.task import PLANNER_ID, Document, Value
+from planner_sync.model.task import PLANNER_ID, Document
 
 GRACE_MS = 60_000  # the request's own deadline, and as long again for a listing that lags
 IMPORT_ID = "planner-"
 PLANNER_ID_LENGTH = 28
 
 
-def resolve_create(seen: Observation, intent: OpenIntent) -> Step:
-    """The next step for a create whose answer was lost."""
+def decide_without_card(seen: Unmapped[MaybeNames] | Missing[MaybeNames]) -> Step:
+    """The next step. Raises Refusal."""
+    # any | create intent open
+    for intent in seen.intents:
+        if intent.kind == "create":
+            return _resolve_create(seen, intent)
+    # any | an earlier create made no card
+    if seen.dropped and (due_ms := _refused_for_ms(seen)) is not None:
+        return Finish(endings.retry_later(seen, due_ms))
+    # none | none
+    if isinstance(seen, Missing):
+        return _import(seen)
+    # refused | none
+    if isinstance(seen.document, Refusal):
+        raise seen.document
+    # new | none
+    return _decide_new(seen, seen.document)
+
+
+# -- a create whose answer was lost ----------------------------------------------------------------
+def _resolve_create(seen: Unmapped[MaybeNames] | Missing[MaybeNames], intent: OpenIntent) -> Step:
     found = seen.create_candidates
     if found is None:
-        if intent.plan_id not in seen.policy.plan_ids and (seen.document or seen.refusal):
-            reason = f"planId: plan {intent.plan_id}, which may hold its card, is not one of the plans of this service"
-            raise Refusal("unknown_plan", reason, "planId")
-        return Finish(endings.retry_later(seen, GRACE_MS))
-    card = _made_by(intent, seen)
-    if card and seen.names is None:
-        return ReadNames()
-    if card:
+        return _wait_for_listing(seen, intent)
+    if card := _made_by(intent, found):
+        if not named(seen):
+            return ReadNames()
         # Without an etag: the card may have been changed since it was made, and that is to be
         # merged first.
         return TakeCard(replace(state_of_created_card(seen, card, intent.atoms), etag=""))
@@ -66,185 +81,190 @@ def resolve_create(seen: Observation, intent: OpenIntent) -> Step:
     return DropIntent(intent.nonce, intent.plan_id)
 
 
-def stays_refused(seen: Observation) -> int | None:
-    """Has Planner said no to this very document, as it seems now without a card? Then until when
-    (ms): -1 for ever."""
-    before = seen.stored.refusal
-    if before is None or before.hash != document_hash(seen.stored.text or b""):
-        return None
-    return max(before.at + endings.HOUR_MS - seen.lease.now, 0) if before.retrying else -1
+def _wait_for_listing(seen: Unmapped[MaybeNames] | Missing[MaybeNames], intent: OpenIntent) -> Step:
+    if intent.plan_id not in seen.policy.plan_ids and seen.document is not None:
+        reason = (
+            f"planId: plan {intent.plan_id}, which may hold its card, "
+            "is not one of the plans of this service"
+        )
+        raise Refusal("unknown_plan", reason, "planId")
+    return Finish(endings.retry_later(seen, GRACE_MS))
 
 
-def _made_by(intent: OpenIntent, seen: Observation) -> Card | None:
-    """The card that the lost request made: one that equals it, that has its title, or that has its
-    place in time."""
-    found = seen.create_candidates
-    if found is None:
-        return None
+def _made_by(intent: OpenIntent, found: CreateCandidates) -> Card | None:
+    """The card that the lost request made: it equals the request, or has its title or its time."""
     posted = {atom: value for atom, value in intent.atoms.items() if value is not None}
-    equal = [
-        card
-        for card in found.candidates
-        if all(card.atoms.get(atom) == value for atom, value in posted.items())
-    ]
-    same_title = [
-        card for card in found.candidates if card.atoms.get("title") == posted.get("title")
-    ]
-    if not equal and found.sure and len(same_title) == 1:
-        return same_title[0]  # edited since, but not beyond recognition
-    return min(
-        equal,
-        key=lambda card: (card.created_at, card.id),
-        default=found.own if found.sure else None,
-    )
-
-
-def state_of_created_card(
-    seen: Observation, card: Card, posted: Mapping[str, Value | None]
-) -> SyncState:
-    """What we believe of a card that we made: its base is what was posted, not what it says by
-    now."""
-    base = {**DEFAULTS, **{atom: value for atom, value in posted.items() if value is not None}}
-    named = seen.document is not None and not {"bucket", "bucketId"}.isdisjoint(
-        seen.document.fields
-    )
-    meant = {atom: value for atom, value in posted.items() if named or atom != "bucketId"}
-    state = SyncState(card.id, card.plan_id, card.etag, "", base=base, created=True)
-    if before := _before(seen):  # who changed what counts for this one too
-        state = replace(state, rev=before.rev, histories=before.histories, adopted=before.adopted)
-    return with_uploads(seen, state, meant)
-
-
-def _before(seen: Observation) -> SyncState | None:
-    """What was mapped_state of the card that is made anew."""
-    if seen.deleted_card is None or seen.deleted_card.state is None:
+    equal = [card for card in found.candidates if posted.items() <= card.atoms.items()]
+    if equal:
+        return min(equal, key=lambda card: (card.created_at, card.id))
+    if not found.sure:
         return None
-    return SyncState.load(seen.deleted_card.state)
+    title = posted.get("title")
+    same_title = [card for card in found.candidates if card.atoms.get("title") == title]
+    if len(same_title) == 1:
+        return same_title[0]  # edited since, but not beyond recognition
+    return found.own
 
 
-def decide_new(seen: Observation) -> Step:
-    """The next step for a document without a card. Raises Refusal."""
-    document = accepted(seen)
-    if isinstance(seen.card, Card) and seen.owner is None:
-        return _adopt(seen, document, seen.card)  # a pass has found out that they belong together
-    named = document.planner_id or _named_by_id(seen.task_id) or _named_by_mapping(seen)
-    if named and (seen.owner is None or seen.owner.planner_id != named):
-        return AskOwner(named)
-    owner = seen.owner
-    if owner and owner.task_id in (None, seen.task_id):
-        if owner.deleted and document.planner_id and not owner.by_agent:
-            raise _stale(f"plannerId: the card {owner.planner_id} was deleted in Planner")
-        if not owner.deleted:
-            if seen.card is None:
-                return ReadCard(owner.planner_id)
-            if isinstance(seen.card, Card) and seen.card.plan_id in seen.policy.plan_ids:
-                return _adopt(seen, document, seen.card)
-            if document.planner_id:
-                raise _stale(f"plannerId: our plans have no card {owner.planner_id}")
-    _check_grave(seen, document)
+def _refused_for_ms(seen: Cardless[MaybeNames]) -> int | None:
+    """How long Planner's refusal of this very document still holds (ms).
+
+    -1: for ever, None: it was not refused.
+    """
+    before = seen.stored.refusal
+    if before is None or not before.hash or before.hash != seen.stored.document.hash:
+        return None
+    if not before.retrying:
+        return -1
+    return max(before.at + endings.HOUR_MS - seen.lease.now, 0)
+
+
+# -- neither document nor card ---------------------------------------------------------------------
+def _import(seen: Missing[MaybeNames]) -> Step:
+    """A new card of a person's gets its document."""
+    if seen.card is None:
+        return Finish(endings.forgotten(seen))
+    if not named(seen):
+        return ReadNames()
+    if is_unknown_bucket(seen.card.atoms, seen.names) and not seen.names_fresh:
+        return ReadNames(fresh=True)
+    return Finish(endings.imported(seen, seen.card))
+
+
+# -- a new document --------------------------------------------------------------------------------
+def _decide_new(seen: Unmapped[MaybeNames], document: Document) -> Step:
+    # a pass has found out that card and document belong together
+    if seen.card and seen.owner is None:
+        return _adopt(seen, document, seen.card)
+    # the document names a card
+    if step := _named_card(seen, document):
+        return step
+    _refuse_stale_object(seen, document)
     plan_id = document.fields.get("planId") or seen.policy.default_plan_id
     if plan_id not in seen.policy.plan_ids:
-        raise Refusal(
-            "unknown_plan", f"planId: {plan_id} is not one of the plans of this service", "planId"
-        )
-    if seen.names is None:
+        reason = f"planId: {plan_id} is not one of the plans of this service"
+        raise Refusal("unknown_plan", reason, "planId")
+    if not named(seen):
         return ReadNames()
-    if seen.likely_card and (before := _before(seen)):
-        here = replace(
-            before,
-            planner_id=seen.likely_card.id,
-            plan_id=seen.likely_card.plan_id,
-            etag="",
-            details_etag="",
-        )
-        return TakeCard(
-            here
-        )  # what the lost seconds have put on the card counts as a human's change
-    reading = read(seen, document, seen.names, planner_id="", atoms={})
-    if seen.likely_card and not reading.unresolved_people and _equals(reading, seen.likely_card):
-        return _adopt(seen, document, seen.likely_card)
-    first = [bucket for bucket, _ in seen.names.buckets[:1]]
-    merged = merge(
-        SyncState("", str(plan_id), ""), reading.document_atoms, 0, {}, seen.policy.winner
-    )
-    atoms = {"bucketId": first[0], **merged.result} if first else dict(merged.result)
-    if step := resolve(seen, reading, merged, atoms):
+    # after a loss of Redis: a card that may be this document's
+    if seen.likely_card and (step := _likely_card(seen, document, seen.likely_card)):
         return step
-    check(atoms)
-    return CreateCard(
-        str(plan_id), {atom: value for atom, value in atoms.items() if not is_of_details(atom)}
-    )
+    return _create(seen, document, str(plan_id))
 
 
-def _equals(reading: Interpretation, card: Card) -> bool:
-    """Is everything that the document says on the card?"""
-    return all(
-        agree(mine, card.atoms.get(atom)) for atom, mine in reading.document_atoms.atoms.items()
-    )
+def _named_card(seen: Unmapped[MaybeNames], document: Document) -> Step | None:
+    """The step for the card that the document names. None: the document gets a card of its own."""
+    planner_id = document.planner_id or _named_by_id(seen) or _named_by_mapping(seen)
+    if planner_id is None:
+        return None
+    owner = seen.owner
+    if owner is None or owner.planner_id != planner_id:
+        return AskOwner(planner_id)
+    # another task has the card: this document is a copy
+    if owner.task_id not in (None, seen.task_id):
+        return None
+    # the card was deleted
+    if owner.deleted:
+        if document.planner_id and not owner.by_agent:
+            raise _stale(f"plannerId: the card {planner_id} was deleted in Planner")
+        return None
+    if isinstance(seen.view, Unread):
+        return ReadCard(planner_id)
+    # no task has the card
+    if seen.card and seen.card.plan_id in seen.policy.plan_ids:
+        return _adopt(seen, document, seen.card)
+    if document.planner_id:
+        raise _stale(f"plannerId: our plans have no card {planner_id}")
+    return None
 
 
-def _named_by_id(task_id: str) -> str | None:
-    planner_id = task_id.removeprefix(IMPORT_ID)
-    return (
-        planner_id
-        if task_id.startswith(IMPORT_ID) and len(planner_id) == PLANNER_ID_LENGTH
-        else None
-    )
+def _named_by_id(seen: Unmapped[MaybeNames]) -> str | None:
+    if not seen.task_id.startswith(IMPORT_ID):
+        return None
+    planner_id = seen.task_id.removeprefix(IMPORT_ID)
+    return planner_id if len(planner_id) == PLANNER_ID_LENGTH else None
 
 
-def _named_by_mapping(seen: Observation) -> str | None:
-    """What is left of a card that we have forgotten, for a document that does not name it; it may
-    be in any plan."""
+def _named_by_mapping(seen: Unmapped[MaybeNames]) -> str | None:
+    """The public mapping outlives a loss of our own keys. The card may be in any plan."""
     planner_id = seen.stored.public_planner_id
     return planner_id if planner_id and PLANNER_ID.fullmatch(planner_id) else None
 
 
-def _check_grave(seen: Observation, document: Document) -> None:
-    """An object of an agent's own that says again what a human has deleted is no new task."""
+def _refuse_stale_object(seen: Unmapped[MaybeNames], document: Document) -> None:
+    """An agent's own object that says again what a person deleted is no new task."""
     deleted_card = seen.deleted_card
-    if (
-        deleted_card is None
-        or deleted_card.by != "planner"
-        or seen.lease.announced == "created"
-        or document.planner_id
-    ):
+    if deleted_card is None or deleted_card.by != "planner":
+        return
+    if seen.lease.announced == "created" or document.planner_id:
         return
     if deleted_card.title == document.fields["title"]:
         raise _stale("title: the card of this task was deleted in Planner")
 
 
 def _stale(reason: str) -> Refusal:
-    return Refusal(
-        "stale_copy",
-        f"{reason}; to make it anew leave plannerId out and publish action created",
-        None,
-    )
+    advice = "to make it anew leave plannerId out and publish action created"
+    return Refusal("stale_copy", f"{reason}; {advice}", None)
 
 
-def _adopt(seen: Observation, document: Document, card: Card) -> Step:
-    if seen.names is None:
+def _likely_card(seen: Unmapped[Names], document: Document, card: Card) -> Step | None:
+    # The document got a new card, and the mapping to that was lost: this is the card. What was
+    # written to it in the seconds that were lost counts as a person's change.
+    if before := state_of_deleted_card(seen):
+        here = replace(before, planner_id=card.id, plan_id=card.plan_id, etag="", details_etag="")
+        return TakeCard(here)
+    reading = interpret(document, _context(seen))
+    if reading.unresolved_people or not _equals(reading, card):
+        return None
+    return _adopt(seen, document, card)
+
+
+def _equals(reading: Interpretation, card: Card) -> bool:
+    """Is everything that the document says on the card?"""
+    meant = reading.document_atoms.atoms
+    return all(agree(mine, card.atoms.get(atom)) for atom, mine in meant.items())
+
+
+def _create(seen: Unmapped[Names], document: Document, plan_id: str) -> Step:
+    reading = interpret(document, _context(seen))
+    nothing = SyncState("", plan_id, "")
+    merged = merge(nothing, reading.document_atoms, 0, {}, seen.policy.winner)
+    atoms = dict(merged.result)
+    if seen.names.buckets:
+        first, _ = seen.names.buckets[0]
+        atoms = {"bucketId": first, **atoms}
+    if step := resolve(seen, reading, atoms):
+        return step
+    check(atoms)
+    task = {atom: value for atom, value in atoms.items() if not is_of_details(atom)}
+    return CreateCard(plan_id, task)
+
+
+def _adopt(seen: Unmapped[MaybeNames], document: Document, card: Card) -> Step:
+    """Document and card meet, and nothing is known of what happened to either before."""
+    if not named(seen):
         return ReadNames()
     if card.details_etag is None:
         return ReadDetails(card.id)
-    state = SyncState(card.id, card.plan_id, card.etag, card.details_etag, base=dict(card.atoms))
-    reading = read(seen, document, seen.names, planner_id=card.id, atoms=card.atoms)
+    reading = interpret(document, _context(seen, card))
     if reading.unresolved_people:
-        return find_people(seen, reading)
+        return find_people(reading)
     plan_id = str(document.fields.get("planId") or "")
-    void = (
-        ("bucketId",) if plan_id not in ("", card.plan_id) else ()
-    )  # people moved the card: its bucket is not there
+    # A person moved the card to another plan, which does not have the document's bucket.
+    void = ("bucketId",) if plan_id not in ("", card.plan_id) else ()
+    state = SyncState(card.id, card.plan_id, card.etag, card.details_etag, base=dict(card.atoms))
     state, conflicts = adopt(state, reading.document_atoms, seen.rev, seen.policy.winner, void)
     if plan_id:
         state = state.leave(plan_id, state.rev)  # the card may be elsewhere by now
-    here = replace(seen, state=state)
-    unsent_messages = tuple(
-        notices.conflict_message(here, conflict, card.atoms, seen.names) for conflict in conflicts
-    )
-    by_name = "bucket" in document.fields and "bucketId" not in document.fields
-    shown = [
-        name
-        for name in fields_of(frozenset(card.atoms), seen.names)
-        if not (by_name and name == "bucketId")
-    ]
-    return TakeCard(replace(state, unsent_messages=unsent_messages, shown=tuple(shown)))
+    here = seen.with_state(state)
+    told = [notices.conflict_message(here, conflict, card.atoms) for conflict in conflicts]
+    shown = fields_of(frozenset(card.atoms), seen.names)
+    if "bucket" in document.fields and "bucketId" not in document.fields:
+        shown = [name for name in shown if name != "bucketId"]
+    return TakeCard(replace(state, unsent_messages=tuple(told), shown=tuple(shown)))
+
+
+def _context(seen: Unmapped[Names], card: Card | None = None) -> Context:
+    if card is None:
+        return Context(seen.names, seen.people, None, seen.last, "", {})
+    return Context(seen.names, seen.people, None, seen.last, card.id, card.atoms)

@@ -5,7 +5,7 @@ It is changed only by the methods below; each returns a new state.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -101,6 +101,20 @@ class SyncState:
                 self.history(atom), last_human_rev=rev, notified_revs=frozenset()
             )
         return replace(self, histories=histories)
+
+    def with_uploads(self, fields: Collection[str], document_fields: Collection[str]) -> Self:
+        """These fields have reached Planner: agents are to be told, and the document is to show them.
+
+        It shows them even if its writer has left them out since. The bucket is shown by the name or
+        by the id, whichever was shown before or is among the `document_fields`.
+        """
+        new = set(fields)
+        if "bucketId" in new:
+            ways = {"bucket", "bucketId"} & {*self.shown, *document_fields}
+            new = new - {"bucketId"} | (ways or {"bucket"})
+        unreported = dict.fromkeys((*self.unreported_uploads, *fields))
+        shown = sorted({*self.shown, *new})
+        return replace(self, unreported_uploads=tuple(unreported), shown=tuple(shown))
 
     def leave(self, plan_id: str, rev: int) -> Self:
         """The card has left this plan. The writer of a document older than `rev` has not seen

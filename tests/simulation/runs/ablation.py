@@ -21,9 +21,11 @@ from typing import Any
 from planner_sync.decide import mapped as decide
 from planner_sync.decide import unmapped as decide_new
 from planner_sync.decide.merge import DocumentAtoms, merge
-from planner_sync.decide.observation import GONE, Observation
+from planner_sync.decide.observation import Gone, Mapped
 from planner_sync.graph.planner import Planner
+from planner_sync.model.card import Card
 from planner_sync.model.orders import DocumentSeen
+from planner_sync.model.state import SyncState
 from planner_sync.store import scripts
 from planner_sync.store.plans import Epoch, Plans
 from planner_sync.store.task_repository import TaskRepository
@@ -79,14 +81,10 @@ def no_fields_in_intents() -> AbstractContextManager[None]:
     """A intent says that something was sent, and not what: our own lost write looks like a
     person's."""
 
-    def forgotten(seen: Observation) -> Observation:
-        return replace(
-            seen,
-            intents=(),
-            done_intents=(*seen.done_intents, *(intent.nonce for intent in seen.intents)),
-        )
+    def forgotten(seen: Mapped[Any], card: Card) -> SyncState:
+        return seen.state
 
-    return swapped((decide, "judge_intents", forgotten), (reconcile, "judge_intents", forgotten))
+    return swapped((decide, "judge_intents", forgotten))
 
 
 def no_revisions() -> AbstractContextManager[None]:
@@ -149,10 +147,10 @@ def no_epoch() -> AbstractContextManager[None]:
 def no_absence_guards() -> AbstractContextManager[None]:
     """A card that is missing from a listing is gone."""
 
-    async def gone(reader: PlanReader, planner_id: str) -> str:
-        return GONE
+    async def gone(reader: PlanReader, planner_id: str) -> Gone:
+        return Gone()
 
-    return swapped((PlanReader, "ask", gone), (reconcile, "_usable", lambda *_: True))
+    return swapped((PlanReader, "ask", gone), (reconcile, "is_usable", lambda *_, **__: True))
 
 
 def no_if_match() -> AbstractContextManager[None]:

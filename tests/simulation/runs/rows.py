@@ -12,10 +12,9 @@ from typing import Any
 
 from planner_sync.decide import mapped as deciding
 from planner_sync.decide.merge import DocumentAtoms, Merged, agree
-from planner_sync.decide.observation import Observation
+from planner_sync.decide.observation import Mapped, Observation
 from planner_sync.decide.steps import BuryCard, DeleteCard, Finish, Step
 from planner_sync.errors import Refusal
-from planner_sync.model.card import Card
 from planner_sync.model.state import SyncState, token
 from planner_sync.model.task import Day, Instant, Word
 from planner_sync.sync.task import reconcile as reconciling
@@ -103,10 +102,11 @@ def _of_seen(seen: Observation) -> Iterator[str]:
         yield "8 epoch"
     if seen.stored.document.wrong_type:
         yield "8 wrong type"
-    named = seen.document.planner_id if seen.document else None
-    if named and seen.state and named != seen.state.planner_id:
-        yield "8 other card"
-    if named and seen.owner and seen.owner.task_id not in (None, seen.task_id):
+    named = seen.readable.planner_id if seen.readable else None
+    if isinstance(seen, Mapped):
+        if named and named != seen.planner_id:
+            yield "8 other card"
+    elif named and seen.owner and seen.owner.task_id not in (None, seen.task_id):
         yield "8 copy"
 
 
@@ -120,8 +120,8 @@ def _of_step(seen: Observation, step: Step) -> Iterator[str]:
         isinstance(step, Finish)
         and said
         and seen.document is None
-        and seen.state
-        and isinstance(seen.card, Card)
+        and isinstance(seen, Mapped)
+        and seen.card
     ):
         yield "8 said, changed"
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from planner_sync.decide.observation import GONE
+from planner_sync.decide.observation import Gone, Listed, Unread
 from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.errors import Refusal
 from planner_sync.model import dialects
@@ -90,7 +90,7 @@ class Adoption:
             missed: frozenset[str] = frozenset()
             if task_id:
                 missed = await reconcile_all(
-                    {task_id: Trigger(card=card, began=began, recovering=True)}
+                    {task_id: Trigger(Listed(card), began=began, recovering=True)}
                 )
             elif twins:
                 missed = await reconcile_all(
@@ -100,8 +100,8 @@ class Adoption:
                 await self.reader.planner.read_plan(
                     card.plan_id, interactive=False
                 )  # so that gone means gone
-                for old in (GONE, None):  # first it is buried
-                    trigger = Trigger(card=old, likely_card=card, began=began, recovering=True)
+                for view in (Gone(), Unread()):  # first it is buried
+                    trigger = Trigger(view, likely_card=card, began=began, recovering=True)
                     missed |= await reconcile_all({await_recreated_card[0]: trigger})
             complete = complete and not missed
             owner = (await self.mapper.task_ids([card.id])).get(card.id)
@@ -142,7 +142,9 @@ class Adoption:
             card, task_id = cards.get(planner_id), orphan.task_id
             if card is None and orphan.at + CARD_SHOWS_MS < began:
                 answer = await self.reader.ask(planner_id)
-                if answer == GONE or (isinstance(answer, Card) and answer.plan_id != plan_id):
+                if isinstance(answer, Gone) or (
+                    isinstance(answer, Card) and answer.plan_id != plan_id
+                ):
                     await self.plans.drop_orphan(plan_id, planner_id)
             if card is None or task_id in creating:
                 continue
@@ -150,7 +152,7 @@ class Adoption:
                 await self.reader.planner.delete_task(planner_id, card.etag)
                 cards.pop(planner_id)
             elif task_id not in owned and await self.repository.read_documents([task_id]):
-                missed = await reconcile_all({task_id: Trigger(card=card, began=began)})
+                missed = await reconcile_all({task_id: Trigger(Listed(card), began=began)})
                 cards.pop(planner_id)
                 if missed:
                     continue

@@ -4,9 +4,9 @@ Changes nothing."""
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from planner_sync.decide.observation import GONE
+from planner_sync.decide.observation import Gone
 from planner_sync.errors import Forbidden, NotFound, Rejected
 from planner_sync.graph.cards import read_card
 from planner_sync.graph.planner import Planner
@@ -54,13 +54,12 @@ class PlanReader:
 
         return [card for card in await asyncio.gather(*(read(task) for task in tasks)) if card]
 
-    async def ask(self, planner_id: str) -> Card | str | None:
-        """One card by its id: GONE when there is none, FORBIDDEN or None when Planner does not
-        say."""
+    async def ask(self, planner_id: str) -> Card | Gone | Literal["forbidden"] | None:
+        """One card by its id; FORBIDDEN, or None when the details do not show."""
         try:
             task = await self.planner.read_task(planner_id, interactive=False)
         except NotFound:
-            return GONE
+            return Gone()
         except Forbidden:
             return FORBIDDEN
         cards = await self.with_details([task])

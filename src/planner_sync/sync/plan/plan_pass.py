@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from planner_sync.decide.lost_creates import candidates_for, match_by_creation_time, true_as_of
-from planner_sync.decide.observation import GONE
+from planner_sync.decide.observation import Gone, Listed
 from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.errors import Forbidden, GraphError, NotFound, Throttled, Unauthorized
 from planner_sync.graph.cards import read_card
@@ -187,7 +187,7 @@ class PlanPass:
     async def _look_at_cards(self, listing: Listing, cards: Sequence[Card]) -> None:
         owners = await self.mapper.task_ids([card.id for card in cards])
         trigger = {
-            owners[card.id]: Trigger(card=card, began=listing.began)
+            owners[card.id]: Trigger(Listed(card), began=listing.began)
             for card in cards
             if card.id in owners
         }
@@ -309,7 +309,7 @@ class PlanPass:
                 waiting[card.id] = passes + 1
             else:
                 ready[f"{IMPORT_ID}{card.id}"] = Trigger(
-                    card=card, began=listing.began, epoch=listing.epoch
+                    Listed(card), began=listing.began, epoch=listing.epoch
                 )
         if waiting or unmapped_passes:
             await self.plans.set_unmapped_passes(listing.plan_id, waiting)
@@ -340,11 +340,15 @@ class PlanPass:
         await self._look_at_cards(
             listing, [card for card in there if card.plan_id != listing.plan_id]
         )
-        gone = [pid for pid, answer in answers.items() if answer == GONE and pid in known]
+        gone = [pid for pid, answer in answers.items() if isinstance(answer, Gone) and pid in known]
         if gone and not listing.recovering:
             await self._bury(listing, gone)
         moved = {card.id for card in there if card.plan_id != listing.plan_id}
-        left = [pid for pid, answer in answers.items() if answer != GONE and pid not in moved]
+        left = [
+            pid
+            for pid, answer in answers.items()
+            if not isinstance(answer, Gone) and pid not in moved
+        ]
         self._listed[listing.plan_id] = frozenset({*listing.tasks, *left})
         left_out = len(there) - len(moved)
         if left_out:
@@ -375,7 +379,7 @@ class PlanPass:
         owners = await self.mapper.task_ids(gone)
         held = await self.brake.stops(listing.plan_id, "planner", list(owners.values()))
         before = self._listed.get(listing.plan_id, frozenset())
-        trigger = Trigger(card=GONE, began=listing.began, may_bury=not held)
+        trigger = Trigger(Gone(), began=listing.began, may_bury=not held)
         for start in range(0, len(gone), CHUNK):
             known = {
                 owners[pid]: pid in before for pid in gone[start : start + CHUNK] if pid in owners

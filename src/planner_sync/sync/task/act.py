@@ -1,9 +1,8 @@
-"""Carries out what was decided, one step at a time: reads and writes Planner, and keeps what
-Planner has told us.
+"""Carries out one step: reads and writes Planner, and stores what Planner answered.
 
-A request that changes Planner is sent only after its intent is stored, and the intent is dropped only
-when the answer tells that it was, or was not, carried out. No rules in here: those are in
-`decide.py`.
+A request that changes Planner is sent only after its intent is stored. The intent is deleted only
+when the answer tells that the change was, or was not, carried out. No rules in here: those are in
+`decide/`.
 """
 
 import json
@@ -12,11 +11,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from planner_sync.decide import steps
-from planner_sync.decide.mapped import card_atoms
-from planner_sync.decide.observation import GONE, CardOwner, Observation
-from planner_sync.decide.preconditions import with_uploads
-from planner_sync.decide.unmapped import state_of_created_card
+from planner_sync.decide import steps, transitions
+from planner_sync.decide.observation import (
+    Cardless,
+    CardOwner,
+    CardView,
+    Fresh,
+    Gone,
+    Mapped,
+    Observation,
+    Unmapped,
+    named,
+)
 from planner_sync.errors import (
     AnswerLost,
     Forbidden,
@@ -28,7 +34,7 @@ from planner_sync.errors import (
 )
 from planner_sync.graph.cards import create_body, details_patch, read_card, task_patch
 from planner_sync.graph.planner import Planner
-from planner_sync.model.card import Card, is_of_details, newer
+from planner_sync.model.card import Card, Names
 from planner_sync.model.orders import IntentKind, LinkedCard, Record
 from planner_sync.model.records import Orphan, Side
 from planner_sync.model.state import SyncState
@@ -40,25 +46,23 @@ from planner_sync.sync.task.brake import Brake
 from planner_sync.sync.task.names import PlanNames
 from planner_sync.sync.task.people import People
 
-LAG_MS = 60_000  # for so long after a settle a card may be read as it was before
-NEW_CARD_MS = 5_000  # for so long after a create a 404 may mean "not yet"; later than the lease in a look that creates
 Before = Callable[[], Awaitable[None]]
+READING = (steps.ReadNames, steps.ReadCard, steps.ReadDetails)
 
 
 class LeaseLost(Exception):
-    """Somebody else has the task now: leave everything as it is."""
+    """Another worker has the task now: leave everything as it is."""
 
 
 class PlanNotAdopted(Exception):
-    """This Redis does not know the plan: no create and no delete before a pass has adopted its
-    cards."""
+    """This Redis does not know the plan: no create and no delete before a pass has adopted it."""
 
 
 class StepFailed(Exception):
-    """A GraphError, with what had been seen when it happened; `creating`: a card may have been made
-    nevertheless.
+    """Planner did not do what a step asked for; `seen` is what is known after that.
 
-    `reading`: nothing was to be changed, so it says nothing of the document.
+    `creating`: a card may have been made nevertheless. `reading`: nothing was to be changed, so the
+    failure says nothing about the document.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class StepFailed(Exception):
 
 @dataclass
 class Actor:
-    """What the steps of a look need; one for each process."""
+    """What the steps need; one for each process."""
 
     repository: TaskRepository
     mapper: IdMapper
@@ -83,189 +87,185 @@ class Actor:
     people: People
     brake: Brake
 
-    async def act(self, seen: Observation, step: steps.Step) -> Observation:
+    async def act(self, seen: Observation, step: steps.Question | steps.Change) -> Observation:
         """Carry out one step. Raises Refusal, StepFailed, LeaseLost, PlanNotAdopted."""
         try:
-            match step:
-                case steps.ReadNames(fresh):
-                    names_digest = seen.stored.names_digests.get(seen.plan_id)
-                    names = await self.names.get(
-                        seen.plan_id, names_digest=names_digest, fresh=fresh
-                    )
-                    return replace(seen, names=names, names_fresh=fresh or seen.names_fresh)
-                case steps.MakeName(kind, name):
-                    return replace(seen, names=await self.names.make(seen.plan_id, kind, name))
-                case steps.FindPeople(texts):
-                    await self.people.find(texts)
-                    return replace(seen, people=dict(self.people.known))
-                case steps.AskOwner(planner_id):
-                    owner = (await self.mapper.task_ids([planner_id])).get(planner_id)
-                    if owner is None and not await self.plans.knows(seen.plan_id):
-                        owner = await self.mapper.public_task_id(planner_id)  # ours is lost
-                    buried = planner_id in await self.mapper.tombstoned([planner_id])
-                    by = await self.mapper.deleted_by(planner_id) if buried else None
-                    return replace(
-                        seen, owner=CardOwner(planner_id, owner, buried, by_agent=by == "agent")
-                    )
-                case steps.ReadCard(planner_id):
-                    return await self._read_card(seen, planner_id)
-                case steps.ReadDetails(planner_id):
-                    details = await self._read_details(planner_id)
-                    return replace(seen, card=card_with_details(seen, details))
-                case steps.DropIntent(nonce, plan_id):
-                    return await self._drop(seen, nonce, plan_id)
-                case steps.TakeCard(state):
-                    return await self._take(seen, state)
-                case steps.CreateCard():
-                    return await self._create(seen, step)
-                case steps.PatchTask() | steps.PatchDetails():
-                    return await self._patch(seen, step)
-                case steps.DeleteCard(planner_id):
-                    return await self._delete(seen, planner_id)
+            if isinstance(step, steps.Question):
+                return await self._find_out(seen, step)
+            return await self._change(seen, step)
         except GraphError as error:
-            reading = isinstance(step, (steps.ReadNames, steps.ReadCard, steps.ReadDetails))
-            raise StepFailed(seen, error, reading=reading) from error
-        raise AssertionError(f"{step} is no step that acts")
+            raise StepFailed(seen, error, reading=isinstance(step, READING)) from error
 
-    async def _read_card(self, seen: Observation, planner_id: str) -> Observation:
+    async def _find_out(self, seen: Observation, step: steps.Question) -> Observation:
+        match step:
+            case steps.ReadNames(fresh):
+                return await self._read_names(seen, fresh)
+            case steps.ReadCard(planner_id):
+                return replace(seen, view=await self._read_card(seen, planner_id))
+            case steps.ReadDetails(planner_id):
+                details = await self._read_details(planner_id)
+                return transitions.with_details(seen, details)
+            case steps.AskOwner(planner_id):
+                return await self._ask_owner(seen, planner_id)
+            case steps.FindPeople(texts):
+                await self.people.find(texts)
+                return replace(seen, people=dict(self.people.known))
+
+    async def _change(self, seen: Observation, step: steps.Change) -> Observation:
+        match step:
+            case steps.MakeName(kind, name):
+                return replace(seen, names=await self.names.make(seen.plan_id, kind, name))
+            case steps.DropIntent(nonce, plan_id):
+                return await self._drop(seen, nonce, plan_id)
+            case steps.TakeCard(state):
+                return await self._take(seen, state)
+            case steps.CloseIntents(state):
+                return transitions.intents_closed(seen, state)
+            case steps.CreateCard() if isinstance(seen, Unmapped) and named(seen):
+                return await self._create(seen, step)
+            case steps.PatchTask() if isinstance(seen, Mapped) and named(seen):
+                return await self._patch_task(seen, step)
+            case steps.PatchDetails() if isinstance(seen, Mapped) and named(seen):
+                return await self._patch_details(seen, step)
+            case steps.DeleteCard(planner_id):
+                return await self._delete(seen, planner_id)
+        raise AssertionError(f"{step} does not fit a task that is {type(seen).__name__}")
+
+    # -- reading -----------------------------------------------------------------------------------
+    async def _read_names(self, seen: Observation, fresh: bool) -> Observation:
+        names_digest = seen.stored.names_digests.get(seen.plan_id)
+        names = await self.names.get(seen.plan_id, names_digest=names_digest, fresh=fresh)
+        return replace(seen, names=names, names_fresh=fresh or seen.names_fresh)
+
+    async def _read_card(self, seen: Observation, planner_id: str) -> CardView:
         try:
             task = await self.planner.read_task(planner_id)
         except NotFound as error:
-            if seen.state and -LAG_MS < seen.lease.now - seen.state.born < NEW_CARD_MS:
-                raise NotYet(
-                    f"the card {planner_id} was just made; it does not show yet"
-                ) from error
+            if transitions.may_not_show_yet(seen):
+                reason = f"the card {planner_id} was just made; it does not show yet"
+                raise NotYet(reason) from error
             # 404 proves a delete only while the plan itself can be read.
             await self.planner.read_plan(seen.plan_id)
-            return replace(seen, card=GONE, fresh=True)
-        card = read_card(task, await self._read_details(planner_id))
-        if seen.state and _is_behind(card, seen.state, seen.lease.now):
-            raise NotYet(f"Planner shows card {planner_id} as it was before it told us more")
-        return replace(seen, card=card, fresh=True)
+            return Gone()
+        card = read_card(task, await self._details_of(planner_id))
+        if transitions.is_behind(seen, card):
+            raise NotYet(f"Planner shows card {planner_id} as it was before our last change")
+        return Fresh(card)
 
-    async def _read_details(self, planner_id: str) -> dict[str, Any]:
+    async def _read_details(self, planner_id: str) -> Card:
+        return read_card({"id": planner_id}, await self._details_of(planner_id))
+
+    async def _details_of(self, planner_id: str) -> dict[str, Any]:
         try:
             return await self.planner.read_details(planner_id)
         except NotFound as error:
             raise NotYet(f"the details of card {planner_id} do not show yet") from error
 
+    async def _ask_owner(self, seen: Observation, planner_id: str) -> Observation:
+        if not isinstance(seen, Cardless):
+            raise AssertionError(f"task {seen.task_id} has a card")
+        task_id = (await self.mapper.task_ids([planner_id])).get(planner_id)
+        if task_id is None and not await self.plans.knows(seen.plan_id):
+            task_id = await self.mapper.public_task_id(planner_id)  # our own mapping is lost
+        deleted = planner_id in await self.mapper.tombstoned([planner_id])
+        by = await self.mapper.deleted_by(planner_id) if deleted else None
+        owner = CardOwner(planner_id, task_id, deleted, by_agent=by == "agent")
+        return replace(seen, owner=owner)
+
+    # -- changing ----------------------------------------------------------------------------------
     async def _drop(self, seen: Observation, nonce: str, plan_id: str) -> Observation:
-        """At once, and in the intent's own plan: what comes next may be about another one."""
-        await self._keep(seen, Record(plan_id, seen.stored.document, intents_done=(nonce,)))
-        left = tuple(intent for intent in seen.intents if intent.nonce != nonce)
-        return replace(seen, intents=left, create_candidates=None, dropped=True)
+        """At once, and in the intent's own plan: the next create may be in another one."""
+        await self._record(seen, Record(plan_id, seen.stored.document, intents_done=(nonce,)))
+        return transitions.create_dropped(seen, nonce)
 
     async def _take(self, seen: Observation, state: SyncState) -> Observation:
-        """A card that exists becomes this task's own, or is followed into another plan."""
-        before = seen.state
-        done = [intent.nonce for intent in seen.intents if intent.kind == "create"]
-        taken = replace(
-            seen,
-            state=state,
-            names=None if before and before.plan_id != state.plan_id else seen.names,
-        )
+        taken = transitions.card_taken(seen, state)
+        old_plan_id = seen.plan_id if isinstance(seen, Mapped) else ""
         order = Record(
             plan_id=state.plan_id,
             document=seen.stored.document,
-            card=LinkedCard.of(state, before.plan_id if before else ""),
-            intents_done=tuple(done),
+            card=LinkedCard.of(state, old_plan_id),
+            intents_done=tuple(intent.nonce for intent in transitions.creates(seen)),
             epoch=seen.epoch,
         )
-        await self._keep(seen, order)
-        card = seen.card if isinstance(seen.card, Card) else None
-        left = tuple(intent for intent in seen.intents if intent.nonce not in done)
-        return replace(taken, intents=left, create_candidates=None, likely_card=None, card=card)
+        await self._record(seen, order)
+        return taken
 
-    async def _create(self, seen: Observation, step: steps.CreateCard) -> Observation:
-        answer, seen, nonce = await self._send(
+    async def _create(self, seen: Unmapped[Names], step: steps.CreateCard) -> Observation:
+        body = create_body(step.plan_id, step.atoms)
+        answer, nonce = await self._send(
             seen,
             "create",
             step.atoms,
             (),
-            lambda before: self.planner.create_task(
-                create_body(step.plan_id, step.atoms), before=before
-            ),
+            lambda before: self.planner.create_task(body, before=before),
         )
         card = read_card(answer)
-        state = replace(
-            state_of_created_card(seen, card, step.atoms),
-            born=(await self.plans.server_clock()).now,
-        )
+        born = (await self.plans.server_clock()).now
+        created = transitions.created(seen, card, step.atoms, born)
         order = Record(
-            plan_id=state.plan_id,
+            plan_id=created.plan_id,
             document=seen.stored.document,
-            card=LinkedCard.of(state),
+            card=LinkedCard.of(created.state),
             intents_done=(nonce,),
             posted=Orphan(seen.task_id, seen.lease.now, step.atoms),
             counted="created",
         )
-        await self._keep(seen, order)
+        await self._record(seen, order)
         if card.created_by_app:
             await self._learn_application(card.created_by_app)
-        return replace(seen, state=state, card=card)
+        return created
 
-    async def _patch(
-        self, seen: Observation, step: steps.PatchTask | steps.PatchDetails
-    ) -> Observation:
-        state = seen.mapped_state
-        if isinstance(step, steps.PatchTask):
-            etag = seen.card.etag if isinstance(seen.card, Card) else state.etag
-            body = task_patch(step.changes)
-            update = self.planner.update_task
-        else:
-            known = seen.card.details_etag if isinstance(seen.card, Card) else None
-            etag = known or state.details_etag
-            body = details_patch(step.changes, card_atoms(seen, state))
-            update = self.planner.update_details
-        answer, seen, nonce = await self._send(
+    async def _patch_task(self, seen: Mapped[Names], step: steps.PatchTask) -> Observation:
+        body, etag = task_patch(step.changes), seen.task_etag
+        answer, nonce = await self._send(
             seen,
             "update",
             step.changes,
             step.unsent_messages,
-            lambda before: update(state.planner_id, body, etag, before=before),
+            lambda before: self.planner.update_task(seen.planner_id, body, etag, before=before),
         )
-        owed = tuple(message for _, message in step.unsent_messages)
-        news = {
-            atom: value for atom, value in step.changes.items() if state.base.get(atom) != value
-        }
-        state = replace(
-            with_uploads(seen, state, news), unsent_messages=(*state.unsent_messages, *owed)
-        ).agree(step.changes)
-        card = (
-            card_with_task(seen, answer)
-            if isinstance(step, steps.PatchTask)
-            else card_with_details(seen, answer)
+        return await self._patched(transitions.task_patched(seen, step, read_card(answer), nonce))
+
+    async def _patch_details(self, seen: Mapped[Names], step: steps.PatchDetails) -> Observation:
+        body, etag = details_patch(step.changes, seen.card_atoms), seen.details_etag
+        answer, nonce = await self._send(
+            seen,
+            "update",
+            step.changes,
+            step.unsent_messages,
+            lambda before: self.planner.update_details(seen.planner_id, body, etag, before=before),
         )
-        details_etag = card.details_etag or state.details_etag
-        state = replace(state, etag=card.etag, details_etag=details_etag, settled_at=seen.lease.now)
-        # The intent stays open until what else the answer shows is merged: its etag hides that from
-        # every pass.
+        details = read_card({"id": seen.planner_id}, answer)
+        return await self._patched(transitions.details_patched(seen, step, details, nonce))
+
+    async def _patched(self, seen: Mapped[Names]) -> Observation:
         order = Record(
-            plan_id=state.plan_id,
+            plan_id=seen.plan_id,
             document=seen.stored.document,
-            card=LinkedCard.of(state),
+            card=LinkedCard.of(seen.state),
             counted="patched",
         )
-        await self._keep(seen, order)
-        return replace(seen, state=state, card=card, written=(*seen.written, nonce))
+        await self._record(seen, order)
+        return seen
 
     async def _delete(self, seen: Observation, planner_id: str) -> Observation:
         await self.ask_brake(seen, "agents")
-        etag = seen.card.etag if isinstance(seen.card, Card) else ""
+        etag = seen.card.etag if seen.card else ""
         try:
-            _, seen, _ = await self._send(
+            await self._send(
                 seen,
                 "delete",
                 {},
                 (),
                 lambda before: self.planner.delete_task(planner_id, etag, before=before),
             )
-        except StepFailed as trouble:
-            if not isinstance(trouble.error, NotFound):
+        except StepFailed as failure:
+            if not isinstance(failure.error, NotFound):
                 raise
-            seen = trouble.seen
-        await self._keep(seen, Record(seen.plan_id, seen.stored.document, counted="deleted"))
-        return replace(seen, card=GONE, fresh=True, lease=replace(seen.lease, announced="deleted"))
+            seen = failure.seen
+        await self._record(seen, Record(seen.plan_id, seen.stored.document, counted="deleted"))
+        return transitions.deleted(seen)
 
     # -- writing -----------------------------------------------------------------------------------
     async def _send(
@@ -275,9 +275,8 @@ class Actor:
         atoms: Mapping[str, Value | None],
         unsent_messages: steps.UnsentMessages,
         send: Callable[[Before], Awaitable[Any]],
-    ) -> tuple[Any, Observation, str]:
-        """Write the intent, send the request; what is known afterwards of the intent is in the seen
-        that comes back."""
+    ) -> tuple[Any, str]:
+        """Store the intent and send the request: the answer, and the intent's nonce."""
         nonce = uuid.uuid4().hex
         plan_id = seen.plan_id
         body = json.dumps(
@@ -296,20 +295,21 @@ class Actor:
             if answer == "recovering":
                 raise PlanNotAdopted
 
+        creating = kind == "create"
         try:
-            return await send(intent), seen, nonce
+            return await send(intent), nonce
         except AnswerLost as error:
-            raise StepFailed(seen, error, creating=kind == "create") from error
+            raise StepFailed(seen, error, creating=creating) from error
         except (Forbidden, LimitReached) as error:
             # Planner has been seen to answer 403 to a create and to have created.
-            done = seen if kind == "create" else _without(seen, nonce)
-            raise StepFailed(done, error, creating=kind == "create") from error
+            known = seen if creating else transitions.not_written(seen, nonce)
+            raise StepFailed(known, error, creating=creating) from error
         except GraphError as error:
-            seen = replace(seen, not_created=seen.not_created or kind == "create")
-            raise StepFailed(_without(seen, nonce), error) from error
+            known = transitions.not_written(seen, nonce, creating=creating)
+            raise StepFailed(known, error) from error
 
-    async def _keep(self, seen: Observation, order: Record) -> None:
-        """Keep what Graph has told us, whatever the document says by now."""
+    async def _record(self, seen: Observation, order: Record) -> None:
+        """Store what Planner has told us, whatever the document says by now."""
         if await self.repository.settle(seen.lease, order) != "settled":
             raise LeaseLost
 
@@ -319,46 +319,7 @@ class Actor:
 
     async def ask_brake(self, seen: Observation, side: Side) -> None:
         """Raises Refusal (held) when deletes of the plan are held."""
-        if await self.brake.stops(seen.plan_id, side, [seen.task_id] if side == "planner" else ()):
-            raise Refusal(
-                "held", f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once"
-            )
-
-
-def _is_behind(card: Card, state: SyncState, now: int) -> bool:
-    """Is this from before what Planner has told us lately? Its servers need not agree at once."""
-    behind = newer(state.etag, card.etag) or newer(state.details_etag, card.details_etag or "")
-    return behind and abs(now - state.settled_at) < LAG_MS
-
-
-def _without(seen: Observation, nonce: str) -> Observation:
-    return replace(seen, done_intents=(*seen.done_intents, nonce))
-
-
-def card_with_task(seen: Observation, task: Mapping[str, Any]) -> Card:
-    """The card after a PATCH of the task: what was read of the details stays."""
-    card, old = read_card(task), seen.card
-    if not isinstance(old, Card) or old.details_etag is None:
-        return card
-    details = {atom: value for atom, value in old.atoms.items() if is_of_details(atom)}
-    return replace(
-        card, atoms={**card.atoms, **details}, details_etag=old.details_etag, order=old.order
-    )
-
-
-def card_with_details(seen: Observation, details: Mapping[str, Any]) -> Card:
-    """The card with its details; a task that was not read in this look is taken as it was last
-    agreed."""
-    known = seen.card
-    card = read_card(
-        {"id": known.id if isinstance(known, Card) else seen.mapped_state.planner_id}, details
-    )
-    own = {atom: value for atom, value in card.atoms.items() if is_of_details(atom)}
-    if isinstance(known, Card):
-        task = {atom: value for atom, value in known.atoms.items() if not is_of_details(atom)}
-        return replace(
-            known, atoms={**task, **own}, details_etag=card.details_etag, order=card.order
-        )
-    state = seen.mapped_state
-    task = {atom: value for atom, value in state.base.items() if not is_of_details(atom)}
-    return replace(card, plan_id=state.plan_id, etag=state.etag, atoms={**task, **own})
+        gone = [seen.task_id] if side == "planner" else []
+        if await self.brake.stops(seen.plan_id, side, gone):
+            reason = f"deletes of plan {seen.plan_id} are held: too many tasks vanished at once"
+            raise Refusal("held", reason)

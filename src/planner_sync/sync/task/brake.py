@@ -1,8 +1,7 @@
-"""The mass-delete brake: too much that vanishes at once, on either side, stops all deletes of a
-plan.
+"""The mass-delete brake: if too much vanishes at once on either side, all deletes of a plan stop.
 
 Tasks are counted by their ids, so that one which is missing now and deleted a moment later counts
-once. What an operator wants back has not vanished.
+once. Tasks that an operator is restoring do not count.
 """
 
 import logging
@@ -29,11 +28,12 @@ class Brake:
     window_ms: int
 
     async def stops(self, plan_id: str, side: Side, gone: Collection[str] = ()) -> bool:
-        """Must deletes wait? `gone` are the tasks whose card is gone; documents that are missing
-        are counted here."""
+        """Must deletes wait?
+
+        `gone` are the tasks whose card is gone. Missing documents are counted here.
+        """
         if await self.plans.hold(plan_id) is not None:
-            # Also what people delete while it lasts: a restore knows of it, whatever is said of the
-            # task by then.
+            # Also what people delete while the hold lasts, so that a restore finds it.
             await self.plans.record_deletes(
                 plan_id, set(gone) - await self.repository.to_restore(sorted(gone))
             )
@@ -44,10 +44,9 @@ class Brake:
         vanished = set(gone) if side == "planner" else await self.repository.missing(sorted(mapped))
         vanished -= await self.repository.to_restore(sorted(vanished))
         if side == "planner":
-            # Nothing shows them all but a pass: many looks that each find one card gone must see
-            # each other.
+            # Many reconciliations that each find one card gone must see each other.
             await self.plans.record_deletes(plan_id, vanished)
-        # Read last: what was deleted since the documents were counted is in here.
+        # Read last: it has what was deleted since the documents were counted.
         vanished |= await self.plans.recent_deletes(plan_id, self.window_ms)
         before = len(mapped | vanished)
         if len(vanished) <= self.max_count or len(vanished) <= self.max_ratio * before:

@@ -1,8 +1,7 @@
-"""Bucket and label names of the plans: read when needed, remembered in this process, made under a
-lease.
+"""Bucket and label names of the plans: read when needed, remembered here, made under a lease.
 
-A name is made only after a fresh read, by one instance at a time, and is written down before it is
-sent: a lost answer is settled by reading again.
+A name is made only after a fresh read, by one instance at a time. An intent is stored before it is
+sent, so that after a lost answer reading again tells whether it was made.
 """
 
 import asyncio
@@ -28,30 +27,27 @@ class PlanNames:
         self._planner = planner
         self._plans = plans
         self._known: dict[str, Names] = {}
-        self._namings: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
         self._reading: dict[str, asyncio.Task[Names]] = {}
         self._last_hints: dict[str, str] = {}  # a new bucket goes behind the last one
-        self._making = (
-            asyncio.Lock()
-        )  # a lease keeps other instances out, not two tasks of this one
+        # The lease keeps other instances out, but not two reconciliations of this one.
+        self._making = asyncio.Lock()
 
     async def get(
         self, plan_id: str, *, names_digest: str | None = None, fresh: bool = False
     ) -> Names:
-        """The plan's names; `names_digest` is what the last instance that read them has put on record,
-        None after a loss.
+        """The plan's names. Callers that wait share one request to Planner.
 
-        Planner is asked when they are to be `fresh`, or others are on record. Many that wait share
-        one request.
+        `names_digest` is that of the names which an instance read last (None: Redis lost it).
+        Planner is asked if it differs from ours, or if the names are to be `fresh`.
         """
-        if plan_id in self._known and not fresh and names_digest == self._namings[plan_id]:
+        if plan_id in self._known and not fresh and names_digest == self._digests[plan_id]:
             return self._known[plan_id]
         joined = plan_id in self._reading
         names = await self._share(plan_id)
-        if joined and names_digest != self._namings[plan_id]:
-            return await self._share(
-                plan_id
-            )  # that reading may have begun before the names changed
+        if joined and names_digest != self._digests[plan_id]:
+            # that request may have begun before the names changed
+            return await self._share(plan_id)
         return names
 
     async def _share(self, plan_id: str) -> Names:
@@ -62,8 +58,10 @@ class PlanNames:
         return await asyncio.shield(self._reading[plan_id])
 
     async def make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
-        """Make a bucket, or name a free label; the names afterwards. Raises Refusal when no label
-        is free."""
+        """Make a bucket, or name a free label; returns the names afterwards.
+
+        Raises Refusal (no_free_label).
+        """
         async with self._making:
             lease = f"names {plan_id}"
             if not await self._plans.take_lease(lease, MAKER_LEASE_MS):
@@ -123,7 +121,7 @@ class PlanNames:
             (bucket.get("orderHint") or "" for bucket in buckets), default=""
         )
         self._known[plan_id] = names = parse_plan_names(buckets, details)
-        self._namings[plan_id] = names_digest = hashlib.blake2b(
+        self._digests[plan_id] = names_digest = hashlib.blake2b(
             dump(names).encode(), digest_size=8
         ).hexdigest()
         if await self._plans.names_digest(plan_id) != names_digest:
@@ -137,14 +135,15 @@ def dump(names: Names) -> str:
 
 
 def _free_label(names: Names, name: str, used: Collection[str]) -> str:
-    """The last label without a name, one that is on no card first: people use labels by their
-    colour alone.
+    """The last label without a name; one that is on no card comes first.
 
-    A name for such a colour would be on all their cards.
+    People use labels by their colour alone. A name would show on all cards of that colour.
     """
-    for slot in sorted(
-        names.labels, key=lambda slot: (slot in used, -int(slot.removeprefix("category")))
-    ):
+
+    def rank(slot: str) -> tuple[bool, int]:
+        return slot in used, -int(slot.removeprefix("category"))
+
+    for slot in sorted(names.labels, key=rank):
         if not names.labels[slot]:
             return slot
     raise Refusal(

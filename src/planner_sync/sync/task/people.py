@@ -1,4 +1,4 @@
-"""Whom an e-mail address or a user id means: asked once, remembered here and in Redis."""
+"""The user behind an e-mail address or a user id: asked once, remembered here and in Redis."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from planner_sync.store.plans import Plans
 
 
 class People:
-    """Everybody who was looked up, for one process."""
+    """Every user that was looked up, for one process."""
 
     def __init__(self, planner: Planner, plans: Plans) -> None:
         self._planner = planner
@@ -22,8 +22,7 @@ class People:
         return self._known
 
     async def find(self, texts: Sequence[str]) -> None:
-        """Look up those that are not known. Raises Refusal (unknown_person) for one that Graph does
-        not know."""
+        """Look up those that are not known yet. Raises Refusal (unknown_person)."""
         wanted = [text.lower() for text in texts if text.lower() not in self._known]
         self._known.update(await self._plans.people(wanted))
         for text in wanted:
@@ -36,13 +35,13 @@ class People:
             user = await self._planner.find_user(text)
         except Forbidden as error:
             if person_kind(text) == "user":
-                return text  # without the right to read users an id is taken as it is; Planner will say
+                return text  # without the right to read users; Planner will refuse a wrong id
             reason = (
                 f"assignedTo: {text} cannot be looked up, the right User.ReadBasic.All is missing"
             )
             raise Refusal("unknown_person", reason, "assignedTo") from error
         if user is None:
             raise Refusal(
-                "unknown_person", f"assignedTo: {text} is nobody in this tenant", "assignedTo"
+                "unknown_person", f"assignedTo: {text} is not a user of this tenant", "assignedTo"
             )
         return user.lower()

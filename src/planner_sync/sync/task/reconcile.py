@@ -1,17 +1,26 @@
-"""One look at one task: observe, decide, act, until the decision is to finish; then settle.
+"""Reconciles one task: observe, decide and act until the decision is to finish, then settle.
 
-Both wake-ups, a change in Redis and a change in Planner, end here. Every rule is in `decide.py`,
-every step is carried out in `act.py`; what became of a look that could not be finished is said
-here.
+A change in Redis and a change in Planner both end here. Every rule is in `decide/`, every step is
+carried out in `act.py`. What follows from a step that failed is said here.
 """
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from planner_sync.decide import endings, notices, steps
-from planner_sync.decide.mapped import decide, judge_intents
-from planner_sync.decide.observation import GONE, CreateCandidates, Observation, OpenIntent, Policy
+from planner_sync.decide.mapped import decide
+from planner_sync.decide.observation import (
+    CardView,
+    CreateCandidates,
+    Facts,
+    Mapped,
+    Observation,
+    OpenIntent,
+    Policy,
+    Unread,
+    observed,
+)
+from planner_sync.decide.transitions import is_usable, to_read_again
 from planner_sync.decide.unmapped import GRACE_MS
 from planner_sync.errors import (
     AnswerLost,
@@ -29,15 +38,15 @@ from planner_sync.errors import (
 )
 from planner_sync.graph.planner import Planner
 from planner_sync.model import dialects
-from planner_sync.model.card import Card, newer
+from planner_sync.model.card import Card
 from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import End, Result, Stored
-from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
-from planner_sync.model.task import DOCUMENT_MAX_BYTES
+from planner_sync.model.task import DOCUMENT_MAX_BYTES, Document
+from planner_sync.store.pending import MAX_ATTEMPTS
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.sync.task.act import NEW_CARD_MS, Actor, LeaseLost, PlanNotAdopted, StepFailed
+from planner_sync.sync.task.act import Actor, LeaseLost, PlanNotAdopted, StepFailed
 from planner_sync.sync.task.names import dump
 
 log = logging.getLogger(__name__)
@@ -55,14 +64,15 @@ AGAIN_MS, UNAUTHORIZED_MS, RECOVERING_MS, RETRY_MS, RETRY_MAX_MS = (
 
 @dataclass(frozen=True)
 class Trigger:
-    """What whoever wakes the reconciler knows already.
+    """Why a task is reconciled now, and what the caller knows already.
 
-    A card of a listing that began at `began` (server's time, ms), or GONE; a listing for a lost
-    create; a possible likely_card; whether the brake was asked already; whether an earlier listing showed
-    the card that is GONE now; the epoch of the pass that found that nobody has the card.
+    `view` is the card in a listing that began at `began` (server's time, ms). `was_listed`: an
+    earlier listing had the card that is gone now. `may_bury`: the brake was asked already. `epoch`
+    is that of the pass which found that no task has the card. The rest is as in `Facts` and
+    `Cardless`.
     """
 
-    card: Card | str | None = None
+    view: CardView = field(default_factory=Unread)
     began: int = 0
     create_candidates: CreateCandidates | None = None
     likely_card: Card | None = None
@@ -74,8 +84,10 @@ class Trigger:
 
 @dataclass
 class Reconciler:
-    """Everything that a look needs; one for each process. `waiting` are tasks that wait for a plan
-    to be adopted."""
+    """What a reconciliation needs; one for each process.
+
+    `waiting` are tasks that wait for their plan to be adopted.
+    """
 
     actor: Actor
     repository: TaskRepository
@@ -85,7 +97,7 @@ class Reconciler:
     waiting: set[str] = field(default_factory=set)
 
     async def reconcile(self, lease: TaskLease, trigger: Trigger | None = None) -> Result | None:
-        """Look at one claimed task and settle it. None: the lease was lost on the way."""
+        """Reconcile one leased task and settle it. None: the lease was lost on the way."""
         trigger = trigger or Trigger()
         try:
             seen = await self._observe(lease, trigger)
@@ -95,9 +107,14 @@ class Reconciler:
             return None
 
     async def report_parked(self, lease: TaskLease) -> None:
-        """A task whose looks have never come to an end: something in it may kill the process."""
+        """Report a task that was leased again and again and never settled.
+
+        Something in it may kill the process.
+        """
         digest = await self.repository.digest(lease.task_id) or ""
-        reason = "no look at this task has come to an end; it is tried again once an hour"
+        reason = (
+            f"this task could not be processed after {MAX_ATTEMPTS} attempts; it is retried hourly"
+        )
         record, message = notices.failure(
             lease.task_id, lease.now, "internal", reason, retrying=True
         )
@@ -108,120 +125,79 @@ class Reconciler:
     async def _observe(self, lease: TaskLease, trigger: Trigger) -> Observation:
         stored = await self.repository.read(lease.task_id)
         state = SyncState.load(stored.state) if stored.state else None
-        last = dialects.parse_settled(stored.last) if stored.last else None
-        document, refusal = _parse(stored, state)
-        card: Any = trigger.card
-        if card and state and not _usable(card, state, trigger):
-            card, lease = None, lease.to_recheck()
-        return Observation(
+        view = trigger.view
+        if state and not is_usable(view, state, trigger.began, was_listed=trigger.was_listed):
+            view, lease = Unread(), lease.to_recheck()
+        facts = Facts(
             lease=lease,
             policy=self.policy,
             stored=stored,
-            document=document,
-            refusal=refusal,
-            last=last,
-            state=state,
+            document=_parse(stored, state),
+            last=dialects.parse_settled(stored.last) if stored.last else None,
             intents=tuple(OpenIntent.read(intent) for intent in stored.intents),
+            names=None,
             people=self.actor.people.known,
-            card=card,
-            fresh=card == GONE,
-            create_candidates=trigger.create_candidates,
+            view=view,
             likely_card=trigger.likely_card,
             recovering=trigger.recovering,
             epoch=trigger.epoch,
         )
+        return observed(facts, state, trigger.create_candidates)
 
     # -- decide, act -------------------------------------------------------------------------------
     async def _run(self, seen: Observation, trigger: Trigger) -> End:
         rounds = 0
         for _ in range(MAX_STEPS):
             try:
-                if seen.state and seen.intents and seen.fresh and seen.names and seen.card != GONE:
-                    seen = judge_intents(
-                        seen
-                    )  # once, before the next write changes the card that tells
                 step = decide(seen)
-                if isinstance(step, steps.Finish):
-                    return step.order
-                if isinstance(step, steps.BuryCard):
-                    if not trigger.may_bury:
-                        await self.actor.ask_brake(seen, "planner")
-                    return step.order
+                if isinstance(step, steps.Ending):
+                    return await self._end(seen, step, trigger)
                 seen = await self.actor.act(seen, step)
             except Refusal as refusal:
                 return endings.refused(seen, refusal)
             except PlanNotAdopted:
                 self.waiting.add(seen.task_id)
                 return endings.retry_later(seen, RECOVERING_MS)
-            except StepFailed as trouble:
-                seen, error = trouble.seen, trouble.error
-                again = isinstance(error, CardChanged) or (
-                    isinstance(error, NotFound) and seen.state
-                )
-                if again and rounds < MAX_ROUNDS:
+            except StepFailed as failure:
+                if _is_out_of_date(failure) and rounds < MAX_ROUNDS:
                     rounds += 1
-                    seen = _to_read_again(seen)
-                    continue
-                if isinstance(error, Rejected) and await self._names_moved(seen):
-                    seen = replace(_to_read_again(seen), names=None)
-                    continue
-                return await self._give_back(trouble)
-        return endings.retry_later(
-            seen, AGAIN_MS, "internal", f"no end after {MAX_STEPS} steps", say_after=3
-        )
+                    seen = to_read_again(failure.seen)
+                elif await self._names_changed(failure):
+                    seen = replace(to_read_again(failure.seen), names=None)
+                else:
+                    return await self._give_up(failure)
+        reason = f"not finished after {MAX_STEPS} steps"
+        return endings.retry_later(seen, AGAIN_MS, "internal", reason, say_after=3)
 
-    # -- trouble -----------------------------------------------------------------------------------
-    async def _give_back(self, trouble: StepFailed) -> End:
-        seen, error = trouble.seen, trouble.error
-        log.warning("task %s: %s", seen.task_id, error)
-        before = seen.stored.refusal or Refused("internal")
-        wait = min(RETRY_MS * 2 ** min(before.tries, 8), RETRY_MAX_MS)
-        match error:
-            case Throttled():
-                return endings.retry_later(seen, round(error.retry_after * 1000) + 1)
-            case NotYet():
-                return endings.retry_later(seen, RETRY_MS)
-            case NotSent():
-                return endings.retry_later(seen, wait, "unreachable", str(error), say_after=3)
-            case AnswerLost():
-                return endings.retry_later(
-                    seen,
-                    GRACE_MS if trouble.creating else wait,
-                    "unreachable",
-                    str(error),
-                    say_after=3,
-                )
-            case Unauthorized():
-                return endings.retry_later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
-            case LimitReached():
-                return endings.refused(
-                    seen, Refusal("limit", f"{error.code}: Planner takes no more ({error})")
-                )
-            case Forbidden() | NotFound() if not await self._plan_answers(seen.plan_id):
-                return endings.retry_later(
-                    seen,
-                    UNAUTHORIZED_MS,
-                    "unauthorized",
-                    f"plan {seen.plan_id} cannot be read: {error}",
-                )
-            case Forbidden() if trouble.reading:
-                return endings.retry_later(seen, AGAIN_MS)  # the right came back in between
-            case Forbidden() if before.code != "unauthorized":
-                # Perhaps it did so here too: once more, and it is a refusal.
-                return endings.retry_later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
-            case Rejected() | Forbidden() | NotFound():
-                return endings.refused(seen, Refusal("refused_by_planner", str(error)))
-        return endings.retry_later(seen, AGAIN_MS)
+    async def _end(self, seen: Observation, step: steps.Ending, trigger: Trigger) -> End:
+        if isinstance(step, steps.BuryCard) and not trigger.may_bury:
+            await self.actor.ask_brake(seen, "planner")
+        return step.order
 
-    async def _names_moved(self, seen: Observation) -> bool:
-        """Are bucket and label names others by now? Then Planner may have refused an id that is
-        gone."""
-        if seen.names is None:
+    # -- a step failed -----------------------------------------------------------------------------
+    async def _names_changed(self, failure: StepFailed) -> bool:
+        """Was the change refused because it used the id of a bucket that is gone?"""
+        names = failure.seen.names
+        if names is None or not isinstance(failure.error, Rejected):
             return False
         try:
-            return dump(await self.actor.names.get(seen.plan_id, fresh=True)) != dump(seen.names)
+            now = await self.actor.names.get(failure.seen.plan_id, fresh=True)
         except GraphError:
             return False
+        return dump(now) != dump(names)
+
+    async def _give_up(self, failure: StepFailed) -> End:
+        seen, error = failure.seen, failure.error
+        log.warning("task %s: %s", seen.task_id, error)
+        if not isinstance(error, (Forbidden, NotFound)):
+            return _after_failure(failure)
+        # the plan is out of reach, not only the card
+        if not await self._plan_answers(seen.plan_id):
+            reason = f"plan {seen.plan_id} cannot be read: {error}"
+            return endings.retry_later(seen, UNAUTHORIZED_MS, "unauthorized", reason)
+        if isinstance(error, Forbidden):
+            return _after_forbidden(failure)
+        return endings.refused(seen, Refusal("refused_by_planner", str(error)))
 
     async def _plan_answers(self, plan_id: str) -> bool:
         try:
@@ -231,38 +207,61 @@ class Reconciler:
         return True
 
 
-def _parse(stored: Stored, state: SyncState | None) -> tuple[Any, Refusal | None]:
-    document = stored.document
-    if document.wrong_type:
-        return None, Refusal(
-            "not_json", "the key of the document holds something that is no string"
-        )
-    if document.text is None:
-        return None, None
-    if document.size is not None:
-        reason = f"the document has {document.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
-        return None, Refusal("limit", reason)
+def _is_out_of_date(failure: StepFailed) -> bool:
+    """Did someone else change or delete the card since it was read?"""
+    if isinstance(failure.error, CardChanged):
+        return True
+    return isinstance(failure.error, NotFound) and isinstance(failure.seen, Mapped)
+
+
+def _after_failure(failure: StepFailed) -> End:
+    seen, error = failure.seen, failure.error
+    tries = seen.stored.refusal.tries if seen.stored.refusal else 0
+    wait = min(RETRY_MS * 2 ** min(tries, 8), RETRY_MAX_MS)
+    match error:
+        case Throttled():
+            return endings.retry_later(seen, round(error.retry_after * 1000) + 1)
+        case NotYet():
+            return endings.retry_later(seen, RETRY_MS)
+        case AnswerLost() if failure.creating:
+            return endings.retry_later(seen, GRACE_MS, "unreachable", str(error), say_after=3)
+        case NotSent() | AnswerLost():
+            return endings.retry_later(seen, wait, "unreachable", str(error), say_after=3)
+        case Unauthorized():
+            return endings.retry_later(seen, UNAUTHORIZED_MS, "unauthorized", str(error))
+        case LimitReached():
+            return endings.refused(seen, Refusal("limit", f"{error.code}: limit reached ({error})"))
+        case Rejected():
+            return endings.refused(seen, Refusal("refused_by_planner", str(error)))
+    return endings.retry_later(seen, AGAIN_MS)
+
+
+def _after_forbidden(failure: StepFailed) -> End:
+    """The plan can be read again, or still."""
+    seen, error = failure.seen, failure.error
+    # the right came back in between
+    if failure.reading:
+        return endings.retry_later(seen, AGAIN_MS)
+    # perhaps it did so here too: once more
+    before = seen.stored.refusal
+    if before is None or before.code != "unauthorized":
+        return endings.retry_later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
+    return endings.refused(seen, Refusal("refused_by_planner", str(error)))
+
+
+def _parse(stored: Stored, state: SyncState | None) -> Document | Refusal | None:
+    seen = stored.document
+    if seen.wrong_type:
+        return Refusal("not_json", "the key of the document holds something that is no string")
+    if seen.text is None:
+        return None
+    if seen.size is not None:
+        reason = f"the document has {seen.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
+        return Refusal("limit", reason)
     try:
-        return dialects.parse(document.text, state.dialect if state else None), None  # type: ignore[arg-type]
+        return dialects.parse(
+            seen.text,
+            state.dialect if state else None,  # type: ignore[arg-type]
+        )
     except Refusal as refusal:
-        return None, refusal
-
-
-def _usable(card: Card | str, state: SyncState, trigger: Trigger) -> bool:
-    """Does a listing count? Not one that may be older than what we know, or that cannot know a new
-    card yet."""
-    if state.settled_at >= trigger.began:
-        return False
-    if not isinstance(card, Card):
-        return trigger.was_listed or state.born + NEW_CARD_MS < trigger.began
-    if newer(state.etag, card.etag):
-        return False
-    return not (card.details_etag and newer(state.details_etag, card.details_etag))
-
-
-def _to_read_again(seen: Observation) -> Observation:
-    """Somebody changed the card, or the plan's names, since they were read."""
-    seen = replace(seen, names_fresh=False)
-    if seen.state is None:
-        return seen
-    return replace(seen, card=None, fresh=False, lease=seen.lease.to_recheck())
+        return refusal

@@ -44,13 +44,13 @@ types: $(READY)  ## mypy, strict
 browser: $(READY)  ## the pages in headless Chromium (chromium and chromium-driver of the system)
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-simulate: $(READY)  ## whole worlds from seeds: SEEDS=2000, FROM= the first one
+simulate: $(READY)  ## whole worlds from seeds: SEEDS=2000 (15 to 30 min on two cores), FROM= the first one
 	$(BIN)/python -m tests.simulation.runs --seeds $(or $(SEEDS),2000) $(if $(FROM),--from $(FROM))
 
 soak: $(READY)  ## the same for MINUTES=30
 	$(BIN)/python -m tests.simulation.runs --minutes $(or $(MINUTES),30) $(if $(FROM),--from $(FROM))
 
-kill: $(READY)  ## a kill before and after every step of fixed stories, or every STRIDE=3rd
+kill: $(READY)  ## a kill before and after every step of fixed stories (15 to 20 min), or every STRIDE=3rd
 	$(BIN)/python -m tests.simulation.runs.kill --stride $(or $(STRIDE),1)
 
 ablate: $(READY)  ## one mechanism taken out at a time: the simulation must turn red for each

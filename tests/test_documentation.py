@@ -14,6 +14,8 @@ import pytest
 
 from planner_sync.errors import CODES
 from planner_sync.identity.causes import ADVICE
+from planner_sync.model.dialects import SERVICE_FIELDS
+from planner_sync.model.fields import FIELDS
 from planner_sync.settings import NAMES, Secret, Settings
 from planner_sync.urls import problem_with_clouds
 from planner_sync.web.routes import ROUTES
@@ -44,6 +46,11 @@ def named(cell: str) -> str | None:
     """The name that a cell begins with, in backticks."""
     found = re.match(r"`([^`]+)`", cell)
     return found[1] if found else None
+
+
+def fields_in(cell: str) -> list[str]:
+    """All names that a cell has, in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
 
 
 def blocks(language: str) -> list[str]:
@@ -80,6 +87,22 @@ def test_a_default_is_the_one_that_the_row_names(name):
         case _:
             shown = str(value)
     assert named(SETTINGS[name]) == shown
+
+
+TASK_ROWS = {name: row for row in rows(section(README, "## A task")) for name in fields_in(row[0])}
+
+
+def test_every_field_of_a_task_has_its_row():
+    assert TASK_ROWS.keys() == FIELDS.keys() | SERVICE_FIELDS.keys()
+
+
+# `planId` is one of the configured plans, so none is too long.
+LIMITED = [field for field in FIELDS.values() if field.limit and field.name != "planId"]
+
+
+@pytest.mark.parametrize("field", LIMITED, ids=lambda field: field.name)
+def test_the_row_of_a_field_names_its_limit(field):
+    assert f"{field.limit:,}" in TASK_ROWS[field.name][1]
 
 
 def test_every_error_code_has_its_row():

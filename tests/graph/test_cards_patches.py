@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner_sync.graph.cards import TASK_FIELDS, create_body, details_patch, read_card, task_patch
-from planner_sync.model.card import DETAILS_FIELDS
-from planner_sync.model.fields import FIELDS
+from planner_sync.graph.cards import create_body, details_patch, read_card, task_patch
+from planner_sync.model.fields import DEFAULTS, FIELDS
 from planner_sync.model.task import Value
 
 ANN = "fbab97d0-4932-4511-b675-204639209557"
@@ -17,10 +16,6 @@ TWO = "d280ed1a-9f6b-4f9c-a962-fb4d00dc50ff"
 ASSIGNMENT = {"@odata.type": "#microsoft.graph.plannerAssignment", "orderHint": " !"}
 ITEM = {"@odata.type": "microsoft.graph.plannerChecklistItem"}
 LINK = {"@odata.type": "microsoft.graph.plannerExternalReference"}
-
-
-def test_every_synced_field_belongs_to_the_task_or_to_its_details():
-    assert FIELDS.keys() == (TASK_FIELDS | DETAILS_FIELDS | {"planId", "bucket"})
 
 
 @pytest.mark.parametrize(
@@ -187,19 +182,22 @@ def merged(resource: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 instants = st.datetimes().map(lambda at: at.replace(microsecond=0).isoformat() + "Z")
 texts = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=10)
 guids = st.uuids().map(str)
+VALUES = {
+    "title": texts,
+    "text": texts,
+    "instant": instants,
+    "number": st.integers(0, 10),
+    "priority": st.integers(0, 10),
+}
+PLAIN = {field.name: VALUES[field.codec] for field in FIELDS.values() if field.is_plain}
 urls = st.from_regex(r"https://[a-z]{1,3}\.[a-z]{2}/[a-z%.:@#]{0,5}", fullmatch=True)
 
 
 @st.composite
 def cards(draw: st.DrawFn) -> dict[str, Value]:
-    atoms: dict[str, Value] = {"title": draw(texts), "percentComplete": draw(st.integers(0, 100))}
-    atoms["priority"] = draw(st.integers(0, 10))
-    atoms |= draw(
-        st.fixed_dictionaries(
-            {}, optional={"bucketId": texts, "startDate": instants, "dueDate": instants}
-        )
-    )
-    atoms |= draw(st.fixed_dictionaries({}, optional={"description": texts}))
+    always = {name: PLAIN[name] for name in ("title", *DEFAULTS)}
+    others = {name: values for name, values in PLAIN.items() if name not in always}
+    atoms = draw(st.fixed_dictionaries(always, optional={**others, "bucketId": texts}))
     atoms |= {
         f"assignedTo {user}": True for user in draw(st.sets(st.sampled_from([ANN, ONE, TWO])))
     }

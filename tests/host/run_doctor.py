@@ -1,11 +1,11 @@
-"""Ask azure-functions-doctor about the app, once for each hosting plan: no fails, no warning
-without its reason.
+"""Runs azure-functions-doctor on the app, once for each hosting plan: no failure, and no warning
+without a reason.
 
     python -m tests.host.run_doctor /path/to/an/environment/bin/azure-functions-doctor
 
-The warnings that stay, each with its reason, are the table in ARCHITECTURE.md; one that is not in
-it, and a row that nothing warns of any more, end this with 1. The doctor is shown a copy of what
-git would commit: it reads whatever lies in a folder, caches and environments too.
+The table in ARCHITECTURE.md has the accepted warnings with their reasons. Exit code 1: a warning
+has no row, or a row has no warning. The doctor reads everything in a folder, caches and
+environments too, so it gets a copy of what git would commit.
 """
 
 import json

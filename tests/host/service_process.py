@@ -1,5 +1,4 @@
-"""The standalone service as a process of its own, for tests: started like an operator does, asked
-over HTTP."""
+"""The standalone service as a process: started as an operator starts it, asked over HTTP."""
 
 import contextlib
 import os
@@ -111,8 +110,7 @@ def surroundings(**env: str) -> dict[str, str]:
 
 
 def eventually(look: Callable[[], Found], within: float = 15) -> Found:
-    """What `look` finds as soon as it finds something; connection errors and nothing are tried
-    again."""
+    """The first truthy result of `look`; connection errors count as none."""
     end = time.monotonic() + within
     while True:
         with contextlib.suppress(httpx.TransportError):

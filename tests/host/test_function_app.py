@@ -1,5 +1,4 @@
-"""The Function App: what indexing costs, what it declares, and how it answers with wrong
-settings."""
+"""The Function App: the cost of indexing, its bindings, its answers with wrong settings."""
 
 import subprocess
 import sys
@@ -67,7 +66,7 @@ def test_the_schedule_is_read_when_the_app_is_indexed(setting, schedule):
 
 
 def test_indexing_imports_nothing_slow():
-    """Each of them would make every cold start slower, also one that only answers health."""
+    """Each of them would slow down every cold start, even one that only answers health."""
     assert python(f"print([name for name in {SLOW} if name in sys.modules])").strip() == "[]"
 
 

@@ -1,5 +1,4 @@
-"""What the Functions host is known to do, and what the app relies on because of it; no server, no
-process."""
+"""Facts about the Functions host, and what the app does because of them. No server, no process."""
 
 import ast
 import asyncio
@@ -30,8 +29,7 @@ async def waits_for_what_only_it_knows() -> None:
 
 
 async def survives_the_collector(function: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-    """Begin an invocation as the worker does, which keeps no reference to it, and collect garbage
-    while it waits."""
+    """Begin an invocation as the worker does, without a reference, and collect garbage."""
     loop = asyncio.get_running_loop()
     lost: list[str] = []
     loop.set_exception_handler(lambda _, context: lost.append(context["message"]))
@@ -46,8 +44,7 @@ async def survives_the_collector(function: Callable[[], Coroutine[Any, Any, None
 
 
 async def test_the_garbage_collector_takes_an_invocation_that_nobody_holds():
-    """Why there is a pin at all. If this fails, asyncio holds its tasks itself, and the pin can
-    go."""
+    """Why `pinned` exists. If this fails, asyncio keeps its tasks alive, and `pinned` can go."""
     assert not await survives_the_collector(waits_for_what_only_it_knows)
 
 
@@ -63,8 +60,7 @@ def test_every_function_is_pinned():
 
 
 def test_every_function_is_async():
-    """One event loop for all: a sync one would run in a thread, where Redis' and Graph's clients
-    must not be used."""
+    """A sync function would run in a thread, where the Redis and Graph clients must not be used."""
     assert {
         name for name, function in functions().items() if not asyncio.iscoroutinefunction(function)
     } == set()
@@ -72,7 +68,7 @@ def test_every_function_is_async():
 
 # -- the end of a worker ---------------------------------------------------------------------------
 def test_nothing_waits_for_the_end_of_the_process():
-    """Workers end by SIGKILL. What would be done at exit would not be done."""
+    """Workers end by SIGKILL, so nothing done at exit would be done."""
     files = [ROOT / "function_app.py", *(ROOT / "src" / "planner_sync").rglob("*.py")]
     found = [
         f"{path.name}: {node.attr if isinstance(node, ast.Attribute) else node.names[0].name}"
@@ -112,7 +108,7 @@ def test_a_tick_has_four_fifths_of_function_timeout(setting, seconds):
 
 
 def test_one_request_lasts_far_less_than_a_tick():
-    """Else a single one that hangs would take the whole tick."""
+    """Otherwise one request that hangs would take the whole tick."""
     assert max(DEADLINE, SOCKET_SECONDS) * 4 <= function_app.tick_seconds()
 
 
@@ -125,7 +121,7 @@ def test_a_tick_is_cut_before_the_host_cuts_it():
 
 # -- host.json and what ships ----------------------------------------------------------------------
 def test_the_log_of_the_listener_and_of_every_invocation_passes_the_hosts_filter():
-    """stderr of the worker has a category of its own; a 30 s timer makes 2,880 results a day, all
+    """The worker's stderr has its own category. A 30 s timer logs 2,880 results a day; everything
     else is quiet."""
     levels = HOST["logging"]["logLevel"]
 

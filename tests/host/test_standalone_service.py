@@ -1,5 +1,4 @@
-"""The standalone service as a process: how it starts, how it refuses, how it ends, and one task
-both ways."""
+"""The standalone service as a process: start, wrong settings, end, and one task both ways."""
 
 import asyncio
 import json
@@ -21,7 +20,7 @@ NOBODY = {"PLANNER_SYNC_PLAN_IDS": PLAN, "PLANNER_SYNC_GRAPH_TOKEN": "a-secret-t
 
 @pytest.fixture
 def unreachable() -> dict[str, str]:
-    """Settings that are right, for a Redis and a Graph that are not there."""
+    """Correct settings for a Redis and a Graph that do not exist."""
     redis, graph = (
         f"redis://:pass-word-1@127.0.0.1:{free_port()}/0",
         f"http://127.0.0.1:{free_port()}/v1.0",
@@ -133,7 +132,7 @@ def test_every_log_line_has_its_time_level_and_name(redis_url, unreachable):
 
 @pytest.fixture
 def unread() -> Iterator[int]:
-    """Where to write to in vain: a pipe that nobody reads any more, as good as a full disk."""
+    """A pipe without a reader: every write fails, as on a full disk."""
     reading, writing = os.pipe()
     os.close(reading)
     yield writing

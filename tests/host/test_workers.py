@@ -1,5 +1,4 @@
-"""The Function App in real worker processes: several at once, ticks that overlap, come late, or not
-at all."""
+"""The Function App in real worker processes: several at once, ticks that overlap, late or none."""
 
 import json
 from collections import Counter
@@ -62,8 +61,8 @@ class Site:
         return json.loads(text) if text else None
 
     def sleep_through(self, ms: int) -> None:
-        """As if nobody had given a sign of life for so long."""
-        for part, value in self.redis.hgetall("annika:sync:heartbeats").items():
+        """As if the last heartbeat were this long ago."""
+        for part, value in self.redis.hgetall("annika:sync:beats").items():
             at, _, text = value.decode().partition(" ")
             self.redis.hset("annika:sync:heartbeats", part, f"{int(at) - ms} {text}")
 

@@ -1,5 +1,4 @@
-"""Worker processes of the Functions host for tests: started with settings, invoked line by line,
-killed at the end."""
+"""Worker processes of the Functions host: started with settings, invoked line by line, killed."""
 
 import contextlib
 import json

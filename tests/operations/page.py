@@ -1,5 +1,4 @@
-"""A procedure of docs/operations.md: its commands are run as they stand there, and must print what
-stands there."""
+"""A procedure of docs/operations.md: its commands must print what the page shows."""
 
 import re
 import textwrap
@@ -14,8 +13,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 
 class Procedure:
-    """The console blocks below a heading. Within a `with` block all of them must be followed, in
-    their order."""
+    """The console blocks below a heading. A `with` block must follow all of them, in order."""
 
     def __init__(self, heading: str, run: Callable[[str], Said]) -> None:
         text = TEXT.split(f"\n{heading}\n", 1)[1]
@@ -35,7 +33,7 @@ class Procedure:
         assert kind or not self._blocks, f"never followed: {self._blocks}"
 
     def prints(self) -> bool:
-        """Would the next block print what stands there, now? For commands that only look."""
+        """Whether the next block prints what the page shows. For commands that change nothing."""
         return all(
             _equals(self._run(command), shown) for command, shown in _commands(self._blocks[0])
         )
@@ -56,8 +54,7 @@ def _commands(block: str) -> list[tuple[str, str]]:
 
 
 def _equals(said: Said, shown: str) -> bool:
-    """Is it the same text? `…` stands for anything within a line, and columns may be of any
-    width."""
+    """Compare line by line: `…` stands for any text, and columns may have any width."""
     lines = [line for line in f"{said.out}{said.err}".splitlines() if line.strip()]
     wanted = [line for line in shown.splitlines() if line.strip()]
     return len(lines) == len(wanted) and all(map(_fits, lines, wanted))

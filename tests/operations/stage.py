@@ -1,5 +1,4 @@
-"""What a procedure needs: a Redis that can be stopped, a Planner and a service, each a process of
-its own."""
+"""What a procedure runs on: a Redis that can stop, a Planner and a service, each a process."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,8 +17,7 @@ PATIENCE = 30.0
 
 
 class Stage:
-    """Agents, people and an operator; `start` and `stop` are what the operator does with the
-    service."""
+    """Agents, people and an operator, who starts and stops the service."""
 
     def __init__(
         self, server: RestartableRedis, emulator: Emulator, settings: dict[str, str]
@@ -104,8 +102,8 @@ class Stage:
 
         return str(self.until(planner_id))
 
-    def in_step(self) -> bool:
-        """Has each document its card, and each card its document?"""
+    def in_sync(self) -> bool:
+        """Whether each document has its card, and each card its document."""
         known = sorted(document.get("plannerId", "") for document in self.documents().values())
         return known == sorted(self.emulator.cards())
 

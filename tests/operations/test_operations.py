@@ -1,5 +1,4 @@
-"""Every procedure of docs/operations.md, step by step, on real servers and the service as a
-process."""
+"""Every procedure of docs/operations.md, step by step, on real servers and a real service."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -51,7 +50,7 @@ def test_redis_is_gone_and_comes_back_with_its_data(stage_of: Callable[..., Stag
     ):
         gone.follow()
         stage.server.start()
-        stage.until(lambda: stage.in_step() and back.prints())
+        stage.until(lambda: stage.in_sync() and back.prints())
         back.follow()
     assert stage.titles() == ["Meanwhile", "Write the report"]
 
@@ -71,7 +70,7 @@ def test_redis_is_gone_and_comes_back_empty(stage_of: Callable[..., Stage]) -> N
         stage.server.start()
         stage.redis.set("annika:tasks:report-7", json.dumps(copy))
         stage.start()
-        stage.until(lambda: stage.in_step() and back.prints())
+        stage.until(lambda: stage.in_sync() and back.prints())
         back.follow()
     assert stage.emulator.cards().keys() == cards
     assert stage.document("report-7")["private"] == [1]
@@ -177,7 +176,7 @@ def test_half_of_the_board_was_deleted_by_mistake(
     with procedure(stage, "### By mistake") as mistake:
         mistake.follow()
         mistake.follow()
-    stage.until(lambda: len(stage.titles()) == 8 and stage.in_step())
+    stage.until(lambda: len(stage.titles()) == 8 and stage.in_sync())
     assert stage.titles() == [f"Task {n}" for n in range(8)]
     stage.until(lambda: stage.health() == (200, "healthy"))
 
@@ -190,7 +189,7 @@ def test_half_of_the_board_was_deleted_on_purpose(
     half_of_the_board(stage, side)
     with procedure(stage, "### On purpose") as purpose:
         purpose.follow()
-    stage.until(lambda: len(stage.titles()) == 2 and stage.in_step())
+    stage.until(lambda: len(stage.titles()) == 2 and stage.in_sync())
 
 
 @pytest.mark.contract("§6 Human deletes the card")

@@ -6,6 +6,7 @@ import click
 import pytest
 
 from planner_sync.operators.command_line import main
+from planner_sync.store.telemetry import COUNTERS
 from tests.operations.page import TEXT
 
 
@@ -28,6 +29,12 @@ def commands(group: click.Group, name: str) -> list[str]:
 def test_every_command_has_its_row() -> None:
     rows = re.findall(r"^\| `(planner-sync [^`]+)` \|", TEXT, re.MULTILINE)
     assert sorted(rows) == sorted(commands(main, "planner-sync"))
+
+
+def test_every_counter_has_its_row() -> None:
+    table = TEXT.split("| Counter | Counts |", 1)[1].split("\n\n", 1)[0]
+
+    assert re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) == list(COUNTERS)
 
 
 @pytest.mark.parametrize("line", re.findall(r"^ *\$ (.*)", TEXT, re.MULTILINE))

@@ -1,5 +1,4 @@
-"""What the command line says of a cluster that cannot hold the namespace; all else is tested on
-both."""
+"""The command line and a namespace that does not fit a cluster. The other tests run on both."""
 
 import pytest
 

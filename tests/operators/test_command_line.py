@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from planner_sync.model.records import Hold, Refused
 from planner_sync.store.pending import MAX_ATTEMPTS
 from planner_sync.store.telemetry import Telemetry
 from tests.operators.console import Said, run
@@ -57,15 +58,14 @@ async def throw_away(
     await shelf.redis.zadd(shelf.keys.private("trash"), {name: at})
 
 
-async def refuse(shelf: Shelf, task_id: str, code: str, reason: str = "because") -> None:
-    body = {"code": code, "reason": reason, "field": None, "retrying": False, "at": 1}
-    await shelf.repository.report(task_id, json.dumps(body), "hash", "{}")
+async def refuse(shelf: Shelf, task_id: str, code: Any, reason: str = "because") -> None:
+    await shelf.repository.report(task_id, Refused(code, reason, at=1), "hash", "{}")
 
 
 async def hold(shelf: Shelf) -> None:
     await shelf.map("t1", CARD)
     await refuse(shelf, "t1", "held")
-    await shelf.plans.set_hold(PLAN, {"side": "agents", "vanished": 12, "of": 20, "at": 1})
+    await shelf.plans.set_hold(PLAN, Hold("agents", 12, 20, 1))
 
 
 # -- status ----------------------------------------------------------------------------------------

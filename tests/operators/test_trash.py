@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from planner_sync.store.trash import Entry, Trash
+from planner_sync.model.records import TrashEntry
+from planner_sync.store.trash import Trash
 from planner_sync.sync.run.service import Service
 from tests.store.shelf import Shelf
 from tests.sync.world import World
@@ -23,7 +24,7 @@ def trash(world: World) -> Trash:
     return Trash(world.redis, shelf.scripts, world.keys)
 
 
-async def thrown_away(world: World, service: Service, task_id: str, planner_id: str) -> Entry:
+async def thrown_away(world: World, service: Service, task_id: str, planner_id: str) -> TrashEntry:
     """The entry of a card that a human has just deleted."""
     world.human.delete(planner_id)
     await world.settle(service)

@@ -35,6 +35,7 @@ async def test_any_answer_of_redis_may_be_lost(stage: Stage) -> None:
         "lease_tasks",
         "take_lease",
         "record_intent",
+        "record_answer",
         "settle_task",
         "record_heartbeat",
     }

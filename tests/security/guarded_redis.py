@@ -1,5 +1,4 @@
-"""A real server with the users of operators/acl.py, and nobody else but an administrator of the
-test."""
+"""A real server with the users of operators/acl.py, and an administrator for the test."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -29,8 +29,7 @@ def server(
         yield server
 
 
-# `@` stands for the namespace; `!` for a loaded script that does what its first argument says with
-# its keys.
+# `@` stands for the namespace, `!` for SCRIPT below.
 ALLOWED = """
 agent   SET @:tasks:t {}
 agent   GET @:tasks:t
@@ -67,7 +66,7 @@ health  LRANGE @:sync:lags:upload 0 -1
 health  INFO memory
 """
 
-# What nobody may do whom we make a user for.
+# What no user may do.
 NOBODY = """
 FLUSHALL
 FLUSHDB
@@ -154,7 +153,7 @@ health  PUBLISH @:tasks:updates x
 health  EVALSHA ! 1 @:sync:heartbeats HGETALL
 health  SCAN 0
 """
-# Does to its first key what it is told; with its PUBLISH it would forge a confirmation.
+# Runs the command of its first argument on its first key. PUBLISH would forge a confirmation.
 SCRIPT = """
 if ARGV[1] == 'TIME' then return redis.call('TIME') end
 if ARGV[1] == 'PUBLISH' then return redis.call('PUBLISH', ARGV[2] .. ':tasks:sync', 'x') end
@@ -230,8 +229,7 @@ def test_a_namespace_that_no_line_can_name_is_refused(namespace):
 
 
 def sent_by_code() -> set[str]:
-    """The commands in the scripts, and the methods that are called on a client or a pipeline of
-    Redis."""
+    """The commands in the scripts, and the methods called on a Redis client or pipeline."""
     found = set()
     for script in FOLDER.iterdir():
         found |= {

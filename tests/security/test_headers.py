@@ -1,5 +1,5 @@
-"""The headers that keep browsers and caches from doing more with an answer than show it: on every
-answer of the product in both hosts, refusals included, and on every page of the emulator."""
+"""The security headers: on every answer of both hosts, refusals included, and on every page of the
+emulator."""
 
 import asyncio
 import json

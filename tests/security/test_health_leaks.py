@@ -1,7 +1,6 @@
-"""Health is for anybody: whatever it can say, it says in words of a short list, and names nobody
-and nothing.
+"""Health is public: it uses words from a short list, and names nobody and nothing.
 
-The signs of life are made from the fields of their classes, each text in them a leak, so that a new
+The telemetry is built from the fields of its classes, with a leak in every text, so that a new
 field is covered.
 """
 

@@ -36,10 +36,8 @@ def test_every_script_is_a_file_and_nothing_is_put_into_it() -> None:
     }
 
     assert sent == {
-        (
-            "planner_sync/store/cluster.py",
-            "super().execute_command(*args, **settings)",
-        ),  # passes on what was asked
+        # Passes on what was asked.
+        ("planner_sync/store/server/cluster.py", "super().execute_command(*args, **settings)"),
         ("planner_sync/store/scripts.py", "redis.register_script(script_text(name))"),
         ("planner_sync/store/scripts.py", "self._redis.script_load(script_text(name))"),
     }

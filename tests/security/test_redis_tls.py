@@ -1,5 +1,4 @@
-"""Redis over TLS: no word to a server whose certificate is not in order, and a log that says what
-is wrong with it."""
+"""Redis over TLS: nothing is sent to a server with a bad certificate, and the log says why."""
 
 import asyncio
 import contextlib
@@ -22,7 +21,7 @@ from tests.security.tls_front import TlsFront, tls_front
 from tests.sync.world import world_of
 
 PASSWORD = "pass-word-of-redis"
-# What is shown, whom the client asks for, and what the log says of it.
+# The certificate, the host in the URL, and what the log says.
 WRONG = [
     pytest.param(
         "wrong authority",

@@ -1,5 +1,4 @@
-"""The whole service and agents, each as the user that operators/acl.py makes: nothing that is sent
-is refused."""
+"""The service and agents, each as its user of operators/acl.py: no command is refused."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any

@@ -4,11 +4,21 @@ contents compared."""
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from planner_sync.model.orders import Order
+from planner_sync.model.orders import (
+    Bury,
+    DocumentSeen,
+    Forget,
+    LinkedCard,
+    Postpone,
+    Record,
+    Settle,
+)
+from planner_sync.model.records import DeletedCard, Orphan, Refused, TrashEntry
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Epoch, Plans
@@ -38,49 +48,44 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     await plans.set_epoch("p", None, Epoch((await plans.server_clock()).run_id, 1))
     said.append(await repository.record_intent(first, "n1", '{"kind": "create"}', "p", "create"))
     said.append(sorted(await plans.creating("p")))
-    created = Order(
-        plan_id="p",
-        planner_id="C1",
-        etags="e d",
-        state="{}",
-        intents_done=["n1"],
-        creating_done=True,
-    )
-    created.created, created.release, created.posted = True, False, "{}"
+    card = LinkedCard("C1", "e d", "{}")
+    made = DocumentSeen(b'{"title":"A"}')
+    posted = Orphan("a")
+    created = Record("p", made, card, intents_done=("n1",), posted=posted, counted="created")
     said.append(await repository.settle(first, created))
-    done = Order(
+    done = Settle(
         plan_id="p",
-        planner_id="C1",
-        etags="e d",
-        state='{"s":1}',
+        document=made,
+        card=replace(card, state='{"s":1}'),
         state_moved='{"s":2}',
-        write="set",
+        new=b'{"title":"A","plannerId":"C1"}',
+        messages=(("sync", "{}"),),
+        document_messages=(("updates", "{}"),),
     )
-    done.expected, done.new, done.messages = (
-        b'{"title":"A"}',
-        b'{"title":"A","plannerId":"C1"}',
-        [("sync", "{}")],
-    )
-    said.append(await repository.settle(first, done))
-    said.append(await repository.settle(first, done))
-    stolen = Order(plan_id="p", planner_id="C1", etags="x y", state="{}", created=True, posted="{}")
+    said.append(await repository.settle(first, done, listed_at=1))
+    said.append(await repository.settle(first, done, listed_at=1))
+    stolen = Record("p", DocumentSeen(None), card, posted=posted)
     said.append(await repository.settle(second, stolen))
     await pending.enqueue(["a"], announced="deleted")
     (again,) = (await pending.lease(1, ["a"])).leases
-    bury = Order(
+    later = Postpone("p", made, card, refusal=Refused("limit"), due_ms=5)
+    said.append(await repository.settle(again, later))
+    (again,) = (await pending.lease(1, ["a"])).leases
+    bury = Bury(
         plan_id="p",
+        document=DocumentSeen(b"other"),
         planner_id="C1",
-        bury=True,
-        forget=True,
-        deleted_card="{}",
-        trash=("a C1", "{}"),
-        write="delete",
+        deleted_card=DeletedCard("C1", "planner"),
+        trash=TrashEntry("a", "C1", "p", "planner", 1, "{}"),
+        only_same=True,
+        new=b"",
     )
-    bury.expected, bury.only_same = b"other", True
     said.append(await repository.settle(again, bury))
     (again,) = (await pending.lease(1, ["a"])).leases
-    bury.expected = b'{"title":"A","plannerId":"C1"}'
-    said.append(await repository.settle(again, bury))
+    said.append(await repository.settle(again, replace(bury, document=DocumentSeen(done.new))))
+    await pending.enqueue(["a"])
+    (again,) = (await pending.lease(1, ["a"])).leases
+    said.append(await repository.settle(again, Forget("p", DocumentSeen(None))))
     return said
 
 
@@ -127,6 +132,8 @@ async def contents(redis: Any) -> dict[str, Any]:
                     name.decode(): text.decode()
                     for name, text in (await redis.hgetall(key)).items()
                 }
+            case "list":  # lags: each took as long as it took
+                value = await redis.llen(key)
             case "zset":
                 value = sorted(await redis.zrange(key, 0, -1))
             case _:

@@ -13,7 +13,9 @@ import pytest
 from tests.simulation.machine.virtual_time import run
 from tests.simulation.runs.ablation import MECHANISMS, without
 from tests.simulation.runs.kill import STORIES, judge_kill, kills
+from tests.simulation.runs.progress import EVERY_RUNS, Progress
 from tests.simulation.runs.story import play
+from tests.simulation.script import kept
 from tests.simulation.script.maker import of_seed
 from tests.simulation.script.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
 
@@ -27,7 +29,7 @@ TURNED_RED = {
     "_rev": 3,
     "three-way merge": 3,
 }
-REGRESS = sorted((Path(__file__).parent / "regress").glob("*.json"))
+KEPT = sorted(kept.FOLDER.glob("*.json"))
 
 
 def test_the_same_seed_gives_the_same_timeline() -> None:
@@ -36,8 +38,9 @@ def test_the_same_seed_gives_the_same_timeline() -> None:
 
 def test_the_same_seed_gives_the_same_timeline_in_another_process() -> None:
     """Nothing depends on addresses, on the order of sets or on real time."""
-    modules = "from tests.simulation.script.maker import of_seed; from tests.simulation.runs.story import play"
-    program = f"{modules}; print(play(of_seed(8)).digest)"
+    seed = "from tests.simulation.script.maker import of_seed"
+    story = "from tests.simulation.runs.story import play"
+    program = f"{seed}; {story}; print(play(of_seed(8)).digest)"
     root = Path(__file__).parents[2]
     told = {
         subprocess.run(
@@ -73,9 +76,24 @@ def test_a_group_that_falls_cancels_its_tasks_in_one_order() -> None:
     assert cancelled == list(range(9))
 
 
-@pytest.mark.parametrize("path", REGRESS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: f"{path.stem}: {kept.why(path)}")
 def test_what_was_found_once_holds(path: Path) -> None:
-    assert play(Script.load(path.read_text())).wrong == []
+    assert play(kept.load(path)).wrong == []
+
+
+def test_a_kept_script_says_why_it_is_kept(tmp_path: Path) -> None:
+    script = of_seed(7)
+    path = kept.keep(script, tmp_path)
+    with pytest.raises(ValueError, match=r'^0007\.json: say in "why" what went wrong'):
+        kept.load(path)
+
+    path.write_text(path.read_text().replace('"why": ""', '"why": "It was lost."'))
+    assert kept.load(path) == script
+    assert kept.why(path) == "It was lost."
+
+
+def test_no_two_kept_scripts_have_one_reason() -> None:
+    assert len({kept.why(path) for path in KEPT}) == len(KEPT)
 
 
 def test_what_planner_has_no_room_for_is_not_sent_at_every_pass() -> None:
@@ -114,3 +132,14 @@ def test_every_kind_of_actor_and_fault_can_come_up() -> None:
     named = {"pair", "silent", "says twice"}  # ways of doing a deed, not deeds
     assert deeds == {*AGENTS, *PEOPLE, *OPERATORS} - named
     assert faults == {fault.removesuffix(" before").removesuffix(" after") for fault in FAULTS}
+
+
+def test_a_long_run_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress("seeds", 200)
+    for number in range(EVERY_RUNS):
+        progress.count(wrong=number == 3)
+
+    assert capsys.readouterr().err.startswith("  50 of 200 seeds, violations 1, about ")
+    assert progress.line(600).endswith("about 30 min left")
+    assert progress.line(20).endswith("about 60 s left")
+    assert Progress("seeds", seconds=300).line(120) == "  0 seeds, violations 0, about 3 min left"

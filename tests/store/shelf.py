@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planner_sync.model.lease import TaskLease
-from planner_sync.model.orders import Order, Result
+from planner_sync.model.orders import (
+    Bury,
+    DocumentSeen,
+    LinkedCard,
+    Postpone,
+    Record,
+    Result,
+    Settle,
+)
+from planner_sync.model.records import DeletedCard
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
@@ -69,19 +78,35 @@ class Shelf:
         text: bytes | None = await self.redis.get(self.keys.document(task_id))
         return text
 
-    async def settle(self, claim: TaskLease, plan_id: str = PLAN, **order: Any) -> Result:
-        return await self.repository.settle(claim, Order(plan_id, **order))
+    async def record(self, claim: TaskLease, seen: bytes | None = None, **order: Any) -> Result:
+        return await self.repository.settle(claim, Record(PLAN, DocumentSeen(seen), **order))
+
+    async def settle(
+        self, claim: TaskLease, seen: bytes | None = None, plan_id: str = PLAN, **order: Any
+    ) -> Result:
+        """Of a task that has a card: its own, where none is given."""
+        card = order.pop("card", LinkedCard(f"card of {claim.task_id}", "e d", "{}"))
+        return await self.repository.settle(
+            claim, Settle(plan_id, DocumentSeen(seen), card, **order)
+        )
+
+    async def postpone(self, claim: TaskLease, seen: bytes | None = None, **order: Any) -> Result:
+        return await self.repository.settle(claim, Postpone(PLAN, DocumentSeen(seen), **order))
+
+    async def bury(
+        self, claim: TaskLease, planner_id: str, seen: bytes | None = None, **order: Any
+    ) -> Result:
+        """With a record of the card, unless there is to be none."""
+        given = {"deleted_card": DeletedCard(planner_id, "agent"), **order}
+        return await self.repository.settle(
+            claim, Bury(PLAN, DocumentSeen(seen), planner_id, **given)
+        )
 
     async def map(self, task_id: str, planner_id: str) -> None:
         """Give a task its card."""
+        card = LinkedCard(planner_id, "e d", "{}")
         claim = await self.marked(task_id)
-        order = {
-            "planner_id": planner_id,
-            "etags": "e d",
-            "state": "{}",
-            "expected": await self.get(task_id),
-        }
-        assert await self.settle(claim, **order) == "settled"
+        assert await self.settle(claim, await self.get(task_id), card=card) == "settled"
 
     async def know_plan(self) -> None:
         before = await self.plans.epoch(PLAN)
@@ -102,13 +127,8 @@ class Shelf:
         self, expected: str, new: str, *, nonce: str = "n1", word: str = "", task_id: str = "t1"
     ) -> Any:
         """What an agent's client sends; `expected` and `new` as in `save_document.lua`."""
-        private = self.keys.private
-        keys = [
-            self.keys.document(task_id),
-            *(private(name) for name in ("pending", "generations", "task_leases", "announced")),
-        ]
         args: list[Any] = [task_id, nonce, expected, new, self.keys.updates, "{}", word]
-        return await self.scripts["save_document"](keys, args)
+        return await self.scripts["save_document"](self.keys.about(task_id), args)
 
     async def private(self, name: str, task_id: str) -> str | None:
         value = await self.redis.hget(self.keys.private(name), task_id)

@@ -19,7 +19,7 @@ async def test_a_note_is_kept_until_a_settle_names_it(shelf: Shelf) -> None:
         ("n1", '{"x":1}'),
         ("n2", '{"x":1}'),
     ]
-    await shelf.settle(claim, intents_done=["n1"])
+    await shelf.postpone(claim, intents_done=("n1",))
     assert [intent.nonce for intent in (await shelf.repository.read("t1")).intents] == ["n2"]
 
 
@@ -40,7 +40,7 @@ async def test_whoever_lost_the_claim_may_not_send(shelf: Shelf) -> None:
 
 async def test_after_the_settle_nobody_may_send(shelf: Shelf) -> None:
     claim = await shelf.marked()
-    await shelf.settle(claim)
+    await shelf.postpone(claim)
     assert await shelf.intent(claim) == "overtaken"
 
 
@@ -65,7 +65,7 @@ async def test_an_open_create_note_shows_in_its_plan_until_it_is_done(shelf: She
     await shelf.intent(claim, "create", "n1")
     (intent,) = (await shelf.repository.read("t1")).intents
     assert await shelf.plans.creating(PLAN) == {"t1": intent.at}
-    await shelf.settle(claim, intents_done=["n1"], creating_done=True)
+    await shelf.record(claim, intents_done=("n1",))
     assert await shelf.plans.creating(PLAN) == {}
 
 

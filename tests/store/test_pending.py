@@ -101,7 +101,7 @@ async def test_a_mark_during_a_claim_moves_nothing_but_keeps_the_task_due(shelf:
 
 
 async def test_a_mark_makes_a_task_in_back_off_due(shelf: Shelf) -> None:
-    await shelf.settle(await shelf.marked(), due_ms=3_600_000)
+    await shelf.postpone(await shelf.marked(), due_ms=3_600_000)
     assert await shelf.due() == []
     await shelf.pending.enqueue(["t1"])
     assert await shelf.due() == ["t1"]
@@ -121,7 +121,7 @@ async def test_a_settle_without_news_ends_the_work(shelf: Shelf) -> None:
 
 async def test_a_settle_can_ask_for_a_later_look(shelf: Shelf) -> None:
     claim = await shelf.marked()
-    await shelf.settle(claim, due_ms=60_000)
+    await shelf.postpone(claim, due_ms=60_000)
     score = await shelf.redis.zscore(shelf.keys.private("pending"), "t1")
     assert claim.now + 60_000 <= score <= (await shelf.plans.server_clock()).now + 60_000
 
@@ -153,7 +153,7 @@ async def test_a_settle_gives_the_attempts_back(shelf: Shelf) -> None:
     for _ in range(MAX_ATTEMPTS + 2):
         claim = await shelf.marked()
         assert claim.attempts == 1
-        await shelf.settle(claim, due_ms=1)
+        await shelf.postpone(claim, due_ms=1)
 
 
 async def test_a_pause_stops_every_claim(shelf: Shelf) -> None:
@@ -172,7 +172,7 @@ async def test_a_shorter_pause_does_not_end_a_longer_one(shelf: Shelf) -> None:
 
 async def test_a_claim_says_when_something_is_due_next(shelf: Shelf) -> None:
     assert (await shelf.pending.lease(1)).next_ms == -1
-    await shelf.settle(await shelf.marked(), due_ms=60_000)
+    await shelf.postpone(await shelf.marked(), due_ms=60_000)
     assert 59_000 < (await shelf.pending.lease(1)).next_ms <= 60_000
 
 
@@ -212,7 +212,7 @@ async def test_what_was_said_is_kept_while_the_settle_was_overtaken_by_a_mark(sh
 
 async def test_what_was_said_waits_for_a_key_that_is_still_missing(shelf: Shelf) -> None:
     await shelf.pending.enqueue(["t1"], announced="deleted")
-    await shelf.settle(await shelf.claim(), keep_announced=True)
+    await shelf.postpone(await shelf.claim())
     assert (await shelf.marked()).announced == "deleted"
 
 
@@ -220,7 +220,7 @@ async def test_what_was_said_waits_for_a_key_that_is_still_missing(shelf: Shelf)
 async def test_a_key_that_is_there_takes_back_that_it_was_deleted(shelf: Shelf) -> None:
     await shelf.set("t1", b"{}")
     await shelf.pending.enqueue(["t1"], announced="deleted")
-    await shelf.settle(await shelf.claim(), expected=b"{}", keep_announced=True)
+    await shelf.postpone(await shelf.claim(), b"{}", unfinished=True)
     assert (await shelf.marked()).announced == ""
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from planner_sync.model.records import Hold, TrashEntry
 from planner_sync.store.plans import Plans
 from tests.store.shelf import PLAN, Shelf
 
@@ -72,17 +73,17 @@ async def test_leases_of_different_names_are_independent(shelf: Shelf) -> None:
 
 async def test_the_first_reason_of_a_hold_stays(shelf: Shelf) -> None:
     assert await shelf.plans.hold(PLAN) is None
-    assert await shelf.plans.set_hold(PLAN, {"side": "agents"})
-    assert not await shelf.plans.set_hold(PLAN, {"side": "planner"})
-    assert await shelf.plans.hold(PLAN) == {"side": "agents"}
+    first = Hold("agents", 12, 20, 1)
+    assert await shelf.plans.set_hold(PLAN, first)
+    assert not await shelf.plans.set_hold(PLAN, Hold("planner"))
+    assert await shelf.plans.hold(PLAN) == first
 
 
 async def test_deletes_are_counted_within_the_window_only(shelf: Shelf) -> None:
     for n in (1, 2):
         await shelf.map(f"t{n}", f"card-{n}")
-        await shelf.settle(
-            await shelf.marked(f"t{n}"), planner_id=f"card-{n}", bury=True, forget=True
-        )
+        entry = TrashEntry(f"t{n}", f"card-{n}", PLAN, "agent", 1, "{}")
+        await shelf.bury(await shelf.marked(f"t{n}"), f"card-{n}", trash=entry)
     await shelf.redis.zadd(shelf.keys.private("deletes", PLAN), {"t1": 1})
     assert await shelf.plans.recent_deletes(PLAN, 60_000) == {"t2"}
 

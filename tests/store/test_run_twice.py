@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from planner_sync.model.orders import LinkedCard
+from planner_sync.model.records import Orphan, Refused, TrashEntry
 from planner_sync.store.plans import Epoch
-from planner_sync.store.scripts import Scripts, script_names
+from planner_sync.store.scripts import NamedKeys, Scripts, script_names
 from planner_sync.store.telemetry import Telemetry
 from tests.store.shelf import PLAN, Shelf
 
@@ -22,7 +24,8 @@ pytestmark = pytest.mark.cluster
 Case = Callable[[Shelf], Awaitable[Any]]
 CASES: list[Any] = []
 VARIES = re.compile(r"[0-9a-f]{32}|\b1[0-9]{12}(\.0)?\b")  # nonces and times
-CARD: dict[str, Any] = {"planner_id": "card-1", "etags": "e d", "state": "{}"}
+CARD = LinkedCard("card-1", "e d", "{}")
+CREATED: dict[str, Any] = {"card": CARD, "posted": Orphan("t1")}
 
 
 def case(script: str) -> Callable[[Case], Case]:
@@ -50,7 +53,7 @@ class Repeating:
     def __getitem__(self, name: str) -> Any:
         return self.repeated if self.armed and name == self.name else self.scripts[name]
 
-    async def repeated(self, keys: list[str], args: list[Any]) -> Any:
+    async def repeated(self, keys: NamedKeys, args: list[Any]) -> Any:
         self.armed = False
         self.answers = [await self.scripts[self.name](keys, args) for _ in range(self.times)]
         return self.answers[0]
@@ -139,11 +142,8 @@ async def a_settle_that_writes(shelf: Shelf) -> None:
     await shelf.set("t1", b"A")
     claim = await shelf.marked()
     shelf.scripts.arm()
-    messages = {"messages": [("sync", "a")], "document_messages": [("updates", "b")]}
-    assert (
-        await shelf.settle(claim, **CARD, expected=b"A", write="set", new=b"B", **messages)
-        == "settled"
-    )
+    messages = {"messages": (("sync", "a"),), "document_messages": (("updates", "b"),)}
+    assert await shelf.settle(claim, b"A", card=CARD, new=b"B", **messages) == "settled"
 
 
 @case("settle_task")
@@ -151,49 +151,51 @@ async def a_settle_of_a_document_that_moved(shelf: Shelf) -> None:
     await shelf.set("t1", b"C")
     claim = await shelf.marked()
     shelf.scripts.arm()
-    order = {"expected": b"A", "write": "set", "new": b"B", "messages": [("sync", "a")]}
-    assert await shelf.settle(claim, **CARD, **order) == "moved"
+    order = {"new": b"B", "messages": (("sync", "a"),)}
+    assert await shelf.settle(claim, b"A", card=CARD, **order) == "moved"
 
 
 @case("settle_task")
+async def a_task_that_is_postponed(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    shelf.scripts.arm()
+    order = {"refusal": Refused("limit"), "due_ms": 10, "messages": (("sync", "a"),)}
+    assert await shelf.postpone(claim, **order) == "settled"
+
+
+@case("record_answer")
 async def a_record_of_a_created_card(shelf: Shelf) -> None:
     claim = await shelf.marked()
     shelf.scripts.arm()
-    assert await shelf.settle(claim, **CARD, created=True, posted="{}", release=False) == "settled"
+    assert await shelf.record(claim, **CREATED) == "settled"
 
 
-@case("settle_task")
-async def a_settle_that_was_overtaken(shelf: Shelf) -> None:
+@case("record_answer")
+async def a_record_that_was_overtaken(shelf: Shelf) -> None:
     old = await shelf.marked()
     await shelf.expire()
     await shelf.claim()
     shelf.scripts.arm()
-    assert await shelf.settle(old, **CARD, created=True, posted="{}", release=False) == "overtaken"
+    assert await shelf.record(old, **CREATED) == "overtaken"
 
 
-@case("settle_task")
-async def a_settle_for_a_card_of_another(shelf: Shelf) -> None:
+@case("record_answer")
+async def a_record_of_a_card_of_another(shelf: Shelf) -> None:
     await shelf.map("t2", "card-1")
     claim = await shelf.marked()
     shelf.scripts.arm()
-    assert await shelf.settle(claim, **CARD, created=True, posted="{}") == "taken"
+    assert await shelf.record(claim, **CREATED) == "taken"
 
 
-@case("settle_task")
+@case("bury_task")
 async def a_burial(shelf: Shelf) -> None:
     await shelf.set("t1", b"A")
     await shelf.map("t1", "card-1")
     claim = await shelf.marked()
     shelf.scripts.arm()
-    order = {
-        "bury": True,
-        "forget": True,
-        "only_same": True,
-        "deleted_card": "{}",
-        "trash": ("t1 card-1", "{}"),
-    }
-    messages = {"messages": [("sync", "deleted")]}
-    await shelf.settle(claim, **CARD, **order, expected=b"A", write="delete", **messages)
+    entry = TrashEntry("t1", "card-1", PLAN, "planner", 1, "{}")
+    order = {"only_same": True, "trash": entry, "messages": (("sync", "deleted"),)}
+    assert await shelf.bury(claim, "card-1", b"A", new=b"", **order) == "settled"
 
 
 @case("save_document")

@@ -59,7 +59,7 @@ async def test_a_save_during_a_claim_keeps_the_task_due(shelf: Shelf) -> None:
     await shelf.set("t1", b"A")
     claim = await shelf.marked()
     assert await shelf.save("=A", "B") == [1]
-    assert await shelf.settle(claim, expected=b"A", write="set", new=b"C") == "moved"
+    assert await shelf.settle(claim, b"A", new=b"C") == "moved"
     assert await shelf.get() == b"B"
     assert await shelf.due() == ["t1"]
 
@@ -86,7 +86,7 @@ async def test_a_message_about_a_save_does_not_enqueue_the_task_again(shelf: She
     await shelf.save("", "A", nonce="n1")
     lease = await shelf.claim()
     await shelf.pending.enqueue({"t1": "n1"})
-    assert await shelf.settle(lease, expected=b"A") == "settled"
+    assert await shelf.settle(lease, b"A") == "settled"
     await shelf.pending.enqueue({"t1": "n1"})
     assert await shelf.due() == []
 
@@ -99,7 +99,7 @@ async def test_a_message_about_an_earlier_save_does_not_enqueue_the_task_either(
     lease = await shelf.claim()
     await shelf.pending.enqueue({"t1": "n1"})
     await shelf.pending.enqueue({"t1": "n2"})
-    assert await shelf.settle(lease, expected=b"B") == "settled"
+    assert await shelf.settle(lease, b"B") == "settled"
 
 
 @pytest.mark.parametrize("mark", ["", "n", "n9", "N1"])
@@ -107,12 +107,12 @@ async def test_a_message_with_any_other_mark_enqueues_the_task(shelf: Shelf, mar
     await shelf.save("", "A", nonce="n1")
     lease = await shelf.claim()
     await shelf.pending.enqueue({"t1": mark})
-    assert await shelf.settle(lease, expected=b"A") == "moved"
+    assert await shelf.settle(lease, b"A") == "moved"
 
 
 async def test_a_message_about_a_save_that_redis_has_lost_enqueues_the_task(shelf: Shelf) -> None:
     await shelf.save("", "A", nonce="n1")
-    await shelf.settle(await shelf.claim(), expected=b"A")
+    await shelf.settle(await shelf.claim(), b"A")
     await shelf.redis.delete(shelf.keys.private("generations"))
     await shelf.pending.enqueue({"t1": "n1"})
     assert await shelf.due() == ["t1"]

@@ -1,27 +1,38 @@
 """The settle: what Graph told is kept whatever the document says, the document only over the bytes
 that were merged."""
 
-import json
 from typing import Any
 
 import pytest
 
-from planner_sync.model.orders import WRONG_TYPE, document_hash
+from planner_sync.model.orders import (
+    WRONG_TYPE,
+    Bury,
+    DocumentSeen,
+    Forget,
+    LinkedCard,
+    Postpone,
+    document_hash,
+)
+from planner_sync.model.records import DeletedCard, Orphan, Refused, TrashEntry
 from tests.store.shelf import LIMIT, PLAN, Shelf
 
 pytestmark = pytest.mark.cluster
 
 A, B, C = b'{"title":"A"}', b'{"title":"B"}', b'{"title":"C"}'
-CARD = {"planner_id": "card-1", "etags": "e d"}
+CARD = LinkedCard("card-1", "e d", "{}")
+ENTRY = TrashEntry("t1", "card-1", PLAN, "planner", 1, "{}")
+# A human has deleted the card of a document that says A.
+BURIED: dict[str, Any] = {"seen": A, "only_same": True, "new": b"", "trash": ENTRY}
 
 
-async def said_on(shelf: Shelf, claim: Any, **order: Any) -> list[tuple[str, bytes]]:
+async def said_on(shelf: Shelf, claim: Any, seen: bytes, **order: Any) -> list[tuple[str, bytes]]:
     """The messages that this settle publishes."""
     async with shelf.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe(shelf.keys.sync, shelf.keys.updates)
         await pubsub.get_message(timeout=1)
         await pubsub.get_message(timeout=1)
-        await shelf.settle(claim, **order)
+        await shelf.settle(claim, seen, **order)
         await shelf.redis.publish(shelf.keys.sync, "end")
         found = []
         while True:
@@ -35,33 +46,31 @@ async def said_on(shelf: Shelf, claim: Any, **order: Any) -> list[tuple[str, byt
 # -- the document ----------------------------------------------------------------------------------
 async def test_the_document_is_written_over_the_bytes_that_were_merged(shelf: Shelf) -> None:
     await shelf.set("t1", A)
-    assert (
-        await shelf.settle(await shelf.marked(), state="{}", expected=A, write="set", new=B)
-        == "settled"
-    )
+    assert await shelf.settle(await shelf.marked(), A, new=B) == "settled"
     assert await shelf.get() == B
     stored = await shelf.repository.read("t1")
     assert (stored.text, stored.last) == (B, B)
 
 
-@pytest.mark.parametrize("write", ["set", "delete"])
+@pytest.mark.parametrize("new", [B, b""])
 @pytest.mark.parametrize(
     "there", [pytest.param(C, id="another one"), pytest.param(None, id="none")]
 )
 async def test_a_document_that_was_not_merged_is_never_touched(
-    shelf: Shelf, write: str, there: bytes | None
+    shelf: Shelf, new: bytes, there: bytes | None
 ) -> None:
     claim = await shelf.marked()
     if there:
         await shelf.set("t1", there)
-    assert await shelf.settle(claim, state="{}", expected=A, write=write, new=B) == "moved"
+    end = shelf.settle(claim, A, new=new) if new else shelf.bury(claim, "card-1", A, new=new)
+    assert await end == "moved"
     assert await shelf.get() == there
     assert await shelf.due() == ["t1"]
 
 
 async def test_an_empty_document_is_not_a_missing_one(shelf: Shelf) -> None:
     await shelf.set("t1", b"")
-    assert await shelf.settle(await shelf.marked(), expected=None, write="set", new=B) == "moved"
+    assert await shelf.settle(await shelf.marked(), None, new=B) == "moved"
     assert await shelf.get() == b""
 
 
@@ -69,8 +78,9 @@ async def test_what_planner_told_is_kept_although_the_document_moved(shelf: Shel
     claim = await shelf.marked()
     await shelf.intent(claim, nonce="n1")
     await shelf.set("t1", C)
-    order = {**CARD, "state": "full", "state_moved": "moved", "intents_done": ["n1"], "expected": A}
-    assert await shelf.settle(claim, **order) == "moved"
+    card = LinkedCard("card-1", "e d", "full")
+    order = {"card": card, "state_moved": "moved", "intents_done": ("n1",)}
+    assert await shelf.settle(claim, A, **order) == "moved"
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
     assert await shelf.plans.cards(PLAN) == {"card-1": "e d"}
     stored = await shelf.repository.read("t1")
@@ -79,9 +89,9 @@ async def test_what_planner_told_is_kept_although_the_document_moved(shelf: Shel
 
 async def test_messages_about_the_document_are_said_only_when_it_was_written(shelf: Shelf) -> None:
     await shelf.set("t1", C)
-    order = {"messages": [("sync", "facts")], "document_messages": [("updates", "document")]}
-    assert await said_on(shelf, await shelf.marked(), expected=A, **order) == [("sync", b"facts")]
-    settled = await said_on(shelf, await shelf.claim(), expected=C, **order)
+    order = {"messages": (("sync", "facts"),), "document_messages": (("updates", "document"),)}
+    assert await said_on(shelf, await shelf.marked(), A, **order) == [("sync", b"facts")]
+    settled = await said_on(shelf, await shelf.claim(), C, **order)
     assert sorted(settled) == [("sync", b"facts"), ("updates", b"document")]
 
 
@@ -90,20 +100,17 @@ async def test_a_record_in_the_middle_of_a_look_leaves_claim_and_document_alone(
 ) -> None:
     await shelf.set("t1", A)
     claim = await shelf.marked()
-    assert (
-        await shelf.settle(claim, **CARD, state="s", release=False, expected=B, write="set", new=C)
-        == "settled"
-    )
+    assert await shelf.record(claim, B, card=CARD) == "settled"
     assert await shelf.get() == A
     assert await shelf.due() == []
-    assert await shelf.settle(claim, expected=A) == "settled"
+    assert await shelf.settle(claim, A, card=CARD) == "settled"
 
 
 async def test_the_sweep_does_not_find_what_was_settled(shelf: Shelf) -> None:
     await shelf.set("t1", A)
-    await shelf.settle(await shelf.marked(), expected=A, write="set", new=B)
+    await shelf.settle(await shelf.marked(), A, card=CARD, new=B)
     assert await shelf.private("hashes", "t1") == document_hash(B)
-    await shelf.settle(await shelf.marked(), expected=B, write="delete")
+    await shelf.bury(await shelf.marked(), "card-1", B, new=b"")
     assert await shelf.private("hashes", "t1") is None
 
 
@@ -112,18 +119,20 @@ async def test_a_document_that_is_too_large_is_known_by_its_beginning_and_length
 ) -> None:
     large = b"x" * (LIMIT + 10)
     await shelf.set("t1", large)
-    stored = await shelf.repository.read("t1")
-    assert (stored.size, len(stored.text or b"")) == (LIMIT + 10, LIMIT + 1)
-    order: dict[str, Any] = {"expected": stored.text, "size": stored.size, "write": "leave"}
-    assert await shelf.settle(await shelf.marked(), **order) == "settled"
+    document = (await shelf.repository.read("t1")).document
+    assert (document.size, len(document.text or b"")) == (LIMIT + 10, LIMIT + 1)
+    order = Postpone(PLAN, document)
+    assert await shelf.repository.settle(await shelf.marked(), order) == "settled"
     await shelf.set("t1", large + b"x")
-    assert await shelf.settle(await shelf.marked(), **order) == "moved"
+    assert await shelf.repository.settle(await shelf.marked(), order) == "moved"
 
 
 async def test_a_key_of_another_type_is_left_alone(shelf: Shelf) -> None:
     await shelf.redis.lpush(shelf.keys.document("t1"), "x")
-    assert (await shelf.repository.read("t1")).wrong_type
-    assert await shelf.settle(await shelf.marked(), wrong_type=True, write="leave") == "settled"
+    document = (await shelf.repository.read("t1")).document
+    assert document.wrong_type
+    order = Postpone(PLAN, document)
+    assert await shelf.repository.settle(await shelf.marked(), order) == "settled"
     assert await shelf.private("hashes", "t1") == WRONG_TYPE
     assert await shelf.redis.llen(shelf.keys.document("t1")) == 1
 
@@ -136,12 +145,10 @@ async def test_a_settle_that_was_overtaken_changes_nothing_and_marks_the_task_ag
     old = await shelf.marked()
     await shelf.expire()
     new = await shelf.claim()
-    assert (
-        await shelf.settle(old, **CARD, state="old", expected=A, write="set", new=B) == "overtaken"
-    )
+    assert await shelf.settle(old, A, card=CARD, new=B) == "overtaken"
     assert await shelf.get() == A
     assert await shelf.mapper.all_task_ids() == frozenset()
-    assert await shelf.settle(new, expected=A) == "moved"
+    assert await shelf.postpone(new, A) == "moved"
     assert await shelf.due() == ["t1"]
 
 
@@ -149,8 +156,8 @@ async def test_a_settle_long_after_its_successors_marks_the_task_again(shelf: Sh
     """The thawed worker may have written to Planner in the meantime."""
     old = await shelf.marked()
     await shelf.expire()
-    assert await shelf.settle(await shelf.claim()) == "settled"
-    assert await shelf.settle(old) == "overtaken"
+    assert await shelf.postpone(await shelf.claim()) == "settled"
+    assert await shelf.postpone(old) == "overtaken"
     assert await shelf.due() == ["t1"]
 
 
@@ -160,15 +167,7 @@ async def test_an_order_for_the_same_document_only_is_given_up_as_a_whole(shelf:
     await shelf.map("t1", "card-1")
     claim = await shelf.marked()
     await shelf.set("t1", B)
-    order = {
-        **CARD,
-        "bury": True,
-        "forget": True,
-        "only_same": True,
-        "expected": A,
-        "write": "delete",
-    }
-    assert await shelf.settle(claim, **order) == "moved"
+    assert await shelf.bury(claim, "card-1", **BURIED) == "moved"
     assert await shelf.get() == B
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
     assert (await shelf.claim()).reason == "recheck"
@@ -185,7 +184,7 @@ async def test_the_mapping_is_written_both_ways(shelf: Shelf) -> None:
 async def test_a_card_that_another_task_has_is_not_taken(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
     claim = await shelf.marked("t2")
-    assert await shelf.settle(claim, **CARD, state="{}", write="set", new=B) == "taken"
+    assert await shelf.settle(claim, card=CARD, new=B) == "taken"
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
     assert await shelf.redis.get(shelf.keys.planner_id("t2")) is None
     assert await shelf.get("t2") is None
@@ -202,15 +201,15 @@ async def test_the_public_mapping_is_repaired_from_our_own(shelf: Shelf) -> None
 
 async def test_a_card_that_was_deleted_is_not_taken(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
-    await shelf.settle(await shelf.marked(), **CARD, bury=True, forget=True)
-    assert await shelf.settle(await shelf.marked("t2"), **CARD, state="{}") == "taken"
+    await shelf.bury(await shelf.marked(), "card-1")
+    assert await shelf.settle(await shelf.marked("t2"), card=CARD) == "taken"
     assert await shelf.mapper.all_task_ids() == frozenset()
 
 
 async def test_a_card_that_moved_leaves_its_old_plan(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
-    order = {"planner_id": "card-1", "etags": "e2 d", "old_plan_id": PLAN}
-    await shelf.settle(await shelf.marked(), "plan-2", **order)
+    card = LinkedCard("card-1", "e2 d", "{}", old_plan_id=PLAN)
+    await shelf.settle(await shelf.marked(), plan_id="plan-2", card=card)
     assert (await shelf.plans.cards(PLAN), await shelf.plans.cards("plan-2")) == (
         {},
         {"card-1": "e2 d"},
@@ -218,30 +217,30 @@ async def test_a_card_that_moved_leaves_its_old_plan(shelf: Shelf) -> None:
 
 
 # -- orphans ---------------------------------------------------------------------------------------
-POSTED = json.dumps({"taskId": "t1", "atoms": {}})
-CREATED = {**CARD, "created": True, "posted": POSTED, "state": "{}", "release": False}
+POSTED = Orphan("t1", 1, {})
+CREATED = {"card": CARD, "posted": POSTED}
 
 
 async def test_a_created_card_whose_claim_was_lost_is_an_orphan(shelf: Shelf) -> None:
     old = await shelf.marked()
     await shelf.expire()
     await shelf.claim()
-    assert await shelf.settle(old, **CREATED) == "overtaken"
+    assert await shelf.record(old, **CREATED) == "overtaken"
     assert await shelf.plans.orphans(PLAN) == {"card-1": POSTED}
 
 
 async def test_a_created_card_that_somebody_adopted_meanwhile_is_theirs(shelf: Shelf) -> None:
     await shelf.map("t2", "card-1")
-    assert await shelf.settle(await shelf.marked(), **CREATED) == "taken"
+    assert await shelf.record(await shelf.marked(), **CREATED) == "taken"
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t2"}
 
 
 async def test_a_created_card_of_this_very_task_is_no_orphan(shelf: Shelf) -> None:
     old = await shelf.marked()
-    await shelf.settle(old, **CREATED)
+    await shelf.record(old, **CREATED)
     await shelf.expire()
     await shelf.claim()
-    assert await shelf.settle(old, **CREATED) == "overtaken"
+    assert await shelf.record(old, **CREATED) == "overtaken"
     assert await shelf.plans.orphans(PLAN) == {}
 
 
@@ -249,15 +248,15 @@ async def test_an_orphan_that_finds_its_task_is_none_any_more(shelf: Shelf) -> N
     old = await shelf.marked()
     await shelf.expire()
     new = await shelf.claim()
-    await shelf.settle(old, **CREATED)
-    await shelf.settle(new, **CARD, state="{}")
+    await shelf.record(old, **CREATED)
+    await shelf.settle(new, card=CARD)
     assert await shelf.plans.orphans(PLAN) == {}
 
 
 @pytest.mark.parametrize("keep", [True, False])
 async def test_how_to_look_is_kept_until_a_look_comes_to_an_end(shelf: Shelf, keep: bool) -> None:
     await shelf.pending.enqueue(["t1"], reason="restore")
-    await shelf.settle(await shelf.claim(), due_ms=0, keep_reason=keep)
+    await shelf.postpone(await shelf.claim(), due_ms=0, unfinished=keep)
     assert await shelf.private("reason", "t1") == ("restore" if keep else None)
 
 
@@ -266,15 +265,7 @@ async def test_a_burial_that_was_decided_before_a_restore_does_not_happen(shelf:
     await shelf.map("t1", "card-1")
     claim = await shelf.marked()
     await shelf.pending.enqueue(["t1"], reason="restore")
-    order = {
-        **CARD,
-        "bury": True,
-        "forget": True,
-        "only_same": True,
-        "expected": A,
-        "write": "delete",
-    }
-    assert await shelf.settle(claim, **order) == "moved"
+    assert await shelf.bury(claim, "card-1", **BURIED) == "moved"
     assert await shelf.get() == A
     assert (await shelf.claim()).reason == "restore"
 
@@ -294,7 +285,7 @@ async def test_a_card_is_not_taken_on_what_redis_has_lost_since(shelf: Shelf) ->
     epoch = await shelf.epoch()
     await shelf.redis.delete(shelf.keys.private("epochs"))
     claim = await shelf.marked()
-    assert await shelf.settle(claim, **CARD, epoch=epoch, release=False) == "moved"
+    assert await shelf.record(claim, card=CARD, epoch=epoch) == "moved"
     assert await shelf.mapper.task_ids(["card-1"]) == {}
 
 
@@ -302,18 +293,14 @@ async def test_a_card_is_not_taken_on_what_another_server_said(shelf: Shelf) -> 
     """A replica that took over may have the plan's epoch, and not the last owners of its cards."""
     await shelf.know_plan()
     replaced = f"{40 * 'e'} {await shelf.plans.epoch(PLAN)}"
-    assert (
-        await shelf.settle(await shelf.marked(), **CARD, epoch=replaced, release=False) == "moved"
-    )
+    assert await shelf.record(await shelf.marked(), card=CARD, epoch=replaced) == "moved"
     assert await shelf.mapper.task_ids(["card-1"]) == {}
 
 
 async def test_a_card_is_taken_while_its_plan_is_known(shelf: Shelf) -> None:
     await shelf.know_plan()
-    assert (
-        await shelf.settle(await shelf.marked(), **CARD, epoch=await shelf.epoch(), release=False)
-        == "settled"
-    )
+    epoch = await shelf.epoch()
+    assert await shelf.record(await shelf.marked(), card=CARD, epoch=epoch) == "settled"
     assert await shelf.mapper.task_ids(["card-1"]) == {"card-1": "t1"}
 
 
@@ -321,19 +308,13 @@ async def test_the_document_of_a_new_card_is_kept_before_it_is_settled(shelf: Sh
     """Who deletes it now, or has done so meanwhile, must find it again, with its private fields."""
     await shelf.set("t1", A)
     claim = await shelf.marked()
-    assert (
-        await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False)
-        == "settled"
-    )
+    assert await shelf.record(claim, A, **CREATED) == "settled"
     assert (await shelf.repository.read("t1")).last == A
 
 
 async def test_the_document_of_a_new_card_is_kept_although_it_is_gone_by_now(shelf: Shelf) -> None:
     claim = await shelf.marked()
-    assert (
-        await shelf.settle(claim, **CARD, created=True, posted="{}", expected=A, release=False)
-        == "settled"
-    )
+    assert await shelf.record(claim, A, **CREATED) == "settled"
     assert (await shelf.repository.read("t1")).last == A
 
 
@@ -342,24 +323,13 @@ async def test_the_document_of_a_new_card_is_kept_although_it_is_gone_by_now(she
 async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf: Shelf) -> None:
     await shelf.set("t1", A)
     await shelf.map("t1", "card-1")
-    order = {
-        **CARD,
-        "bury": True,
-        "forget": True,
-        "only_same": True,
-        "expected": A,
-        "write": "delete",
-    }
-    deleted_card = json.dumps({"at": 1})
-    await shelf.settle(
-        await shelf.marked(), **order, deleted_card=deleted_card, trash=("t1 card-1", "{}")
-    )
+    deleted_card = DeletedCard("card-1", "planner", "A", at=1)
+    await shelf.bury(await shelf.marked(), "card-1", **BURIED, deleted_card=deleted_card)
     assert await shelf.get() is None
     assert await shelf.mapper.tombstoned(["card-1", "card-2"]) == {"card-1"}
     assert (await shelf.repository.read("t1")).deleted_card == deleted_card
-    assert await shelf.redis.hgetall(shelf.keys.private("trash", "entries")) == {
-        b"t1 card-1": b"{}"
-    }
+    kept = await shelf.redis.hgetall(shelf.keys.private("trash", "entries"))
+    assert {name: TrashEntry.load(text) for name, text in kept.items()} == {b"t1 card-1": ENTRY}
     assert await shelf.plans.recent_deletes(PLAN, 60_000) == {"t1"}
     gone = [shelf.keys.task("t1"), shelf.keys.planner_id("t1"), shelf.keys.redis_id("card-1")]
     assert await shelf.redis.exists(*gone) == 0
@@ -368,17 +338,10 @@ async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf:
 
 async def test_what_is_buried_for_30_days_is_dropped(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
-    deleted_card = json.dumps({"at": 1})
-    await shelf.settle(
-        await shelf.marked(),
-        **CARD,
-        bury=True,
-        forget=True,
-        deleted_card=deleted_card,
-        trash=("t", "{}"),
-    )
+    deleted_card = DeletedCard("card-1", "planner", at=1)
+    await shelf.bury(await shelf.marked(), "card-1", deleted_card=deleted_card, trash=ENTRY)
     await shelf.redis.zadd(shelf.keys.private("tombstones"), {"card-1": 1})
-    await shelf.redis.zadd(shelf.keys.private("trash"), {"t": 1})
+    await shelf.redis.zadd(shelf.keys.private("trash"), {ENTRY.name: 1})
     await shelf.plans.prune()
     assert await shelf.mapper.tombstoned(["card-1"]) == frozenset()
     assert (await shelf.repository.read("t1")).deleted_card is None
@@ -393,39 +356,79 @@ async def test_what_is_buried_for_30_days_is_dropped(shelf: Shelf) -> None:
 async def test_a_fresh_burial_is_not_dropped(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
     now = (await shelf.plans.server_clock()).now
-    order = {
-        **CARD,
-        "bury": True,
-        "forget": True,
-        "deleted_card": json.dumps({"at": now}),
-        "trash": ("t", "{}"),
-    }
-    await shelf.settle(await shelf.marked(), **order)
+    deleted_card = DeletedCard("card-1", "planner", at=now)
+    await shelf.bury(await shelf.marked(), "card-1", deleted_card=deleted_card, trash=ENTRY)
     await shelf.plans.prune()
     assert await shelf.mapper.tombstoned(["card-1"]) == {"card-1"}
     assert await shelf.redis.hlen(shelf.keys.private("trash", "entries")) == 1
 
 
+@pytest.mark.parametrize("size", [0, LIMIT + 10])
+@pytest.mark.parametrize("new", [None, B])
+async def test_what_remains_of_a_buried_document_is_due_at_once(
+    shelf: Shelf, size: int, new: bytes | None
+) -> None:
+    """Also of one that is too large to be read whole."""
+    await shelf.set("t1", A + b" " * size)
+    claim = await shelf.marked()
+    document = (await shelf.repository.read("t1")).document
+    order = Bury(PLAN, document, "card-1", DeletedCard("card-1", "agent"), new=new)
+    assert await shelf.repository.settle(claim, order) == "settled"
+    assert await shelf.get() == (new or A + b" " * size)
+    assert await shelf.due() == ["t1"]
+
+
+async def test_a_key_of_another_type_is_looked_at_again_after_a_burial(shelf: Shelf) -> None:
+    await shelf.redis.lpush(shelf.keys.document("t1"), "x")
+    claim = await shelf.marked()
+    document = (await shelf.repository.read("t1")).document
+    order = Bury(PLAN, document, "card-1", DeletedCard("card-1", "planner"), only_same=True)
+    assert await shelf.repository.settle(claim, order) == "settled"
+    assert await shelf.due() == ["t1"]
+
+
+async def test_nothing_of_a_task_that_is_forgotten_remains(shelf: Shelf) -> None:
+    claim = await shelf.marked()
+    await shelf.intent(claim)
+    assert await shelf.repository.settle(claim, Forget(PLAN, DocumentSeen(None))) == "settled"
+    assert (await shelf.due(), await shelf.redis.exists(shelf.keys.task("t1"))) == ([], 0)
+
+
 # -- refusals --------------------------------------------------------------------------------------
+OLD, NEW = Refused("limit", "old"), Refused("limit", "new")
+
+
 @pytest.mark.parametrize(
     ("refusal", "kept"),
     [
-        pytest.param('{"code":"limit"}', {"t1": '{"code":"limit"}'}, id="a new one replaces"),
-        pytest.param("", {}, id="an empty one clears"),
-        pytest.param(None, {"t1": "old"}, id="none leaves the old one"),
+        pytest.param(NEW, {"t1": NEW}, id="a new one replaces"),
+        pytest.param(None, {"t1": OLD}, id="none leaves the old one"),
     ],
 )
-async def test_a_refusal(shelf: Shelf, refusal: str | None, kept: dict[str, str]) -> None:
-    await shelf.settle(await shelf.marked(), refusal="old")
-    await shelf.settle(await shelf.marked(), refusal=refusal)
+async def test_a_refusal_of_a_task_that_is_postponed(
+    shelf: Shelf, refusal: Refused | None, kept: dict[str, Refused]
+) -> None:
+    await shelf.postpone(await shelf.marked(), refusal=OLD)
+    await shelf.postpone(await shelf.marked(), refusal=refusal)
     assert await shelf.repository.refusals() == kept
+
+
+@pytest.mark.parametrize("end", ["settled", "buried", "forgotten"])
+async def test_a_refusal_ends_with_its_reason(shelf: Shelf, end: str) -> None:
+    await shelf.postpone(await shelf.marked(), refusal=OLD)
+    claim = await shelf.marked()
+    if end == "settled":
+        await shelf.settle(claim)
+    elif end == "buried":
+        await shelf.bury(claim, "card-1")
+    else:
+        await shelf.repository.settle(claim, Forget(PLAN, DocumentSeen(None)))
+    assert await shelf.repository.refusals() == {}
 
 
 async def test_a_card_that_is_let_go_can_be_taken_again(shelf: Shelf) -> None:
     await shelf.map("t1", "card-1")
-    await shelf.settle(
-        await shelf.marked(), **CARD, bury=True, forget=True, keep_card=True, uncounted=True
-    )
+    await shelf.bury(await shelf.marked(), "card-1", deleted_card=None)
     assert await shelf.mapper.task_ids(["card-1"]) == {}
     assert await shelf.mapper.tombstoned(["card-1"]) == frozenset()
     await shelf.map("t2", "card-1")

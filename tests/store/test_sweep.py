@@ -5,8 +5,9 @@ import time
 
 import pytest
 
+from planner_sync.model.orders import Postpone
 from planner_sync.store.sweep import SCAN_COUNT, Sweep
-from tests.store.shelf import LIMIT, Shelf
+from tests.store.shelf import LIMIT, PLAN, Shelf
 
 pytestmark = pytest.mark.cluster
 
@@ -18,13 +19,8 @@ def sweep(shelf: Shelf) -> Sweep:
 async def look_at(shelf: Shelf, task_id: str) -> None:
     """Settle the document as it is."""
     stored = await shelf.repository.read(task_id)
-    order = {
-        "expected": stored.text,
-        "size": stored.size,
-        "wrong_type": stored.wrong_type,
-        "write": "leave",
-    }
-    assert await shelf.settle(await shelf.marked(task_id), **order) == "settled"
+    order = Postpone(PLAN, stored.document)
+    assert await shelf.repository.settle(await shelf.marked(task_id), order) == "settled"
 
 
 @pytest.mark.contract("§4 id")

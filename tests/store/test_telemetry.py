@@ -8,9 +8,10 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from planner_sync.model.records import Hold, Refused
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
-from planner_sync.store.telemetry import FORGET_LISTENER_MS, LAGS_KEPT, Telemetry
+from planner_sync.store.telemetry import FORGET_LISTENER_MS, Telemetry
 from tests.redis_process import redis_process
 
 PLAN = "xqQg5FS2LkCp935s-FIFm2QAFkHM"
@@ -112,19 +113,12 @@ async def test_listeners_that_are_silent_for_an_hour_are_forgotten(telemetry, re
     assert set((await telemetry.snapshot()).listeners) == {"unmapped_passes", "new"}
 
 
-async def test_counts_add_up_and_only_the_newest_lags_are_kept(telemetry, redis):
-    await telemetry.count("task_leases")
-    await telemetry.count("task_leases", 2)
-    await redis.lpush(KEYS.private("lags", "upload"), *range(LAGS_KEPT))
-    await telemetry.lag("upload", 7)
+async def test_counts_add_up(telemetry):
+    await telemetry.count("created")
+    await telemetry.count("created", 2)
     seen = await telemetry.snapshot()
 
-    assert seen.counters == {"task_leases": 3}
-    assert (len(seen.lags["upload"]), seen.lags["upload"][0], seen.lags["download"]) == (
-        LAGS_KEPT,
-        7,
-        [],
-    )
+    assert seen.counters == {"created": 3}
 
 
 async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_them(
@@ -132,20 +126,22 @@ async def test_the_backlog_and_refusals_and_holds_are_read_where_others_write_th
 ):
     await redis.zadd(KEYS.private("pending"), {"t1": 1700000000000, "t2": 1800000000000})
     await redis.hset(KEYS.private("refusals"), "t3", json.dumps({"code": "limit"}))
-    await redis.hset(KEYS.private("holds"), PLAN, json.dumps({"missing": 11}))
+    await redis.hset(
+        KEYS.private("holds"), PLAN, json.dumps({"side": "agents", "vanished": 11, "new": 1})
+    )
     seen = await telemetry.snapshot()
 
     assert (seen.backlog, seen.oldest_due) == (2, 1700000000000)
     assert (seen.refused, seen.refusals, seen.holds) == (
         1,
-        {"t3": {"code": "limit"}},
-        {PLAN: {"missing": 11}},
+        {"t3": Refused("limit")},
+        {PLAN: Hold("agents", 11)},
     )
 
 
 async def test_without_details_neither_refusals_nor_lags_are_read(telemetry, redis):
     await redis.hset(KEYS.private("refusals"), "t3", json.dumps({"code": "limit"}))
-    await telemetry.lag("download", 7)
+    await redis.lpush(KEYS["download_lags"], 7)
     seen = await telemetry.snapshot(details=False)
 
     assert (seen.refused, seen.refusals, seen.lags) == (1, {}, {"upload": [], "download": []})

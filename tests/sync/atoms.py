@@ -6,7 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from planner_sync.decide.merge import ITEM_FIELDS, DocumentAtoms
+from planner_sync.decide.merge import DocumentAtoms
+from planner_sync.model.fields import FIELDS as TABLE
+from planner_sync.model.fields import ITEM_FIELDS
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
@@ -14,9 +16,7 @@ Atoms = dict[str, Value]
 ITEMS = ("checklist 1", "checklist 2", "references https://a.example/")
 MEMBERS = ("labels category1", "labels category2", "assignedTo ann", "assignedTo bob")
 DAYS = [f"2026-03-0{n}T10:00:00Z" for n in range(1, 5)]
-FIELDS = frozenset(
-    {"title", "description", "percentComplete", "priority", "startDate", "dueDate", "bucketId"}
-) | {*("labels", "assignedTo", "checklist", "references")}
+FIELDS = frozenset(field.atom for field in TABLE.values() if field.atom)
 PLAIN: Mapping[str, st.SearchStrategy[Any]] = {
     "title": st.sampled_from(["A", "B", "C"]),
     "percentComplete": st.sampled_from([0, 50, 100]),

@@ -25,7 +25,7 @@ from planner_sync.errors import Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, Names
 from planner_sync.model.lease import TaskLease
-from planner_sync.model.orders import Order, Stored
+from planner_sync.model.orders import DocumentSeen, Stored
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
@@ -58,7 +58,8 @@ def seen(
     text = None if members is None else json.dumps(members).encode()
     document = refusal or (None if text is None else dialects.parse(text))
     given = {"policy": POLICY, "last": None, "intents": (), "names": None, **more}
-    leased, kept = replace(LEASE, **(claim or {})), Stored(text, **(stored or {}))
+    leased = replace(LEASE, **(claim or {}))
+    kept = Stored(**{"document": DocumentSeen(text), **(stored or {})})
     facts: Facts[MaybeNames] = Facts(lease=leased, stored=kept, document=document, **given)
     found = observed(facts, state, create_candidates)
     if isinstance(found, Mapped):
@@ -91,11 +92,8 @@ def card(details: bool = True, **more: Any) -> Card:
         "created_by_app": "app",
         **more,
     }
-    rest = {"order": (), "created_by_user": None, "created_at": "", "has_description": False}
-    counts = {"checklist_count": 0, "reference_count": 0}
-    return Card(
-        **{"etag": "e2", "details_etag": "d2" if details else None, **rest, **counts, **given}
-    )
+    rest = {"order": (), "created_by_user": None, "created_at": ""}
+    return Card(**{"etag": "e2", "details_etag": "d2" if details else None, **rest, **given})
 
 
 def intent(
@@ -121,6 +119,6 @@ def after_intents(seen: Observation) -> Observation:
     return intents_closed(seen, step.state)
 
 
-def order_of(step: Step) -> Order:
+def order_of(step: Step) -> Any:
     assert isinstance(step, (Finish, BuryCard))
     return step.order

@@ -37,9 +37,10 @@ from planner_sync.decide.steps import (
     ReadNames,
 )
 from planner_sync.model import dialects
-from planner_sync.model.card import DETAILS_FIELDS, Card, Names
+from planner_sync.model.card import Card, Names
+from planner_sync.model.fields import DETAILS_FIELDS
 from planner_sync.model.lease import TaskLease
-from planner_sync.model.orders import Intent, Order, Stored
+from planner_sync.model.orders import DocumentSeen, End, Intent, Postpone, Settle, Stored
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 from tests.sync.atoms import Atoms, put
@@ -148,7 +149,7 @@ class Story:
         facts = Facts[MaybeNames](
             lease=TaskLease(TASK_ID, "1", "", 1, "", "", self.now, self.now),
             policy=self.policy,
-            stored=Stored(self.document, state=self.state, last=self.last),
+            stored=Stored(DocumentSeen(self.document), state=self.state, last=self.last),
             document=dialects.parse(self.document) if self.document else None,
             last=dialects.parse(self.last) if self.last else None,
             intents=tuple(OpenIntent.read(intent) for intent in self.intents.values()),
@@ -163,9 +164,7 @@ class Story:
             if atom.count(" ") == 1 and _resource(atom) == "details"
         ]
         etags = (f"task {self.versions['task']}", f"details {self.versions['details']}")
-        return Card(
-            PLANNER_ID, PLAN, *etags, dict(self.card), tuple(items), "human", None, "", False, 0, 0
-        )
+        return Card(PLANNER_ID, PLAN, *etags, dict(self.card), tuple(items), "human", None, "")
 
     # -- act ---------------------------------------------------------------------------------------
     def _patch(
@@ -217,19 +216,23 @@ class Story:
         self.intents.pop(nonce)
         return seen
 
-    def _settle(self, order: Order) -> None:
+    def _settle(self, order: End) -> None:
         """What `settle_task.lua` does, for one task that nobody else looks at."""
-        same = self.document == order.expected
+        assert isinstance(order, Settle | Postpone)
+        same = self.document == order.document.text
         for nonce in order.intents_done:
             self.intents.pop(nonce, None)
-        self.state = (not same and order.state_moved) or order.state or self.state
-        if same:
-            if order.write == "set":
-                self.document = order.new
-            if order.state and order.write != "leave":
-                self.last = self.document
-        messages = [*order.messages, *(order.document_messages if same else ())]
-        self.said += [json.loads(text) for _, text in messages]
+        self.state = order.card.state if order.card else self.state
+        self.said += [json.loads(text) for _, text in order.messages]
+        if isinstance(order, Settle):
+            self._write(order, same)
+
+    def _write(self, order: Settle, same: bool) -> None:
+        if not same:
+            self.state = order.state_moved
+            return
+        self.document = self.last = order.new or self.document
+        self.said += [json.loads(text) for _, text in order.document_messages]
 
 
 def _resource(atom: str) -> str:

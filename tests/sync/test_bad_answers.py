@@ -322,7 +322,7 @@ async def test_a_token_that_is_no_good_is_said_once_costs_no_attempt_and_ends_by
     assert (message["redisId"], message["code"], message["retrying"]) == ("t", "unauthorized", True)
     snapshot = await service.telemetry.snapshot()
     assert snapshot.graph_code == "unauthorized"
-    assert snapshot.refusals["t"]["code"] == "unauthorized"
+    assert snapshot.refusals["t"].code == "unauthorized"
     assert await world.redis.hlen(world.keys.private("attempts")) == 0
     world.emulator.accept_token(good)
     await world.settle(service)

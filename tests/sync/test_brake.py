@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from planner_sync.model.records import Hold, TrashEntry
 from planner_sync.sync.task.brake import Brake
 from tests.store.shelf import PLAN, Shelf
 from tests.sync.test_holds import held
@@ -41,8 +42,8 @@ async def lose_documents(shelf: Shelf, count: int) -> None:
 
 async def bury(shelf: Shelf, n: int, **order: Any) -> None:
     await shelf.redis.delete(shelf.keys.document(f"t{n}"))
-    burial = {"planner_id": f"card-{n}", "bury": True, "forget": True, **order}
-    await shelf.settle(await shelf.marked(f"t{n}"), **burial)
+    entry = TrashEntry(f"t{n}", f"card-{n}", PLAN, "agent", 1, "{}")
+    await shelf.bury(await shelf.marked(f"t{n}"), f"card-{n}", **{"trash": entry, **order})
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ async def test_a_hold_says_what_vanished(shelf: Shelf) -> None:
     assert await brake(shelf).stops(PLAN, "agents")
     hold = await shelf.plans.hold(PLAN)
     assert hold is not None
-    assert (hold["side"], hold["vanished"], hold["of"]) == ("agents", 4, TASKS)
+    assert (hold.side, hold.vanished, hold.of) == ("agents", 4, TASKS)
 
 
 async def test_deletes_that_come_one_by_one_count_together(shelf: Shelf) -> None:
@@ -112,7 +113,7 @@ async def test_deletes_older_than_the_window_do_not_count(shelf: Shelf) -> None:
 
 async def test_a_card_that_is_made_anew_is_no_delete(shelf: Shelf) -> None:
     for n in range(3):
-        await bury(shelf, n, uncounted=True)
+        await bury(shelf, n, trash=None)
     assert await shelf.plans.recent_deletes(PLAN, MINUTE_MS) == set()
 
 
@@ -125,12 +126,12 @@ async def test_what_an_operator_wants_back_has_not_vanished(shelf: Shelf, side: 
 
 @pytest.mark.parametrize("side", ["agents", "planner"])
 async def test_a_hold_stops_both_sides(shelf: Shelf, side: Any) -> None:
-    await shelf.plans.set_hold(PLAN, {})
+    await shelf.plans.set_hold(PLAN, Hold("agents"))
     assert await brake(shelf).stops(PLAN, side, ["t1"] if side == "planner" else ())
 
 
 async def test_another_plan_is_not_held(shelf: Shelf) -> None:
-    await shelf.plans.set_hold(PLAN, {})
+    await shelf.plans.set_hold(PLAN, Hold("agents"))
     assert not await brake(shelf).stops("plan-2", "agents")
 
 

@@ -22,6 +22,7 @@ from planner_sync.decide.steps import (
 )
 from planner_sync.errors import Refusal
 from planner_sync.model import dialects
+from planner_sync.model.orders import Bury, DocumentSeen, Forget, Postpone
 from planner_sync.model.task import Value
 from tests.sync.looks import (
     ATOMS,
@@ -79,12 +80,15 @@ def test_what_an_unanswered_change_has_set_is_told_although_the_document_is_gone
 def test_an_unanswered_delete_that_was_carried_out_was_the_agents() -> None:
     order = order_of(decide(known(None, intents=(intent("delete"),), view=Gone())))
     (message,) = [json.loads(text) for _, text in order.messages]
-    assert (order.bury, message["action"], message["by"]) == (True, "deleted", "agent")
+    assert isinstance(order, Bury)
+    assert (message["action"], message["by"]) == ("deleted", "agent")
 
 
 def test_a_document_that_came_after_our_own_delete_gets_a_new_card() -> None:
-    order = order_of(decide(known({}, intents=(intent("delete"),), view=Gone())))
-    assert (order.bury, order.write, order.due_ms) == (True, "leave", 0)
+    there = known({}, intents=(intent("delete"),), view=Gone())
+    order = order_of(decide(there))
+    assert isinstance(order, Bury)
+    assert (order.document, order.new) == (there.stored.document, None)
 
 
 def test_of_a_document_that_came_after_our_own_delete_the_last_one_is_in_the_trash() -> None:
@@ -92,14 +96,13 @@ def test_of_a_document_that_came_after_our_own_delete_the_last_one_is_in_the_tra
     order = order_of(
         decide(known({}, intents=(intent("delete"),), stored={"last": before}, view=Gone()))
     )
-    assert order.trash
-    assert json.loads(order.trash[1])["document"] == before.decode()
+    assert order.trash.document == before.decode()
 
 
 # -- document and card -----------------------------------------------------------------------------
 def test_nothing_new_writes_nothing() -> None:
     order = order_of(decide(known({})))
-    assert (order.write, order.messages, order.document_messages) == ("keep", [], [])
+    assert (order.new, order.messages, order.document_messages) == (None, (), ())
 
 
 @pytest.mark.contract("§6 Agent creates or updates")
@@ -125,7 +128,7 @@ def test_details_that_were_never_read_are_read_before_they_are_changed() -> None
 @pytest.mark.contract("§6 Human edits, completes, moves, relabels, reassigns")
 def test_what_a_human_changed_is_written_and_told() -> None:
     order = order_of(decide(known({}, view=listed(atoms={**ATOMS, "title": "Human's"}))))
-    assert (order.write, json.loads(order.new)["title"], order.messages) == ("set", "Human's", [])
+    assert (json.loads(order.new)["title"], order.messages) == ("Human's", ())
     (message,) = [json.loads(text) for _, text in order.document_messages]
     assert (message["action"], message["changed"], message["source"]) == (
         "updated",
@@ -196,19 +199,26 @@ def test_a_humans_delete_takes_the_document_to_the_trash(
 ) -> None:
     step = decide(known(members, view=Gone()))
     assert isinstance(step, BuryCard)
-    assert (step.order.write, step.order.only_same, step.order.trash is not None) == (
-        "delete",
-        True,
-        True,
-    )
+    assert (step.order.new, step.order.only_same) == (b"", True)
+    assert step.order.trash is not None
     assert [json.loads(text)["action"] for _, text in step.order.messages] == actions
+
+
+def test_a_document_that_was_not_read_whole_outlives_its_card() -> None:
+    """The trash would have only its beginning."""
+    large = DocumentSeen(b"{", size=300_000)
+    refusal = Refusal("limit", "too large")
+    step = decide(known(None, refusal=refusal, view=Gone(), stored={"document": large}))
+    assert isinstance(step, BuryCard)
+    assert (step.order.document, step.order.new, step.order.document_messages) == (large, None, ())
 
 
 @pytest.mark.contract("§6 Human deletes the card")
 def test_where_agents_win_a_document_that_was_edited_gets_a_new_card() -> None:
     policy = replace(POLICY, winner="agents")
     order = order_of(decide(known({"title": "Edited"}, view=Gone(), policy=policy)))
-    assert (order.bury, order.write, order.due_ms) == (True, "set", 0)
+    assert isinstance(order, Bury)
+    assert json.loads(order.new)["title"] == "Edited"
 
 
 # -- name and id of a bucket -----------------------------------------------------------------------
@@ -225,19 +235,14 @@ def test_a_new_name_beside_an_id_of_the_past_is_what_the_agent_meant() -> None:
 
 # -- the document is missing -----------------------------------------------------------------------
 def test_neither_document_nor_card_is_forgotten() -> None:
-    assert order_of(decide(seen(None))).forget
+    assert isinstance(order_of(decide(seen(None))), Forget)
 
 
 @pytest.mark.contract("§6 Human creates a card")
 def test_a_card_of_nobody_gets_its_document() -> None:
     order = order_of(decide(seen(None, view=listed(), names=NAMES, claim={"task_id": IMPORT_ID})))
     text = json.loads(order.new)
-    assert (order.write, text["id"], text["title"], text["plannerId"]) == (
-        "set",
-        IMPORT_ID,
-        "T",
-        "card",
-    )
+    assert (text["id"], text["title"], text["plannerId"]) == (IMPORT_ID, "T", "card")
 
 
 def test_an_import_rests_on_the_epoch_of_its_pass() -> None:
@@ -254,7 +259,8 @@ def test_a_card_in_a_bucket_that_nobody_knows_has_the_names_read_again() -> None
 
 def test_a_document_that_is_missing_without_a_word_is_waited_for() -> None:
     order = order_of(decide(known(None)))
-    assert (order.write, order.due_ms, order.bury) == ("leave", -1, False)
+    assert isinstance(order, Postpone)
+    assert (order.due_ms, order.unfinished) == (-1, False)
 
 
 SAID, MISSING = {"announced": "deleted"}, {"reason": "confirmed_missing"}
@@ -278,10 +284,8 @@ def test_a_document_comes_back_whose_agent_could_not_be_told_what_a_human_had_ch
     told_nobody = replace(STATE, unreported_edits=("dueDate",))
     step = decide(known(None, claim={"announced": "deleted"}, state=told_nobody, view=fresh()))
     order = order_of(step)
-    assert (order.write, [json.loads(text)["changed"] for _, text in order.document_messages]) == (
-        "set",
-        [["dueDate"]],
-    )
+    assert order.new
+    assert [json.loads(text)["changed"] for _, text in order.document_messages] == [["dueDate"]]
 
 
 def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> None:
@@ -292,7 +296,7 @@ def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> N
     )
     order = order_of(decide(gone))
     text = json.loads(order.new)
-    assert (order.write, text["title"], text["mine"]) == ("set", "Human's", 1)
+    assert (text["title"], text["mine"]) == ("Human's", 1)
     (message,) = [json.loads(text) for _, text in order.messages]
     assert (message["action"], message["field"], message["kept"], message["lost"]) == (
         "conflict",
@@ -312,7 +316,8 @@ def test_a_document_whose_card_a_human_changed_comes_back_with_a_conflict() -> N
 def test_a_task_that_is_gone_on_both_sides_is_buried(claim: dict[str, str], by: str) -> None:
     order = order_of(decide(known(None, claim=claim, view=Gone())))
     (message,) = [json.loads(text) for channel, text in order.messages]
-    assert (order.bury, message["by"]) == (True, by)
+    assert isinstance(order, Bury)
+    assert message["by"] == by
 
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
@@ -326,7 +331,7 @@ def test_while_redis_recovers_a_missing_document_comes_back() -> None:
         stored={"last": last},
     )
     order = order_of(decide(lost))
-    assert (order.write, json.loads(order.new)["mine"], order.messages) == ("set", 1, [])
+    assert (json.loads(order.new)["mine"], order.messages) == (1, ())
 
 
 # -- refused ---------------------------------------------------------------------------------------
@@ -334,7 +339,9 @@ def test_while_redis_recovers_a_missing_document_comes_back() -> None:
 def test_a_key_that_is_no_string_is_refused_like_a_bad_document() -> None:
     refusal = Refusal("not_json", "the key of the document holds something that is no string")
     with pytest.raises(Refusal, match="no string"):
-        decide(known(None, refusal=refusal, stored={"wrong_type": True}))
+        decide(
+            known(None, refusal=refusal, stored={"document": DocumentSeen(None, wrong_type=True)})
+        )
 
 
 @pytest.mark.contract("§4 rule: the key is the id")
@@ -361,8 +368,8 @@ def test_a_document_whose_card_is_in_no_plan_of_ours_is_refused_and_nothing_is_r
 @pytest.mark.parametrize("claim", [SAID, MISSING], ids=["announced", "missing"])
 def test_deleting_such_a_document_lets_its_card_go(claim: dict[str, str]) -> None:
     order = order_of(decide(known(None, state=ELSEWHERE, names=None, claim=claim)))
-    assert (order.bury, order.keep_card, order.uncounted, order.forget) == (True, True, True, True)
-    assert (order.messages, order.trash, order.deleted_card) == ([], None, None)
+    assert isinstance(order, Bury)
+    assert (order.messages, order.trash, order.deleted_card) == ((), None, None)
 
 
 def test_a_card_that_was_moved_back_to_one_of_ours_is_followed() -> None:

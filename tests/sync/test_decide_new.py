@@ -23,7 +23,8 @@ from planner_sync.decide.steps import (
 )
 from planner_sync.decide.unmapped import GRACE_MS
 from planner_sync.errors import Code, Refusal
-from planner_sync.model.orders import document_hash
+from planner_sync.model.orders import Forget, Postpone, document_hash
+from planner_sync.model.records import DeletedCard, Refused
 from tests.sync.looks import (
     ATOMS,
     IMPORT_ID,
@@ -44,7 +45,8 @@ from tests.sync.looks import (
 @pytest.mark.contract("§6 The process is killed at any instant")
 def test_an_open_create_waits_for_a_listing() -> None:
     order = order_of(decide(seen({"title": "T"}, intents=(intent(),))))
-    assert (order.due_ms, order.intents_done, order.write) == (GRACE_MS, (), "leave")
+    assert isinstance(order, Postpone)
+    assert (order.due_ms, order.intents_done) == (GRACE_MS, ())
 
 
 @pytest.mark.parametrize(
@@ -97,9 +99,7 @@ def test_a_listing_tells_which_card_a_lost_create_made(
 
 def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -> None:
     before = STATE.see_human(["title"], 9)
-    deleted_card = json.dumps(
-        {"planner_id": "first", "title": "T", "at": NOW, "by": "agent", "state": before.dump()}
-    )
+    deleted_card = DeletedCard("first", "agent", "T", NOW, before.dump())
     step = decide(
         seen(
             {"title": "T"},
@@ -119,7 +119,7 @@ def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_the_state_of_the_f
     lost."""
     likely_card = card(id="second", atoms={**ATOMS, "dueDate": "2026-03-08T10:00:00Z"})
     buried = order_of(decide(known({"percentComplete": 30}, view=Gone(), likely_card=likely_card)))
-    assert (buried.bury, buried.uncounted, buried.write, buried.due_ms) == (True, True, "leave", 0)
+    assert (buried.trash, buried.new) == (None, None)
     document = {"title": "T", "percentComplete": 30, "plannerId": "card", "_rev": 5}
     owner = CardOwner("card", None, deleted=True, by_agent=True)
     step = decide(
@@ -176,22 +176,22 @@ def test_then_it_is_posted_again() -> None:
 
 def test_then_nothing_is_posted_that_planner_has_refused() -> None:
     text = json.dumps({"title": "T"}).encode()
-    refusal = json.dumps(
-        {"code": "refused_by_planner", "hash": document_hash(text), "retrying": False}
-    )
+    refusal = Refused("refused_by_planner", hash=document_hash(text))
     order = order_of(
         decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal}))
     )
-    assert (order.due_ms, order.write) == (-1, "leave")
+    assert isinstance(order, Postpone)
+    assert order.due_ms == -1
 
 
 def test_what_planner_had_no_room_for_is_posted_again_an_hour_later() -> None:
     at, text = NOW - HOUR_MS // 4, json.dumps({"title": "T"}).encode()
-    refusal = json.dumps({"code": "limit", "hash": document_hash(text), "retrying": True, "at": at})
+    refusal = Refused("limit", retrying=True, at=at, hash=document_hash(text))
     order = order_of(
         decide(seen({"title": "T"}, names=NAMES, dropped=True, stored={"refusal": refusal}))
     )
-    assert (order.due_ms, order.write) == (HOUR_MS - HOUR_MS // 4, "leave")
+    assert isinstance(order, Postpone)
+    assert order.due_ms == HOUR_MS - HOUR_MS // 4
 
 
 def test_nothing_is_posted_again_before_the_last_question() -> None:
@@ -208,7 +208,7 @@ def test_a_create_intent_whose_document_is_gone_is_forgotten_with_it() -> None:
     assert decide(
         seen(None, intents=(intent(),), create_candidates=found(began=NOW + GRACE_MS))
     ) == DropIntent("n1", "plan")
-    assert order_of(decide(seen(None, dropped=True))).forget
+    assert isinstance(order_of(decide(seen(None, dropped=True))), Forget)
 
 
 # -- a new document --------------------------------------------------------------------------------
@@ -332,8 +332,8 @@ def test_a_named_card_of_another_document_makes_this_one_a_new_task() -> None:
     assert isinstance(step, CreateCard)
 
 
-DELETED = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "planner"})
-DELETED_BY_AGENT = json.dumps({"planner_id": "card", "title": "T", "at": NOW, "by": "agent"})
+DELETED = DeletedCard("card", "planner", "T", NOW)
+DELETED_BY_AGENT = DeletedCard("card", "agent", "T", NOW)
 BURIED = {"names": NAMES, "owner": CardOwner("card", None, True)}
 BY_AGENT = {"names": NAMES, "owner": CardOwner("card", None, True, by_agent=True)}
 

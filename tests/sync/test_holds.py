@@ -104,7 +104,7 @@ async def test_a_restore_waits_for_a_plan_that_cannot_be_read(make_world: Any) -
 
     async def looked() -> bool:
         refusals = await Shelf(world.redis, world.keys.namespace).repository.refusals()
-        return len([text for text in refusals.values() if '"held"' not in text]) == DELETED
+        return len([refused for refused in refusals.values() if refused.code != "held"]) == DELETED
 
     await world.until(looked, "a look at each")
     world.human.readable(plan_id=world.emulator.plan_id)

@@ -268,6 +268,15 @@ def test_a_start_after_the_due_date_makes_both_dates_one_field(
     assert [(conflict.atom, conflict.lost) for conflict in result.conflicts] == [lost]
 
 
+def test_dates_can_cross_within_one_second() -> None:
+    late = {**BEFORE, "startDate": "2026-03-05T10:00:00.5Z"}
+    result = merged(BEFORE, late, EARLY_DUE)
+    assert (result.result, [conflict.atom for conflict in result.conflicts]) == (
+        EARLY_DUE,
+        ["startDate"],
+    )
+
+
 def test_the_same_document_again_is_not_told_twice_of_its_dates() -> None:
     state = believing(BEFORE)
     first = merge(state, saying(LATE_START), 0, EARLY_DUE, "planner")

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 
 from planner_sync.decide.merge import Conflict, Merged, Winner, merge
 from planner_sync.model.state import SyncState
-from tests.sync.atoms import FIELDS, ITEMS, Atoms, applied, believing, edited, put, saying, sides
+from tests.sync.atoms import (
+    FIELDS,
+    ITEMS,
+    MEMBERS,
+    PLAIN,
+    Atoms,
+    applied,
+    believing,
+    edited,
+    put,
+    saying,
+    sides,
+)
 
 pytestmark = pytest.mark.contract("§6 Both change different fields")
 WINNERS = st.sampled_from(["planner", "agents"])
@@ -32,6 +44,10 @@ def learnt(state: SyncState, result: Merged, rev: int) -> SyncState:
         {atom: result.result.get(atom) for atom in result.changed_by_people}
     )
     return replace(state.see_human(result.changed_by_people, rev), rev=rev)
+
+
+def test_the_laws_try_every_field() -> None:
+    assert {atom.split(" ")[0] for atom in (*PLAIN, *MEMBERS, *ITEMS)} == FIELDS
 
 
 @given(edited(), WINNERS)

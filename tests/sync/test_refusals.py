@@ -88,7 +88,7 @@ async def test_a_bad_document_is_refused_as_a_whole(
     assert named in message["reason"]
     assert (await world.redis.get(world.keys.document("bad"))).decode() == text
     assert [card["title"] for card in world.cards().values()] == ["Good"]
-    assert (await service.telemetry.snapshot()).refusals["bad"]["code"] == code
+    assert (await service.telemetry.snapshot()).refusals["bad"].code == code
     await world.set("bad", title="Mended")
     await world.settle(service)
     assert (await world.document("bad"))["plannerId"]
@@ -139,7 +139,7 @@ async def test_a_document_under_a_bad_id_is_not_synced(
     assert message["code"] == "bad_id"
     assert message["redisId"] == task_id
     assert world.cards() == {}
-    assert (await service.telemetry.snapshot()).refusals[task_id]["code"] == "bad_id"
+    assert (await service.telemetry.snapshot()).refusals[task_id].code == "bad_id"
     await world.redis.delete(world.keys.document(task_id))
     await world.settle(service)
     assert task_id not in (await service.telemetry.snapshot()).refusals
@@ -282,3 +282,21 @@ async def test_a_change_that_is_forbidden_twice_is_refused(world: World, service
     await world.forget_claims()
     await world.settle(service)
     assert [message["code"] for message in world.said("failed")] == ["refused_by_planner"]
+
+
+async def test_a_document_that_is_too_large_stays_when_its_card_is_deleted(
+    world: World, service: Service
+) -> None:
+    """The trash has only its beginning; nobody looks at it again and again."""
+    planner_id = await world.uploaded(service)
+    await world.change("t", description="x" * 300_000)
+    await world.settle(service)
+    world.human.delete(planner_id)
+    for _ in range(3):
+        await world.settle(service)
+    assert len((await world.document("t"))["description"]) == 300_000
+    assert await world.redis.get(world.keys.planner_id("t")) is None
+    assert [message["by"] for message in world.said("deleted", "t")] == ["planner"]
+    refusals = (await service.telemetry.snapshot()).refusals
+    due = await world.redis.zscore(world.keys["pending"], "t")
+    assert (refusals["t"].code, due > refusals["t"].at + 60_000) == ("limit", True)

@@ -1,7 +1,6 @@
-"""Every route that there may be, with its method and who may ask: the list that both hosts are held
-to.
+"""Every route that may exist, with its method and access. Both hosts are held to this list.
 
-A new route belongs here only after somebody has asked what it shows to whom.
+Before you add a route, ask what it shows to whom.
 """
 
 ALLOWED = {

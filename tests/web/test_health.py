@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from planner_sync.model.records import Hold, Refused
 from planner_sync.operators.report import status
 from planner_sync.settings import Settings
 from planner_sync.store.telemetry import PlanTelemetry, Snapshot
@@ -87,8 +88,10 @@ CASES = [
         "degraded",
         id="but Planner is gone",
     ),
-    pytest.param({"holds": {PLAN: {}}}, 200, "poll", "degraded", id="a plan is held"),
-    pytest.param({"holds": {ELSEWHERE: {}}}, 200, "poll", "ok", id="a plan of no concern is held"),
+    pytest.param({"holds": {PLAN: Hold("agents")}}, 200, "poll", "degraded", id="a plan is held"),
+    pytest.param(
+        {"holds": {ELSEWHERE: Hold("agents")}}, 200, "poll", "ok", id="a plan of no concern is held"
+    ),
     pytest.param(
         {"plans": {PLAN: PlanTelemetry(error="403")}},
         200,
@@ -139,7 +142,7 @@ def test_of_several_listeners_the_liveliest_counts():
 
 @pytest.mark.contract("§7 GET /api/status")
 def test_status_shows_backlog_lags_plans_refusals_and_counters():
-    hold = {"missing": 12}
+    hold = Hold("agents", 12, 20, NOW)
     body = status(
         replace(
             WELL,
@@ -148,7 +151,7 @@ def test_status_shows_backlog_lags_plans_refusals_and_counters():
             lags={"upload": list(range(1, 101)), "download": []},
             holds={PLAN: hold},
             refused=1,
-            refusals={"t1": {"code": "limit", "reason": "title: too long", "retrying": False}},
+            refusals={"t1": Refused("limit", "title: too long", "title", at=1)},
             counters={"uploads": 7},
         ),
         SETTINGS.plan_ids,
@@ -158,10 +161,10 @@ def test_status_shows_backlog_lags_plans_refusals_and_counters():
     assert body["lagsMs"]["upload"] == {"p50": 50, "p95": 95, "p99": 99, "max": 100}
     assert body["lagsMs"]["download"] == {"p50": None, "p95": None, "p99": None, "max": None}
     assert body["plans"][PLAN]["passAt"] == "2026-09-21T14:13:00.000Z"
-    assert (body["plans"][PLAN]["hold"], body["plans"][PLAN]["cards"]) == (hold, 3)
-    assert body["refusals"] == [
-        {"taskId": "t1", "code": "limit", "reason": "title: too long", "retrying": False}
-    ]
+    held = {"side": "agents", "vanished": 12, "of": 20, "at": NOW}
+    assert (body["plans"][PLAN]["hold"], body["plans"][PLAN]["cards"]) == (held, 3)
+    refusal = {"code": "limit", "reason": "title: too long", "field": "title", "retrying": False}
+    assert body["refusals"] == [{"taskId": "t1", **refusal, "at": 1}]
     assert body["counters"] == {"uploads": 7}
 
 

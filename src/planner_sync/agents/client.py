@@ -22,6 +22,7 @@ from typing import Any, Self
 from redis.exceptions import RedisError
 
 from planner_sync.agents.messages import Heard, Subscribed, read_change, read_confirmation
+from planner_sync.agents.task_fields import TaskFields
 from planner_sync.errors import Refusal, TaskExists, TaskMissing
 from planner_sync.model import dialects
 from planner_sync.model.messages import Action, agent_update
@@ -35,8 +36,8 @@ CANARY_SECONDS = 4.0
 RETRY_SECONDS = 1.0
 ANY, NONE = b"*", b""  # what a save expects to find, besides known bytes
 
-Task = dict[str, Any]
-Fields = Mapping[str, Any]
+Task = dict[str, Any]  # a document with all its members, private ones too
+Fields = TaskFields | Mapping[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,6 @@ class AgentClient:
         self._keys = Keys(namespace)
         self._agent = agent
         self._save_document = Scripts(redis)["save_document"]
-        self._marking = [
-            self._keys.private(name)
-            for name in ("pending", "generations", "task_leases", "announced")
-        ]
         self._instance, self._calls = uuid.uuid4().hex, itertools.count()
         self._seen: OrderedDict[str, bytes] = OrderedDict()
 
@@ -155,9 +152,7 @@ class AgentClient:
         message = json.dumps(agent_update(action, task_id, self._agent, mark))
         args: list[str | bytes | int] = [task_id, mark, expected, new, self._keys.updates, message]
         word = "" if action == "updated" else action
-        done, *current = await self._save_document(
-            [self._keys.document(task_id), *self._marking], [*args, word]
-        )
+        done, *current = await self._save_document(self._keys.about(task_id), [*args, word])
         stands = new or None if done else _bytes(current[0]) if current else None
         self._remember(task_id, stands)
         if not done:

@@ -1,95 +1,97 @@
 """The endings of a task whose card is gone, or is in no plan of ours any more. Pure."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal
 
 from planner_sync.decide import notices
 from planner_sync.decide.notices import Notice, conflict_on_delete, unsent_messages
 from planner_sync.decide.observation import Mapped, MaybeNames
 from planner_sync.decide.recreation import document_for_new_card
 from planner_sync.model.card import Names
-from planner_sync.model.orders import Order
+from planner_sync.model.orders import Bury, DocumentSeen
+from planner_sync.model.records import DeletedBy, DeletedCard, TrashEntry
 from planner_sync.model.task import Document
 
 
-def card_deleted(
-    seen: Mapped[Names], by: Literal["agent", "planner"], *, edited: bool = False
-) -> Order:
+def card_deleted(seen: Mapped[Names], by: DeletedBy, *, edited: bool = False) -> Bury:
     """The card is gone: document and card go to the trash, and the mapping ends.
 
     The card is remembered as deleted. `edited`: an agent changed the document meanwhile.
     """
-    state = seen.state
-    last = seen.stored.text if seen.stored.text is not None else seen.stored.last
-    entry = {
-        "taskId": seen.task_id,
-        "plannerId": state.planner_id,
-        "planId": state.plan_id,
-        "document": (last or b"").decode("utf-8", "replace"),
-        "card": dict(state.base),
-        "renewed": document_for_new_card(seen),
-        "by": by,
-        "at": seen.lease.now,
-    }
-    deleted_card = {
-        "planner_id": state.planner_id,
-        "title": state.base.get("title"),
-        "at": seen.lease.now,
-        "by": by,
-    }
-    messages = [*unsent_messages(state), notices.deleted(seen, by)]
+    messages = [*unsent_messages(seen.state), notices.deleted(seen, by)]
     if edited:
         messages.append(conflict_on_delete(seen, kept=True, lost=False, winner="planner"))
-    order = Order(
-        plan_id=state.plan_id,
-        planner_id=state.planner_id,
-        bury=True,
-        forget=True,
-        deleted_card=json.dumps(deleted_card),
-        trash=(f"{seen.task_id} {state.planner_id}", json.dumps(entry)),
-        expected=seen.stored.text,
-        messages=messages,
+    order = Bury(
+        plan_id=seen.plan_id,
+        document=seen.stored.document,
+        planner_id=seen.planner_id,
+        deleted_card=_deleted_card(seen, by),
+        trash=_trash_entry(seen, by),
+        messages=tuple(messages),
     )
-    if by == "planner":
-        order.only_same = True
-        order.write = "delete" if seen.stored.text is not None else "keep"
-        order.document_messages = [notices.document_deleted(seen)]
-    return order
+    return _with_document(seen, order) if by == "planner" else order
 
 
-def own_delete_confirmed(seen: Mapped[Names]) -> Order:
+def _deleted_card(seen: Mapped[Names], by: DeletedBy) -> DeletedCard:
+    title = seen.state.base.get("title")
+    return DeletedCard(seen.planner_id, by, title=title, at=seen.lease.now)
+
+
+def _trash_entry(seen: Mapped[Names], by: DeletedBy) -> TrashEntry:
+    last = seen.stored.text if seen.stored.text is not None else seen.stored.last
+    return TrashEntry(
+        task_id=seen.task_id,
+        planner_id=seen.planner_id,
+        plan_id=seen.plan_id,
+        by=by,
+        at=seen.lease.now,
+        renewed=document_for_new_card(seen),
+        document=(last or b"").decode("utf-8", "replace"),
+        card=dict(seen.state.base),
+    )
+
+
+def _with_document(seen: Mapped[Names], order: Bury) -> Bury:
+    """A person's delete ends the document too, if it is still as it was read."""
+    if seen.stored.document.is_cut:
+        return replace(order, only_same=True)  # it stays: the trash has only its beginning
+    return replace(
+        order,
+        only_same=True,
+        new=None if seen.stored.text is None else b"",
+        document_messages=(notices.document_deleted(seen),),
+    )
+
+
+def own_delete_confirmed(seen: Mapped[Names]) -> Bury:
     """Our own delete, whose answer was lost, was carried out.
 
     A document that was written since gets a new card.
     """
-    gone = replace(seen, document=None, stored=replace(seen.stored, text=None))
-    order = card_deleted(gone, "agent")
-    if seen.stored.text is not None:
-        order.expected = seen.stored.text
-        order.write, order.due_ms = "leave", 0
-    return order
+    missing = replace(seen.stored, document=DocumentSeen(None))
+    gone = replace(seen, document=None, stored=missing)
+    return replace(card_deleted(gone, "agent"), document=seen.stored.document)
 
 
-def recreate_card(seen: Mapped[Names], messages: Iterable[Notice] = ()) -> Order:
+def recreate_card(seen: Mapped[Names], messages: Iterable[Notice] = ()) -> Bury:
     """A person deleted the card, and the document gets a new one.
 
     Either an agent was editing and agents win, or an operator restores it.
     """
-    order = card_deleted(seen, "agent")
-    order.trash = None
-    deleted_card = json.loads(order.deleted_card or "{}")
-    order.deleted_card = json.dumps({**deleted_card, "state": seen.state.dump()})
-    order.uncounted = True
-    order.write, order.due_ms = "leave", 0
+    new = None
     if isinstance(seen.document, Document):
-        order.write, order.new = "set", document_for_new_card(seen).encode()
-    order.messages = [*unsent_messages(seen.state), *messages]
-    return order
+        new = document_for_new_card(seen).encode()
+    return Bury(
+        plan_id=seen.plan_id,
+        document=seen.stored.document,
+        planner_id=seen.planner_id,
+        deleted_card=replace(_deleted_card(seen, "agent"), state=seen.state.dump()),
+        new=new,
+        messages=(*unsent_messages(seen.state), *messages),
+    )
 
 
-def await_recreated_card(seen: Mapped[Names]) -> Order:
+def await_recreated_card(seen: Mapped[Names]) -> Bury:
     """The card was recreated but its mapping was lost.
 
     Unlink the old card; a later reconciliation links the new one.
@@ -97,15 +99,9 @@ def await_recreated_card(seen: Mapped[Names]) -> Order:
     return recreate_card(replace(seen, document=None))
 
 
-def unlink(seen: Mapped[MaybeNames]) -> Order:
-    """The document is gone, and its card is in a plan that is not ours: the card stays, without a
-    task."""
-    return Order(
-        plan_id=seen.plan_id,
-        planner_id=seen.planner_id,
-        bury=True,
-        keep_card=True,
-        uncounted=True,
-        forget=True,
-        expected=None,
-    )
+def unlink(seen: Mapped[MaybeNames]) -> Bury:
+    """The document is gone, and its card is in a plan that is not ours.
+
+    The card stays, without a task.
+    """
+    return Bury(plan_id=seen.plan_id, document=seen.stored.document, planner_id=seen.planner_id)

@@ -1,6 +1,5 @@
 """The endings of a reconciliation: each returns the order that the store carries out. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -27,9 +26,11 @@ from planner_sync.decide.rendering import (
 from planner_sync.errors import Code, Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Card, Names
-from planner_sync.model.orders import Order, document_hash
+from planner_sync.model.fields import DEFAULTS
+from planner_sync.model.orders import Forget, LinkedCard, Messages, Postpone, Settle
+from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
-from planner_sync.model.task import DEFAULTS, Document, Value
+from planner_sync.model.task import Document, Value
 
 HOUR_MS = 3_600_000
 # Refusals with a cause outside the document: it may go away, so they are tried again.
@@ -38,7 +39,7 @@ HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person",
 
 def settled(
     seen: Mapped[Names], document: Document, merged: Merged, reading: Interpretation
-) -> Order:
+) -> Settle:
     """Both sides hold `merged.result`: write the document where it differs, and say so."""
     state, names = seen.state, seen.names
     human = frozenset(fields_of(merged.changed_by_people, names))
@@ -56,26 +57,25 @@ def settled(
     after = learn(seen, merged, written, rev, shown)
     stamped = document.planner_id == state.planner_id and document.rev == rev
     told = sorted({*human, *renamed, *state.unreported_edits})
-    order = Order(
+    new = None
+    if changes or not stamped:
+        stamps = {"plannerId": state.planner_id, "_rev": rev}
+        new = dialects.write(document, {**changes, **stamps}).encode()
+    said: Messages = ()
+    if told:
+        text = (new or seen.stored.text or b"").decode()
+        changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
+        said = (document_updated(seen, text, changed),)
+    return Settle(
         plan_id=state.plan_id,
-        planner_id=state.planner_id,
-        old_plan_id=state.plan_id,
-        etags=after.etags,
-        state=after.dump(),
+        document=seen.stored.document,
+        card=LinkedCard.of(after, state.plan_id),
         state_moved=replace(after, unreported_edits=tuple(told)).dump(),
         intents_done=(*seen.done_intents, *seen.written),
-        creating_done=True,
-        expected=seen.stored.text,
-        messages=[*uploads(seen), *conflicts(seen, merged), *unsent_messages(state)],
+        new=new,
+        messages=(*uploads(seen), *conflicts(seen, merged), *unsent_messages(state)),
+        document_messages=said,
     )
-    if changes or not stamped:
-        text = dialects.write(document, {**changes, "plannerId": state.planner_id, "_rev": rev})
-        order.write, order.new = "set", text.encode()
-    if told:
-        text = order.new.decode() if order.write == "set" else (seen.stored.text or b"").decode()
-        changed = dict.fromkeys(shown_fields(told, {*document.fields, *changes}))
-        order.document_messages = [document_updated(seen, text, changed)]
-    return order
 
 
 def learn(
@@ -113,7 +113,7 @@ def learn(
     )
 
 
-def imported(seen: Missing[Names], card: Card) -> Order:
+def imported(seen: Missing[Names], card: Card) -> Settle:
     """A card that a person made gets its document."""
     names = seen.names
     state = SyncState(
@@ -132,16 +132,13 @@ def imported(seen: Missing[Names], card: Card) -> Order:
     state = replace(state, rev=rev, shown=tuple(sorted(shown)), settled_at=seen.lease.now)
     bindings = _bindings_of(text, Context(names, seen.people, None, None, card.id, card.atoms))
     state = remember_names(state, bindings_as_written(bindings, wanted, changes))
-    return Order(
+    return Settle(
         plan_id=card.plan_id,
-        planner_id=card.id,
-        etags=state.etags,
-        state=state.dump(),
+        document=seen.stored.document,
+        card=LinkedCard.of(state),
         epoch=seen.epoch,
-        expected=None,
-        write="set",
         new=text.encode(),
-        document_messages=[document_created(seen, text, sorted(human))],
+        document_messages=(document_created(seen, text, sorted(human)),),
     )
 
 
@@ -159,7 +156,7 @@ def restored(
     reading: Interpretation,
     *,
     conflict: bool,
-) -> Order:
+) -> Settle:
     """A document that an agent deleted, or that Redis lost, comes back with what the card says now.
 
     `document` is as it was last settled; `conflict`: a person's change undoes an agent's delete.
@@ -175,38 +172,49 @@ def restored(
     fields = {*_with_bucket(frozenset(fields))} if seen.last is None else fields - {"bucketId"}
     showing = replace(state, shown=(*state.shown, *sorted(fields)))
     order = settled(replace(seen, state=showing), document, merged, reading)
-    order.expected = None
-    if order.write != "set":
-        order.write, order.new = "set", seen.stored.last or b""
+    new = order.new or seen.stored.last or b""
+    messages = order.messages
     if conflict:
-        order.messages.append(conflict_on_delete(seen, kept=False, lost=True, winner="planner"))
+        messages += (conflict_on_delete(seen, kept=False, lost=True, winner="planner"),)
     changed = dict.fromkeys(
         [*fields_of(merged.changed_by_people, seen.names), *state.unreported_edits]
     )
-    order.document_messages = [document_updated(seen, order.new.decode(), changed)]
-    return order
+    return replace(
+        order,
+        new=new,
+        messages=messages,
+        document_messages=(document_updated(seen, new.decode(), changed),),
+    )
 
 
-def refused(seen: AnyFacts, refusal: Refusal) -> Order:
+def refused(seen: AnyFacts, refusal: Refusal) -> Postpone:
     """Nothing is sent and the document stays as it is. The reason is recorded, and said once."""
     retrying = refusal.code in HOURLY
-    text = seen.stored.text
-    digest = document_hash(text, seen.stored.size) if text is not None else ""
-    kept = {
-        "code": refusal.code,
-        "reason": refusal.reason,
-        "field": refusal.field,
-        "retrying": retrying,
-        "hash": digest,
-    }
-    before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
+    document = seen.stored.document
+    found = Refused(
+        code=refusal.code,
+        reason=refusal.reason,
+        field=refusal.field,
+        retrying=retrying,
+        at=seen.lease.now,
+        hash="" if document.text is None else document.hash,
+    )
     order = _left(seen, due_ms=HOUR_MS if retrying else -1)
-    order.refusal = json.dumps({**kept, "at": seen.lease.now})
-    by_planner = refusal.code in ("refused_by_planner", "limit")
-    same = kept.keys() - ({"reason"} if by_planner else set())  # each has a request id
-    if any(before.get(name) != kept[name] for name in same):
-        order.messages.append(failed(seen, refusal.code, refusal.reason, retrying))
-    return order
+    said: Messages = ()
+    if not _is_the_same(found, seen.stored.refusal):
+        said = (failed(seen, refusal.code, refusal.reason, retrying),)
+    return replace(order, refusal=found, messages=(*order.messages, *said))
+
+
+def _is_the_same(found: Refused, before: Refused | None) -> bool:
+    """Was this said before, about this very document?"""
+    if before is None:
+        return False
+    # Planner's reasons have another request id each time.
+    if found.code not in ("refused_by_planner", "limit") and before.reason != found.reason:
+        return False
+    kept = (before.code, before.field, before.retrying, before.hash)
+    return kept == (found.code, found.field, found.retrying, found.hash)
 
 
 def retry_later(
@@ -216,67 +224,56 @@ def retry_later(
     reason: str = "",
     *,
     say_after: int = 1,
-) -> Order:
+) -> Postpone:
     """Try again after `due_ms`.
 
     With a code the failure is recorded, and is said once: when it happens for the `say_after`-th
     time in a row.
     """
-    order = _left(seen, due_ms=due_ms)
-    order.keep_announced = order.keep_reason = True
+    order = replace(_left(seen, due_ms=due_ms), unfinished=True)
     if code is None:
-        order.refusal = None
         return order
-    before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
-    same = before.get("code") == code
-    tries = before.get("tries", 0) + 1 if same else 1
-    said = same and before.get("said", False)
-    say = not said and tries >= say_after
-    kept = {
-        "code": code,
-        "reason": reason,
-        "field": None,
-        "retrying": True,
-        "tries": tries,
-        "said": said or say,
-    }
-    order.refusal = json.dumps({**kept, "at": seen.lease.now})
-    if say:
-        order.messages.append(failed(seen, code, reason, retrying=True))
-    return order
-
-
-def forgotten(seen: AnyFacts) -> Order:
-    """There is neither document nor card: nothing is kept."""
-    return Order(plan_id=seen.plan_id, forget=True, expected=None, intents_done=seen.done_intents)
-
-
-def waiting(seen: AnyFacts) -> Order:
-    """The document is missing and no delete was announced: the next sweep tells."""
-    return replace(_left(seen, due_ms=-1), refusal=None)
-
-
-def _left(seen: AnyFacts, due_ms: int) -> Order:
-    """The document stays as it is. What has reached Planner nevertheless is said."""
-    order = Order(
-        plan_id=seen.plan_id,
-        intents_done=seen.done_intents,
-        creating_done=seen.not_created,
-        write="leave",
-        expected=seen.stored.text,
-        size=seen.stored.size,
-        wrong_type=seen.stored.wrong_type,
-        due_ms=due_ms,
-        keep_announced=seen.stored.text is None,
+    before = seen.stored.refusal
+    if before is None or before.code != code:
+        before = Refused(code)
+    tries = before.tries + 1
+    say = not before.said and tries >= say_after
+    found = Refused(
+        code=code,
+        reason=reason,
+        retrying=True,
+        at=seen.lease.now,
+        tries=tries,
+        said=before.said or say,
     )
-    if isinstance(seen, Mapped):
-        state = seen.state
-        order.planner_id = state.planner_id
-        order.etags = state.etags
-        order.messages = [*uploads(seen), *unsent_messages(state)]
-        said = replace(state, created=False, unreported_uploads=(), unsent_messages=())
-        order.state = said.dump()
-    return order
+    said: Messages = (failed(seen, code, reason, retrying=True),) if say else ()
+    return replace(order, refusal=found, messages=(*order.messages, *said))
+
+
+def forgotten(seen: AnyFacts) -> Forget:
+    """There is neither document nor card: nothing is kept."""
+    return Forget(plan_id=seen.plan_id, document=seen.stored.document)
+
+
+def waiting(seen: AnyFacts) -> Postpone:
+    """The document is missing and no delete was announced: the next sweep tells."""
+    return _left(seen, due_ms=-1)
+
+
+def _left(seen: AnyFacts, due_ms: int) -> Postpone:
+    """The document stays as it is. What has reached Planner nevertheless is said."""
+    order = Postpone(
+        plan_id=seen.plan_id,
+        document=seen.stored.document,
+        intents_done=seen.done_intents,
+        not_created=seen.not_created,
+        due_ms=due_ms,
+    )
+    if not isinstance(seen, Mapped):
+        return order
+    state = replace(seen.state, created=False, unreported_uploads=(), unsent_messages=())
+    messages = (*uploads(seen), *unsent_messages(seen.state))
+    return replace(order, card=LinkedCard.of(state), messages=messages)
 
 
 def _next_rev(state: SyncState, now_ms: int) -> int:

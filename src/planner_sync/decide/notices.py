@@ -15,17 +15,20 @@ from planner_sync.errors import Code
 from planner_sync.model import messages
 from planner_sync.model.card import Names
 from planner_sync.model.messages import Body, Channel
+from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
 Notice = tuple[Channel, str]
 
 
-def failure(task_id: str, at: int, code: Code, reason: str, *, retrying: bool) -> tuple[str, str]:
+def failure(
+    task_id: str, at: int, code: Code, reason: str, *, retrying: bool
+) -> tuple[Refused, str]:
     """A refusal found outside a reconciliation: the record to keep, and the message to publish."""
-    record = {"code": code, "reason": reason, "field": None, "retrying": retrying, "at": at}
+    record = Refused(code, reason, retrying=retrying, at=at)
     message = messages.failed(task_id, None, at, reason=reason, code=code, retrying=retrying)
-    return json.dumps(record), json.dumps(message)
+    return record, json.dumps(message)
 
 
 def conflict_message(seen: Mapped[Names], conflict: Conflict, atoms: Mapping[str, Value]) -> Body:

@@ -21,6 +21,7 @@ from planner_sync.errors import Refusal
 from planner_sync.model.card import Card, Names, is_of_details
 from planner_sync.model.lease import TaskLease
 from planner_sync.model.orders import Intent, IntentKind, Stored
+from planner_sync.model.records import DeletedCard
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Document, Value
 
@@ -194,9 +195,9 @@ class Facts(Generic[NamesT]):
         return self.lease.reason == "restore"
 
     @property
-    def deleted_card(self) -> dict[str, Any] | None:
-        """The card of this task that was deleted: `planner_id`, `title`, `at`, `by`."""
-        return json.loads(self.stored.deleted_card) if self.stored.deleted_card else None
+    def deleted_card(self) -> DeletedCard | None:
+        """The card of this task that was deleted."""
+        return self.stored.deleted_card
 
     def with_state(self, state: SyncState) -> "Mapped[NamesT]":
         """The same task, now with this state."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from planner_sync.model.orders import Order
+from planner_sync.model.orders import Bury, End
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
@@ -117,14 +117,14 @@ class BuryCard:
     """End with this order, which deletes the document of a card that is gone, unless deletes are
     held."""
 
-    order: Order
+    order: Bury
 
 
 @dataclass(frozen=True)
 class Finish:
     """End with this order."""
 
-    order: Order
+    order: End
 
 
 # What reads, what changes something, and what ends the reconciliation.

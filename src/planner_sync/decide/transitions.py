@@ -23,8 +23,9 @@ from planner_sync.decide.observation import (
 from planner_sync.decide.rendering import fields_of
 from planner_sync.decide.steps import PatchDetails, PatchTask
 from planner_sync.model.card import Card, Names, is_of_details, newer
+from planner_sync.model.fields import DEFAULTS
 from planner_sync.model.state import SyncState
-from planner_sync.model.task import DEFAULTS, Value
+from planner_sync.model.task import Value
 
 READ_LAG_MS = 60_000  # for so long after a change of ours Planner may still show the card before it
 NEW_CARD_MS = 5_000  # for so long after a create a 404 may mean "not yet"
@@ -233,9 +234,9 @@ def state_of_created_card(
 def state_of_deleted_card(seen: Facts[MaybeNames]) -> SyncState | None:
     """What was known of the card that this document had before; None unless it gets a new one."""
     deleted_card = seen.deleted_card
-    if deleted_card is None or "state" not in deleted_card:
+    if deleted_card is None or deleted_card.state is None:
         return None
-    return SyncState.load(deleted_card["state"])
+    return SyncState.load(deleted_card.state)
 
 
 def _sent(

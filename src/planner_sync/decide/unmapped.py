@@ -5,7 +5,6 @@ A create whose answer was lost is never guessed at: only a complete listing tell
 was made.
 """
 
-import json
 from dataclasses import replace
 
 from planner_sync.decide import endings, notices
@@ -113,13 +112,12 @@ def _refused_for_ms(seen: Cardless[MaybeNames]) -> int | None:
 
     -1: for ever, None: it was not refused.
     """
-    before = json.loads(seen.stored.refusal) if seen.stored.refusal else {}
-    if not before.get("hash") or before["hash"] != document_hash(seen.stored.text or b""):
+    before = seen.stored.refusal
+    if before is None or before.hash != document_hash(seen.stored.text or b""):
         return None
-    if not before["retrying"]:
+    if not before.retrying:
         return -1
-    until: int = before["at"] + endings.HOUR_MS
-    return max(until - seen.lease.now, 0)
+    return max(before.at + endings.HOUR_MS - seen.lease.now, 0)
 
 
 # -- neither document nor card ---------------------------------------------------------------------
@@ -197,11 +195,11 @@ def _named_by_mapping(seen: Unmapped[MaybeNames]) -> str | None:
 def _refuse_stale_object(seen: Unmapped[MaybeNames], document: Document) -> None:
     """An agent's own object that says again what a person deleted is no new task."""
     deleted_card = seen.deleted_card
-    if deleted_card is None or deleted_card["by"] != "planner":
+    if deleted_card is None or deleted_card.by != "planner":
         return
     if seen.lease.announced == "created" or document.planner_id:
         return
-    if deleted_card["title"] == document.fields["title"]:
+    if deleted_card.title == document.fields["title"]:
         raise _stale("title: the card of this task was deleted in Planner")
 
 

@@ -1,19 +1,18 @@
-"""Planner's JSON ↔ the atoms of a card. Pure: no network, no Redis, no clock.
+"""Planner's JSON ↔ the atoms of a card.
 
-A card is a flat map of atoms, one for each thing that can change by itself: `title`, `labels
-category3`, `checklist {id} isChecked`. An absent atom is not set. What Planner keeps beyond the
-contract (order hints, who assigned whom) is no atom: it never counts as a change and is never sent
-back.
+`READERS` and `WRITERS` have one function for each codec of `model/fields.py`. What Planner keeps
+beyond the contract (order hints, who assigned whom) is no atom: it never counts as a change and is
+never sent back.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from planner_sync.model.card import Card, Names
+from planner_sync.model.fields import FIELDS, Codec, Field, Part, members
 from planner_sync.model.task import (
     CHECKLIST_TITLE_MAX,
-    DEFAULTS,
     Value,
     canonical_id,
     canonical_instant,
@@ -21,99 +20,65 @@ from planner_sync.model.task import (
     url_trouble,
 )
 
-TASK_FIELDS = frozenset(
-    (
-        "title",
-        "bucketId",
-        "startDate",
-        "dueDate",
-        "percentComplete",
-        "priority",
-        "assignedTo",
-        "labels",
-    )
-)
-
-_PLANNER_NAMES = {"startDate": "startDateTime", "dueDate": "dueDateTime"}
-
-# https://learn.microsoft.com/graph/api/resources/plannerassignments: type and order hint are required
+# https://learn.microsoft.com/graph/api/resources/plannerassignments: both members are required
 _ASSIGNMENT = {"@odata.type": "#microsoft.graph.plannerAssignment", "orderHint": " !"}
 _CHECKLIST_ITEM = {"@odata.type": "microsoft.graph.plannerChecklistItem"}
 _REFERENCE = {"@odata.type": "microsoft.graph.plannerExternalReference"}
-# https://learn.microsoft.com/graph/api/resources/plannerexternalreferences: % first, so that it is not encoded twice
+# `%` comes first, so that it is not encoded twice.
+# https://learn.microsoft.com/graph/api/resources/plannerexternalreferences
 _ENCODED = {"%": "%25", ".": "%2E", ":": "%3A", "@": "%40", "#": "%23"}
 _DECODED = {code: char for char, code in _ENCODED.items()}
 
+Atoms = dict[str, Value]
+Changes = Mapping[str, Value | None]  # None removes
+
 
 def read_card(task: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Card:
-    """The card in Graph's answers; details may also stand inside the task, where `$expand=details`
+    """The card in Graph's answers. The details may also be inside the task, where `$expand=details`
     puts them.
 
     A link or a checklist item that no document could hold (another scheme, a blank title) is left
     out, and so left alone.
     """
-    details = task.get("details") if details is None else details
-    checklist, references = (
-        (_checklist(details), _references(details)) if details is not None else ({}, {})
-    )
-    atoms = _task_atoms(task)
+    if details is None:
+        details = task.get("details")
+    atoms = _read_part("task", task)
+    of_details: Atoms = {}
+    details_etag = None
     if details is not None:
-        atoms |= _details_atoms(details, checklist, references)
+        of_details = _read_part("details", details)
+        details_etag = details.get("@odata.etag") or ""
     creator = task.get("createdBy") or {}
     return Card(
         id=task["id"],
         plan_id=task.get("planId") or "",
         etag=task.get("@odata.etag") or "",
-        details_etag=None if details is None else details.get("@odata.etag") or "",
-        atoms=atoms,
-        order=(*checklist, *references),
+        details_etag=details_etag,
+        atoms={**atoms, **of_details},
+        order=(*members("checklist", of_details), *members("references", of_details)),
         created_by_user=(creator.get("user") or {}).get("id"),
         created_by_app=(creator.get("application") or {}).get("id"),
         created_at=canonical_instant(task.get("createdDateTime") or "") or "",
-        has_description=bool(task.get("hasDescription")),
-        checklist_count=task.get("checklistItemCount") or 0,
-        reference_count=task.get("referenceCount") or 0,
     )
 
 
 def create_body(plan_id: str, atoms: Mapping[str, Value]) -> dict[str, Any]:
-    """The body of POST /planner/tasks; atoms of the details are left for a PATCH of the details."""
+    """The body of POST /planner/tasks. Atoms of the details are left for a PATCH of the details."""
     return {"planId": plan_id, **task_patch(atoms)}
 
 
-def task_patch(changes: Mapping[str, Value | None]) -> dict[str, Any]:
-    """The body of PATCH /planner/tasks/{id}; {} when no change is one of the task. None clears or
-    takes off."""
-    body: dict[str, Any] = {}
-    for atom, value in changes.items():
-        name, _, key = atom.partition(" ")
-        if name == "assignedTo":
-            body.setdefault("assignments", {})[key] = dict(_ASSIGNMENT) if value else None
-        elif name == "labels":
-            body.setdefault("appliedCategories", {})[key] = bool(value)
-        elif name in TASK_FIELDS:
-            body[_PLANNER_NAMES.get(name, name)] = DEFAULTS.get(name) if value is None else value
-    return body
+def task_patch(changes: Changes) -> dict[str, Any]:
+    """The body of PATCH /planner/tasks/{id}; {} when no change is in the task. None removes."""
+    return _write_part("task", changes, {})
 
 
-def details_patch(changes: Mapping[str, Value | None], base: Mapping[str, Value]) -> dict[str, Any]:
-    """The body of PATCH /planner/tasks/{id}/details; {} when no change is one of the details.
+def details_patch(changes: Changes, base: Mapping[str, Value]) -> dict[str, Any]:
+    """The body of PATCH /planner/tasks/{id}/details; {} when no change is in the details.
 
     `base` has the atoms of the card before the changes. New checklist items keep the order that
     they have in `changes`.
     """
-    body: dict[str, Any] = {}
-    if "description" in changes:
-        body["description"] = changes["description"] or ""
-    if items := _grouped("checklist", changes):
-        body["checklist"] = _checklist_patch(items, changes, base)
-    if urls := _grouped("references", changes):
-        after = {**base, **changes}
-        body["references"] = {
-            encode_reference(url): _reference_patch(url, after, new=f"references {url}" not in base)
-            for url in urls
-        }
-    return body
+    return _write_part("details", changes, base)
 
 
 def parse_plan_names(
@@ -130,7 +95,7 @@ def parse_plan_names(
 
 
 def encode_reference(url: str) -> str:
-    """The URL as a key of Planner's references; a key of an open type may hold none of `% . : @
+    """The URL as a key of Planner's references. A key of an open type may have none of `% . : @
     #`."""
     return re.sub(r"[%.:@#]", lambda match: _ENCODED[match[0]], url)
 
@@ -141,113 +106,185 @@ def decode_reference(key: str) -> str:
     )
 
 
-def _task_atoms(task: Mapping[str, Any]) -> dict[str, Value]:
-    atoms: dict[str, Value] = {
-        "title": (task.get("title") or "").strip(),
-        "percentComplete": task.get("percentComplete") or DEFAULTS["percentComplete"],
-        "priority": DEFAULTS["priority"] if task.get("priority") is None else task["priority"],
-    }
-    if bucket_id := task.get("bucketId"):
-        atoms["bucketId"] = bucket_id
-    for name in ("startDate", "dueDate"):
-        if at := canonical_instant(task.get(_PLANNER_NAMES[name]) or ""):
-            atoms[name] = at
-    atoms |= {f"assignedTo {user.lower()}": True for user, _ in _members(task, "assignments")}
-    atoms |= {f"labels {slot}": True for slot, _ in _members(task, "appliedCategories")}
+# -- Graph's JSON to atoms -------------------------------------------------------------------------
+def _read_part(part: Part, resource: Mapping[str, Any]) -> Atoms:
+    atoms: Atoms = {}
+    for field in FIELDS.values():
+        if field.part == part and field.graph is not None:
+            atoms |= READERS[field.codec](field, resource.get(field.graph))
     return atoms
 
 
-def _details_atoms(
-    details: Mapping[str, Any], checklist: Mapping[str, Any], references: Mapping[str, Any]
-) -> dict[str, Value]:
-    atoms: dict[str, Value] = {}
-    if description := canonical_text(details.get("description") or ""):
-        atoms["description"] = description
-    for key, item in checklist.items():
-        title, checked = item["title"].strip(), bool(item.get("isChecked"))
-        atoms |= {
-            f"checklist {key}": True,
-            f"checklist {key} title": title,
-            f"checklist {key} isChecked": checked,
-        }
-    for url, reference in references.items():
-        atoms[f"references {url}"] = True
-        texts = {name: (reference.get(name) or "").strip() for name in ("alias", "type")}
-        atoms |= {f"references {url} {name}": text for name, text in texts.items() if text}
+def _read_title(field: Field, value: Any) -> Atoms:
+    return {field.name: (value or "").strip()}
+
+
+def _read_text(field: Field, value: Any) -> Atoms:
+    text = canonical_text(value or "")
+    return {field.name: text} if text else {}
+
+
+def _read_instant(field: Field, value: Any) -> Atoms:
+    at = canonical_instant(value or "")
+    return {field.name: at} if at else {}
+
+
+def _read_number(field: Field, value: Any) -> Atoms:
+    number = field.default if value is None else value
+    return {} if number is None else {field.name: number}
+
+
+def _read_id(field: Field, value: Any) -> Atoms:
+    return {field.name: value} if value else {}
+
+
+def _read_people(field: Field, value: Any) -> Atoms:
+    return {f"{field.name} {user.lower()}": True for user, _ in _items(value)}
+
+
+def _read_labels(field: Field, value: Any) -> Atoms:
+    return {f"{field.name} {slot}": True for slot, _ in _items(value)}
+
+
+def _read_checklist(field: Field, value: Any) -> Atoms:
+    atoms: Atoms = {}
+    for key, item in _in_order(_items(value), "orderHint"):
+        title = (item.get("title") or "").strip()
+        if 0 < len(title) <= CHECKLIST_TITLE_MAX:
+            atom = f"{field.name} {canonical_id(key)}"
+            atoms[atom] = True
+            atoms[f"{atom} title"] = title
+            atoms[f"{atom} isChecked"] = bool(item.get("isChecked"))
     return atoms
 
 
-def _checklist(details: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    items = _in_order(_members(details, "checklist"), "orderHint")
-    return {
-        canonical_id(key): item
-        for key, item in items
-        if 0 < len((item.get("title") or "").strip()) <= CHECKLIST_TITLE_MAX
-    }
+def _read_references(field: Field, value: Any) -> Atoms:
+    atoms: Atoms = {}
+    for key, reference in _in_order(_items(value), "previewPriority"):
+        url = decode_reference(key)
+        if url_trouble(url) is not None:
+            continue
+        atoms[f"{field.name} {url}"] = True
+        for name in field.attributes:
+            if text := (reference.get(name) or "").strip():
+                atoms[f"{field.name} {url} {name}"] = text
+    return atoms
 
 
-def _references(details: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    items = _in_order(_members(details, "references"), "previewPriority")
-    by_url = {decode_reference(key): reference for key, reference in items}
-    return {url: reference for url, reference in by_url.items() if url_trouble(url) is None}
+READERS: Final[Mapping[Codec, Callable[[Field, Any], Atoms]]] = {
+    "title": _read_title,
+    "text": _read_text,
+    "instant": _read_instant,
+    "number": _read_number,
+    "priority": _read_number,
+    "bucketId": _read_id,
+    "people": _read_people,
+    "labels": _read_labels,
+    "checklist": _read_checklist,
+    "references": _read_references,
+}
 
 
-def _members(resource: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
-    """The members of an open type, without OData's own and without those that are taken off."""
-    return [
-        (key, value)
-        for key, value in (resource.get(name) or {}).items()
-        if value and "@" not in key
-    ]
+def _items(value: Any) -> list[tuple[str, Any]]:
+    """The members of an open type, without OData's own and without those that are removed."""
+    return [(key, item) for key, item in (value or {}).items() if item and "@" not in key]
 
 
-def _in_order(members: list[tuple[str, Any]], hint: str) -> list[tuple[str, Any]]:
-    # https://learn.microsoft.com/graph/api/resources/planner-order-hint-format: hints sort as ordinal strings
-    return sorted(members, key=lambda member: (member[1].get(hint) or "", member[0]))
+def _in_order(items: list[tuple[str, Any]], hint: str) -> list[tuple[str, Any]]:
+    # Hints sort as ordinal strings.
+    # https://learn.microsoft.com/graph/api/resources/planner-order-hint-format
+    return sorted(items, key=lambda item: (item[1].get(hint) or "", item[0]))
 
 
-def _grouped(name: str, changes: Mapping[str, Value | None]) -> list[str]:
-    """The keys of one open type that the changes touch, each once, in the order of the changes."""
-    touched = (atom.split(" ") for atom in changes if atom.startswith(f"{name} "))
-    return list(dict.fromkeys(parts[1] for parts in touched))
-
-
-def _checklist_patch(
-    items: list[str], changes: Mapping[str, Value | None], base: Mapping[str, Value]
-) -> dict[str, dict[str, Any] | None]:
-    body: dict[str, dict[str, Any] | None] = {}
-    hint = ""
-    for key in items:
-        atom = f"checklist {key}"
-        if atom in changes and not changes[atom]:
-            body[key] = None
-        elif atom in base:
-            given = {
-                name: changes[f"{atom} {name}"]
-                for name in ("title", "isChecked")
-                if f"{atom} {name}" in changes
-            }
-            body[key] = _CHECKLIST_ITEM | given
-        else:
-            hint += " !"  # after the new item before it: a hint that is not saved yet may stand in the next one
-            checked = bool(changes.get(f"{atom} isChecked"))
-            body[key] = _CHECKLIST_ITEM | {
-                "title": changes[f"{atom} title"],
-                "isChecked": checked,
-                "orderHint": hint,
-            }
+# -- atoms to Graph's JSON -------------------------------------------------------------------------
+def _write_part(part: Part, changes: Changes, base: Mapping[str, Value]) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for field in FIELDS.values():
+        if field.part == part and field.graph is not None:
+            own = _of_field(field, changes)
+            if own:
+                body[field.graph] = WRITERS[field.codec](field, own, base)
     return body
 
 
-def _reference_patch(
-    url: str, after: Mapping[str, Value | None], *, new: bool
-) -> dict[str, Any] | None:
-    """A link is always sent with its alias and type: whether Planner merges inside one is nowhere
-    written."""
-    atom = f"references {url}"
-    if not after.get(atom):
-        return None
-    given = {
-        name: after[f"{atom} {name}"] for name in ("alias", "type") if f"{atom} {name}" in after
+def _of_field(field: Field, changes: Changes) -> Changes:
+    return {atom: value for atom, value in changes.items() if atom.split(" ", 1)[0] == field.atom}
+
+
+def _write_value(field: Field, changes: Changes, base: Mapping[str, Value]) -> Any:
+    value = changes[field.name]
+    return field.default if value is None else value
+
+
+def _write_text(field: Field, changes: Changes, base: Mapping[str, Value]) -> Any:
+    return changes[field.name] or ""
+
+
+def _write_people(field: Field, changes: Changes, base: Mapping[str, Value]) -> Any:
+    body: dict[str, Any] = {}
+    for user in members(field.name, changes):
+        assigned = changes[f"{field.name} {user}"]
+        body[user] = dict(_ASSIGNMENT) if assigned else None
+    return body
+
+
+def _write_labels(field: Field, changes: Changes, base: Mapping[str, Value]) -> Any:
+    return {slot: bool(changes[f"{field.name} {slot}"]) for slot in members(field.name, changes)}
+
+
+def _write_checklist(field: Field, changes: Changes, base: Mapping[str, Value]) -> Any:
+    body: dict[str, Any] = {}
+    hint = ""
+    for key in _touched(changes):
+        atom = f"{field.name} {key}"
+        given = _attributes(field, atom, changes)
+        if atom in changes and not changes[atom]:
+            body[key] = None
+        elif atom in base:
+            body[key] = _CHECKLIST_ITEM | given
+        else:
+            # After the new item before it: a hint that is not saved yet may be part of the next.
+            hint += " !"
+            new = {"title": given["title"], "isChecked": bool(given.get("isChecked"))}
+            body[key] = _CHECKLIST_ITEM | new | {"orderHint": hint}
+    return body
+
+
+def _write_references(field: Field, changes: Changes, base: Mapping[str, Value]) -> Any:
+    # A link is always sent whole: whether Planner merges inside one is nowhere documented.
+    after = {**base, **changes}
+    body: dict[str, Any] = {}
+    for url in _touched(changes):
+        atom, key = f"{field.name} {url}", encode_reference(url)
+        if not after.get(atom):
+            body[key] = None
+            continue
+        body[key] = _REFERENCE | _attributes(field, atom, after)
+        if atom not in base:
+            body[key]["previewPriority"] = " !"
+    return body
+
+
+WRITERS: Final[Mapping[Codec, Callable[[Field, Changes, Mapping[str, Value]], Any]]] = {
+    "title": _write_value,
+    "text": _write_text,
+    "instant": _write_value,
+    "number": _write_value,
+    "priority": _write_value,
+    "bucketId": _write_value,
+    "people": _write_people,
+    "labels": _write_labels,
+    "checklist": _write_checklist,
+    "references": _write_references,
+}
+
+
+def _touched(changes: Changes) -> list[str]:
+    """The items that the changes touch, each once, in the order of the changes."""
+    return list(dict.fromkeys(atom.split(" ")[1] for atom in changes))
+
+
+def _attributes(field: Field, atom: str, values: Changes) -> dict[str, Any]:
+    return {
+        name: values[f"{atom} {name}"] for name in field.attributes if f"{atom} {name}" in values
     }
-    return _REFERENCE | given | ({"previewPriority": " !"} if new else {})

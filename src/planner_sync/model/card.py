@@ -7,10 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from planner_sync.model.fields import DETAILS_FIELDS
 from planner_sync.model.task import Value
-
-DETAILS_FIELDS = frozenset(("description", "checklist", "references"))
-
 
 # The namespace of the ids that we make for checklist items.
 _ITEM_IDS = bytes.fromhex("5b0c6d0e3f524d0a9b7e6f1c2a94d1b7")
@@ -18,11 +16,10 @@ _ITEM_IDS = bytes.fromhex("5b0c6d0e3f524d0a9b7e6f1c2a94d1b7")
 
 @dataclass(frozen=True)
 class Card:
-    """A plannerTask and, when they were read, its details (else `details_etag` is None and no atom
-    is of them).
+    """A plannerTask, with its details when they were read.
 
-    `order` has the ids of the checklist's items, then the URLs of the references, each as people
-    see them; the counts and `has_description` are what the task alone says about its details.
+    Without them `details_etag` is None and no atom is of the details. `order` has the ids of the
+    checklist's items, then the URLs of the references, each in the order in which people see them.
     """
 
     id: str
@@ -34,17 +31,14 @@ class Card:
     created_by_user: str | None
     created_by_app: str | None
     created_at: str
-    has_description: bool
-    checklist_count: int
-    reference_count: int
 
 
 @dataclass(frozen=True)
 class Names:
-    """What ids mean in one plan: buckets as (id, name) in board order, and `categoryN` → name or
-    None (a free label).
+    """What ids mean in one plan.
 
-    `etag` is that of the plan's details, which hold the names of the labels.
+    `buckets` are (id, name) in board order; `labels` maps `categoryN` to a name, or to None for a
+    free label. `etag` is that of the plan's details, which hold the names of the labels.
     """
 
     buckets: tuple[tuple[str, str], ...]
@@ -53,22 +47,21 @@ class Names:
 
 
 def is_of_details(atom: str) -> bool:
-    """Does the atom live in the task's details, and so under their etag?"""
+    """Is the atom in the task's details, and so under their etag?"""
     return atom.split(" ", 1)[0] in DETAILS_FIELDS
 
 
 def newer(etag_a: str, etag_b: str) -> bool:
-    """Whether `etag_a` is of a later state than `etag_b`, of the same resource; False when that
-    cannot be told."""
+    """Is `etag_a` of a later state than `etag_b` of the same resource? False when nothing tells."""
     order_a, order_b = etag_order(etag_a), etag_order(etag_b)
     return order_a is not None and order_b is not None and order_a > order_b
 
 
 def etag_order(etag: str) -> bytes | None:
-    """What orders the etags of one resource; None when the etag is unreadable.
+    """A sort key for the etags of one resource; None when the etag is unreadable.
 
-    Planner promises an order of strings, but Base64 does not keep it: after some 830 writes the
-    text of a newer etag sorts first. The bytes inside do keep it.
+    Planner promises that etags sort as strings, but Base64 breaks that: after some 830 writes the
+    text of a newer etag sorts first. The bytes inside do sort.
     """
     match = re.fullmatch(r'(?:W/)?"([A-Za-z0-9+/]+=*)"', etag)
     try:
@@ -78,8 +71,8 @@ def etag_order(etag: str) -> bytes | None:
 
 
 def item_id(planner_id: str, title: str, nth: int) -> str:
-    """The id of the n-th checklist item with this title, for one that came without a GUID: always
-    the same."""
+    """The id of the n-th checklist item with this title that came without a GUID: always the
+    same."""
     # A UUID of version 5, made without the module that also draws them:
     # https://www.rfc-editor.org/rfc/rfc9562#section-5.5
     name = _ITEM_IDS + f"{planner_id}\n{nth}\n{title}".encode()

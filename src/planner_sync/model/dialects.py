@@ -1,9 +1,8 @@
 """JSON text ↔ Document, in the dialect that the document came in.
 
 The table's form (camelCase) and snake_case differ in names, in `percent_complete`, in priority
-words and in `assigned_to`; all of that is here, and nothing of it is known elsewhere. Members that
-are not in the table are the agents' own: `write` keeps them value for value. This module never
-talks to Redis or Planner.
+words and in `assigned_to`. All of that is here and nowhere else. Members that are not in the table
+are the agents' own: `write` keeps them value for value.
 """
 
 import json
@@ -27,8 +26,8 @@ from planner_sync.model.task import (
     show,
 )
 
-NESTING_MAX = 200  # deeper documents would end the recursion of whoever compares or copies them
-REV_MAX = 2**53 - 1  # what every JSON reader keeps exactly
+NESTING_MAX = 200  # deeper documents cannot be compared or copied recursively
+REV_MAX = 2**53 - 1  # the largest integer that every JSON reader keeps exactly
 
 
 class _Removed(Enum):
@@ -37,9 +36,9 @@ class _Removed(Enum):
 
 REMOVE: Final = _Removed.REMOVE
 
-# Written by the service, so they do not decide a dialect. The first spelling is the table's, the
-# last snake_case.
-_SERVICE_FIELDS = {
+# Written by the service, so they do not decide a dialect. The table's spelling comes first,
+# snake_case last.
+SERVICE_FIELDS = {
     "id": ("id",),
     "plannerId": ("plannerId", "planner_id"),
     "_rev": ("_rev",),
@@ -61,8 +60,7 @@ _WORDS_WRITTEN: Mapping[Dialect, Mapping[int, str]] = {
 
 
 def parse(text: bytes, previous: Dialect | None = None) -> Document:
-    """The document in `text`; `previous` is the dialect it had, which it keeps while nothing in it
-    decides.
+    """The document in `text`. It keeps the `previous` dialect while nothing in it decides.
 
     Raises Refusal: limit, not_json, bad_field.
     """
@@ -73,8 +71,8 @@ def parse(text: bytes, previous: Dialect | None = None) -> Document:
 def parse_settled(text: bytes, previous: Dialect | None = None) -> Document:
     """The document as the service has written it; `previous` as for `parse`.
 
-    People may have brought into it what no document may hold, or made it too large: such a field is
-    not in `fields`, but all else is. Raises Refusal: not_json.
+    A card may break a limit that agents must keep. Such a field is left out of `fields`; a document
+    that is too large is read all the same. Raises Refusal: not_json.
     """
     raw = _json_object(text)
     dialect = dialect_of(raw) or previous or "camelCase"
@@ -99,12 +97,12 @@ def read(raw: dict[str, Any], previous: Dialect | None = None) -> Document:
 
 
 def write(document: Document, changes: Mapping[str, Any]) -> str:
-    """The JSON text of `document` with `changes` made in its own dialect; all else, and the order,
-    stays.
+    """The JSON text of `document` with `changes` made in its own dialect. All else stays, as does
+    the order.
 
-    `changes` has the contract's names (the service's fields and `id` too) and values in the table's
-    form: a string, an integer, a list of strings or of objects; None clears; REMOVE takes the
-    member out.
+    `changes` has the contract's names, those of the service's fields and `id` included. Values are
+    in the table's form: a string, an integer, a list of strings or of objects. None clears; REMOVE
+    removes the member.
     """
     raw = dict(document.raw)
     for name, value in changes.items():
@@ -119,16 +117,18 @@ def write(document: Document, changes: Mapping[str, Any]) -> str:
 
 
 def new_document(dialect: Dialect = "camelCase") -> Document:
-    """A document with nothing in it yet, for `write` to fill."""
+    """An empty document, for `write` to fill."""
     return Document({}, dialect, {})
 
 
 def dialect_of(raw: Mapping[str, Any]) -> Dialect | None:
-    """The dialect that the members decide: snake_case when only its names are used, None when
-    nothing decides."""
+    """The dialect that the members decide: snake_case when only its names are used. None when no
+    member decides."""
     if not _CAMEL_NAMES.isdisjoint(raw):
         return "camelCase"
-    return None if _SNAKE_NAMES.isdisjoint(raw) else "snake_case"
+    if not _SNAKE_NAMES.isdisjoint(raw):
+        return "snake_case"
+    return None
 
 
 def check_size(text: bytes) -> None:
@@ -191,33 +191,33 @@ def _json_text(raw: Mapping[str, Any]) -> str:
     text = _ENCODER.encode(raw)
     try:
         text.encode()
-    except (
-        UnicodeEncodeError
-    ):  # half a surrogate pair in an agent's own member: JSON can say it, UTF-8 cannot
-        text = json.dumps(raw, separators=(",", ":"), allow_nan=False)
+    except UnicodeEncodeError:
+        # Half a surrogate pair in a private member: JSON can escape it, UTF-8 cannot hold it.
+        return json.dumps(raw, separators=(",", ":"), allow_nan=False)
     return text
 
 
 def _field(raw: Mapping[str, Any], name: str, dialect: Dialect) -> dict[str, FieldValue | None]:
-    """The field alone; nothing when it is absent."""
+    """The field alone; {} when it is absent."""
     member = _member(raw, name, dialect)
-    return (
-        {name: read_field(name, _in_table_form(name, raw[member], dialect))}
-        if member in raw
-        else {}
-    )
+    if member not in raw:
+        return {}
+    return {name: read_field(name, _in_table_form(name, raw[member], dialect))}
 
 
 def _member(raw: Mapping[str, Any], name: str, dialect: Dialect) -> str:
     """The spelling of field `name` in this document, or the one to use when it is absent."""
-    if dialect == "camelCase" and name in FIELDS:
+    if name in SERVICE_FIELDS:
+        spellings = _service_spellings(name, dialect)
+    elif dialect == "camelCase":
         return name
-    spellings = _service_spellings(name, dialect) if name in _SERVICE_FIELDS else FIELDS[name].snake
+    else:
+        spellings = FIELDS[name].snake
     return next((spelling for spelling in spellings if spelling in raw), spellings[0])
 
 
 def _service_spellings(name: str, dialect: Dialect) -> tuple[str, ...]:
-    return _SERVICE_FIELDS[name] if dialect == "camelCase" else _SERVICE_FIELDS[name][::-1]
+    return SERVICE_FIELDS[name] if dialect == "camelCase" else SERVICE_FIELDS[name][::-1]
 
 
 def _in_table_form(name: str, value: Any, dialect: Dialect) -> Any:
@@ -225,22 +225,16 @@ def _in_table_form(name: str, value: Any, dialect: Dialect) -> Any:
         if name == "assignedTo" and isinstance(value, str) and value:
             return [value]
         if name == "percentComplete" and type(value) in (int, float) and 0 <= value <= 1:
-            # By its digits: 0.29 is 29, and 0.145 is 15 like every half. As a float it would be a
-            # little less.
+            # By its digits: 0.29 is 29, and 0.145 is 15. As floats both would be a little less.
             return int((Decimal(str(value)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
     return value
 
 
 def _in_dialect(name: str, value: Any, current: Any, dialect: Dialect) -> Any:
-    if name in _SERVICE_FIELDS:
+    if name in SERVICE_FIELDS:
         return value
-    if (
-        name == "assignedTo"
-        and dialect == "snake_case"
-        and not isinstance(current, list)
-        and len(value or []) < 2
-    ):
-        return value[0] if value else ""
+    if name == "assignedTo" and dialect == "snake_case":
+        return _in_snake_case(value or [], current)
     if value is None:
         return FIELDS[name].cleared
     if name == "percentComplete" and dialect == "snake_case":
@@ -248,6 +242,13 @@ def _in_dialect(name: str, value: Any, current: Any, dialect: Dialect) -> Any:
     if name == "priority" and (word := _word(value)):
         return _WORDS_WRITTEN[dialect][word.write]
     return value
+
+
+def _in_snake_case(people: list[str], current: Any) -> str | list[str]:
+    """`assigned_to`: an array stays an array; else it is a string until there are two."""
+    if isinstance(current, list) or len(people) > 1:
+        return people
+    return people[0] if people else ""
 
 
 def _word(value: Any) -> Word | None:
@@ -262,18 +263,19 @@ def _check_word(
 
 
 def _translate_word(raw: dict[str, Any]) -> None:
-    """While nothing decides, words of both dialects stand; a member that was just written may have
-    decided."""
+    """While nothing decides the dialect, words of both are left. A member that was just written may
+    have decided it."""
     decided, word = dialect_of(raw), _word(raw.get("priority"))
     if decided and word and word.word not in _WORDS_READ[decided]:
         raw["priority"] = _WORDS_WRITTEN[decided][word.write]
 
 
 def _planner_id(raw: Mapping[str, Any], dialect: Dialect) -> str | None:
-    found = (raw.get(spelling) for spelling in _service_spellings("plannerId", dialect))
-    return next(
-        (value for value in found if isinstance(value, str) and PLANNER_ID.fullmatch(value)), None
-    )
+    for spelling in _service_spellings("plannerId", dialect):
+        value = raw.get(spelling)
+        if isinstance(value, str) and PLANNER_ID.fullmatch(value):
+            return value
+    return None
 
 
 def _rev(raw: Mapping[str, Any]) -> int | None:

@@ -1,11 +1,13 @@
 """Orders and what is stored, as values."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from planner_sync.model.messages import Channel
+from planner_sync.model.records import DeletedCard, Orphan, Refused, TrashEntry
+from planner_sync.model.state import SyncState
 
 Result = Literal["settled", "moved", "overtaken", "taken"]
 
@@ -14,6 +16,12 @@ IntentKind = Literal["create", "update", "delete"]
 
 
 WRONG_TYPE = "wrong type"
+
+Messages = tuple[tuple[Channel, str], ...]
+
+
+# What is counted for people to look at. docs/operations.md says what each means.
+Counter = Literal["created", "patched", "deleted", "messages ignored"]
 
 
 @dataclass(frozen=True)
@@ -27,63 +35,173 @@ class Intent:
 
 
 @dataclass(frozen=True)
+class DocumentSeen:
+    """A document as a reconciliation has read it: `text` is None where there is none.
+
+    `wrong_type`: its key holds something that is no string. A document over the limit is cut there,
+    and `size` has its true length (bytes).
+    """
+
+    text: bytes | None
+    size: int | None = None
+    wrong_type: bool = False
+
+    @property
+    def is_cut(self) -> bool:
+        return self.size is not None
+
+    @property
+    def hash(self) -> str:
+        """By which the sweep knows it; nothing where there is none."""
+        if self.wrong_type:
+            return WRONG_TYPE
+        return "" if self.text is None else document_hash(self.text, self.size)
+
+
+@dataclass(frozen=True)
 class Stored:
     """Everything that Redis holds of one task at one moment.
 
-    `text` is the document (None: there is none); `wrong_type` says that its key holds something
-    that is no string. A document over the limit is cut there, and `size` has its true length.
     `last` is the document as last settled. `public_planner_id` is what the public mapping says,
     which anybody may have written. `names_digests` has a hash of the names of each plan, as the last
     instance read them.
     """
 
-    text: bytes | None
-    wrong_type: bool = False
-    size: int | None = None
+    document: DocumentSeen
     state: str | None = None
     last: bytes | None = None
     intents: tuple[Intent, ...] = ()
-    refusal: str | None = None
-    deleted_card: str | None = None
+    refusal: Refused | None = None
+    deleted_card: DeletedCard | None = None
     public_planner_id: str | None = None
     names_digests: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def text(self) -> bytes | None:
+        return self.document.text
 
-@dataclass
-class Order:
-    """One settle: see `lua/settle_task.lua`, whose words these are. `expected` and `new` are the
-    document's bytes."""
+
+# -- orders ----------------------------------------------------------------------------------------
+# What the scripts do with each stands in their headers. Every order has the `document` as it was
+# seen: one that forgot a part of that would never meet the same document again.
+@dataclass(frozen=True)
+class LinkedCard:
+    """A card that is the task's, and what is known of it: `etags` and `state` (JSON) as Planner has
+    just told them. `old_plan_id` is where it was before."""
+
+    planner_id: str
+    etags: str
+    state: str
+    old_plan_id: str = ""
+
+    @classmethod
+    def of(cls, state: SyncState, old_plan_id: str = "") -> "LinkedCard":
+        """The card of this state."""
+        return cls(state.planner_id, state.etags, state.dump(), old_plan_id)
+
+
+@dataclass(frozen=True)
+class Record:
+    """In the middle of a reconciliation: keep what Planner has told us. No create is open any more.
+
+    `posted` is for a card that was made just now, should the task not be allowed to have it.
+    `counted` is a change that has reached Planner.
+    """
 
     plan_id: str
-    planner_id: str = ""
-    old_plan_id: str = ""
-    etags: str = ""
-    state: str | None = None
-    state_moved: str | None = None
-    intents_done: Sequence[str] = ()
-    creating_done: bool = False
-    created: bool = False
-    posted: str = ""
-    release: bool = True
-    only_same: bool = False
+    document: DocumentSeen
+    card: LinkedCard | None = None
+    intents_done: tuple[str, ...] = ()
+    posted: Orphan | None = None
     epoch: str = ""
-    forget: bool = False
-    bury: bool = False
-    keep_card: bool = False
-    deleted_card: str | None = None
-    trash: tuple[str, str] | None = None
-    write: Literal["keep", "leave", "set", "delete"] = "keep"
-    expected: bytes | None = None
-    size: int | None = None
-    wrong_type: bool = False
-    new: bytes = b""
+    counted: Counter | Literal[""] = ""
+
+
+@dataclass(frozen=True)
+class Settle:
+    """The end: both sides hold the same. `new` is the document's text, None where it is right
+    already; `state_moved` is what is known when somebody has written another one."""
+
+    plan_id: str
+    document: DocumentSeen
+    card: LinkedCard
+    state_moved: str = ""
+    intents_done: tuple[str, ...] = ()
+    epoch: str = ""
+    new: bytes | None = None
+    messages: Messages = ()
+    document_messages: Messages = ()
+
+
+@dataclass(frozen=True)
+class Postpone:
+    """The end for now: the document stays as it is, and is looked at again after `due_ms` (-1: when
+    something happens). `unfinished`: for the same reason. `refusal` None leaves what is on record.
+    `not_created`: a create was sent and has made no card.
+    """
+
+    plan_id: str
+    document: DocumentSeen
+    card: LinkedCard | None = None
+    intents_done: tuple[str, ...] = ()
+    not_created: bool = False
     due_ms: int = -1
-    keep_announced: bool = False
-    keep_reason: bool = False
-    uncounted: bool = False
-    refusal: str | None = ""
-    messages: list[tuple[Channel, str]] = field(default_factory=list)
-    document_messages: list[tuple[Channel, str]] = field(default_factory=list)
+    unfinished: bool = False
+    refusal: Refused | None = None
+    messages: Messages = ()
+
+
+@dataclass(frozen=True)
+class Bury:
+    """The end of a card: the task is forgotten. `new` is the text that remains as a new task's,
+    None where the document stays, empty where it goes.
+
+    `deleted_card` None lets a card go that is still there. `trash` is for what is gone for good.
+    `only_same`: not when the document is another one by now.
+    """
+
+    plan_id: str
+    document: DocumentSeen
+    planner_id: str
+    deleted_card: DeletedCard | None = None
+    trash: TrashEntry | None = None
+    only_same: bool = False
+    new: bytes | None = None
+    messages: Messages = ()
+    document_messages: Messages = ()
+
+
+@dataclass(frozen=True)
+class Forget:
+    """There is neither document nor card."""
+
+    plan_id: str
+    document: DocumentSeen
+
+
+End = Settle | Postpone | Bury | Forget
+Order = Record | End
+
+
+def members(order: Order) -> dict[str, Any]:
+    """The fields of an order for its script: records as JSON of their own, no bytes, and nothing
+    for what is not there."""
+    return _members(order)
+
+
+def _members(value: Order | DocumentSeen | LinkedCard) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in fields(value):
+        match getattr(value, each.name):
+            case None | "" | bytes():
+                continue
+            case DocumentSeen() | LinkedCard() as part:
+                found[each.name] = _members(part)
+            case Refused() | DeletedCard() | Orphan() | TrashEntry() as record:
+                found[each.name] = record.dump()
+            case plain:
+                found[each.name] = plain
+    return found
 
 
 def document_hash(text: bytes, size: int | None = None) -> str:

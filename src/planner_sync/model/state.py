@@ -1,8 +1,6 @@
-"""What we believe of one task: the base, and what each field has been through since. A value,
-stored as JSON.
+"""The sync state of one task: the base, and the history of each atom. A value, stored as JSON.
 
-Knows no Redis and no Graph: it is read and written by the reconciler, and changed only by the
-methods below, each of which returns a new state.
+It is changed only by the methods below; each returns a new state.
 """
 
 import hashlib
@@ -15,16 +13,16 @@ from planner_sync.model.task import Value
 
 VERSION = 1
 PAST_VALUES = 20
-LONG = 64
+TOKEN_MAX = 64
 
 
 @dataclass(frozen=True)
 class FieldHistory:
-    """What one atom has been through.
+    """The history of one atom.
 
-    `past_values` are the tokens of the values that it had before (newest last, 20 at most), `last_human_rev` is the
-    revision that showed the last human change, `notified_revs` are the revisions that were told of a
-    conflict since then.
+    `past_values` are the tokens of its earlier values, newest last, 20 at most. `last_human_rev` is
+    the revision that first showed the last human change. `notified_revs` are the revisions whose
+    writers have had a conflict message since then.
     """
 
     past_values: tuple[str, ...] = ()
@@ -32,7 +30,7 @@ class FieldHistory:
     notified_revs: frozenset[int] = frozenset()
 
     def remember(self, value: Value | None) -> Self:
-        """This is a value that the atom has had."""
+        """Add a value that the atom has had."""
         kept = [past for past in self.past_values if past != token(value)]
         return replace(self, past_values=(*kept, token(value))[-PAST_VALUES:])
 
@@ -41,13 +39,19 @@ class FieldHistory:
 class SyncState:
     """One mapped task.
 
-    `base` are the atoms on which both sides last agreed, with the etags of that moment (one is
-    empty while that part was never read). `rev` is the `_rev` that was stamped last. `shown` are
-    the fields that the document carries. `name_bindings` says what names in the document meant when it was
-    last settled ("bucket Doing" -> id). `unreported_uploads` and `unreported_edits` are fields whose message is still
-    owed to the agents, `unsent_messages` whole messages. `settled_at` is the server's time (ms), and so is
-    `born`, when we made the card. `adopted` is the revision that the document had when it met a
-    card of which we knew nothing: what happened before is unknown, so a human may have.
+    `base` are the atoms on which both sides last agreed, and the etags are of that moment; an empty
+    etag: that part was never read. `rev` is the last `_rev` that was stamped. `shown` are the
+    fields that the document carries.
+
+    `name_bindings` says what each name in the document meant when it was last settled: "bucket
+    Doing" -> id. Older meanings stand under "was bucket Doing".
+
+    Agents are still owed messages about the fields `unreported_uploads` and `unreported_edits`, and
+    the whole messages `unsent_messages`.
+
+    `settled_at` is the server's time (ms); so is `born`, when the service made the card. `adopted`
+    is the revision of the document when it was linked to a card without a base: what happened
+    before is unknown, so any older revision may have missed a human change.
     """
 
     planner_id: str
@@ -70,11 +74,10 @@ class SyncState:
 
     @property
     def etags(self) -> str:
-        """As the list of the plan's cards keeps them."""
+        """Both etags, as the list of the plan's cards keeps them."""
         return f"{self.etag} {self.details_etag}"
 
     def history(self, atom: str) -> FieldHistory:
-        """What the atom has been through."""
         return self.histories.get(atom, FieldHistory(last_human_rev=self.adopted))
 
     def agree(self, atoms: Mapping[str, Value | None]) -> Self:
@@ -114,21 +117,16 @@ class SyncState:
         return replace(self, unreported_uploads=tuple(unreported), shown=tuple(shown))
 
     def leave(self, plan_id: str, rev: int) -> Self:
-        """The card is not in this plan any more: who names it in a document older than `rev` has
-        not seen that."""
+        """The card has left this plan. The writer of a document older than `rev` has not seen
+        that."""
         history = replace(self.history("planId").remember(plan_id), last_human_rev=rev)
         return replace(self, histories={**self.histories, "planId": history})
 
     def tell(self, atom: str, rev: int, lost: Value | None) -> Self:
-        """The writer of revision `rev` was told that its value of the atom was not taken."""
+        """The writer of revision `rev` is notified that its value of the atom was not taken."""
         history = self.history(atom).remember(lost)
-        return replace(
-            self,
-            histories={
-                **self.histories,
-                atom: replace(history, notified_revs=history.notified_revs | {rev}),
-            },
-        )
+        history = replace(history, notified_revs=history.notified_revs | {rev})
+        return replace(self, histories={**self.histories, atom: history})
 
     def dump(self) -> str:
         """JSON, read back by `load`."""
@@ -146,8 +144,8 @@ class SyncState:
         if body.pop("version") != VERSION:
             raise ValueError("this state was written by another version of the service")
         histories = {
-            atom: FieldHistory(tuple(past), human, frozenset(told))
-            for atom, (past, human, told) in body["histories"].items()
+            atom: FieldHistory(tuple(past_values), last_human_rev, frozenset(notified_revs))
+            for atom, (past_values, last_human_rev, notified_revs) in body["histories"].items()
         }
         for name in ("shown", "unreported_uploads", "unreported_edits", "unsent_messages"):
             body[name] = tuple(body[name])
@@ -155,9 +153,16 @@ class SyncState:
 
 
 def token(value: Value | None) -> str:
-    """A short form by which a value is recognised later: itself as JSON, or a hash when it is
+    """A short form by which a value is recognised later: its JSON, or `#` and a hash when that is
     long."""
     text = json.dumps(value, ensure_ascii=False)
-    if len(text) <= LONG:
+    if len(text) <= TOKEN_MAX:
         return text
-    return "#" + hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    data = text.encode("utf-8", "surrogatepass")
+    return "#" + hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def value_of(token: str) -> Value | None:
+    """The value whose token this is. Raises ValueError for a hash."""
+    value: Value | None = json.loads(token)
+    return value

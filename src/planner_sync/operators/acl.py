@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner_sync.store.keys import Keys, escape_pattern
+from planner_sync.store.scripts import script_keys
 
 HANDSHAKE = "hello auth ping select client|setname client|setinfo"
 CLUSTER = "cluster|slots command readonly info"
@@ -31,6 +32,7 @@ SERVICE = (
     "zadd zrem zscore zcard zrange zrangebyscore zremrangebyscore "
     "lpush ltrim lrange evalsha script|load time publish subscribe unsubscribe"
 )
+READING = frozenset(("get", "hget", "zscore"))
 PASSWORD_BYTES = 32
 PLACEHOLDER = "<sha256-of-its-password>"
 
@@ -96,18 +98,11 @@ def _agent(keys: Keys) -> Grants:
 
 
 def _client(keys: Keys) -> Grants:
-    pending, generations = keys.private("pending"), keys.private("generations")
-    leases, announced = keys.private("task_leases"), keys.private("announced")
     canary = keys.canary("*")
     return (
         *_documents(keys),
         Grant(f"{CLUSTER} time"),
-        # What save_document.lua does, command by command.
-        Grant("evalsha", keys=(keys.document("*"), pending, generations, leases, announced)),
-        Grant("hget", read=(generations, leases, announced)),
-        Grant("hset", keys=(generations, announced)),
-        Grant("hdel", keys=(announced,)),
-        Grant("zadd zscore", keys=(pending,)),
+        *_grants_to_save(keys),
         Grant("publish", channels=(keys.updates, canary)),
         Grant("subscribe", channels=(keys.updates, keys.sync, canary)),
     )
@@ -138,6 +133,24 @@ def _health(keys: Keys) -> Grants:
         Grant("zcard zcount", read=(keys.private("pending"),)),
         Grant("lrange", read=(keys.private("lags", "*"),)),
     )
+
+
+def _grants_to_save(keys: Keys) -> Iterator[Grant]:
+    """What save_document.lua needs of whoever runs it, as its header says. What agents may do with
+    documents stands in their own grants."""
+    script, named = script_keys("save_document"), keys.about("*")
+    yield Grant("evalsha", keys=tuple(named[key.name] for key in script))
+    commands = dict.fromkeys(command for key in script for command in key.commands)
+    for command in commands:
+        needed = [
+            named[key.name] for key in script if command in key.commands and key.name != "document"
+        ]
+        if not needed:
+            continue
+        if command in READING:
+            yield Grant(command, read=tuple(needed))
+        else:
+            yield Grant(command, keys=tuple(needed))
 
 
 def user(namespace: str, role: str) -> str:

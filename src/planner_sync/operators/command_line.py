@@ -18,12 +18,12 @@ import click
 from redis.exceptions import RedisError
 
 from planner_sync.errors import SettingsError
+from planner_sync.model.records import TrashEntry
 from planner_sync.operators import acl, tables
 from planner_sync.operators.console import Console, open_console
 from planner_sync.operators.report import iso, status
 from planner_sync.store.failures import Failure
 from planner_sync.store.server.connection import describe
-from planner_sync.store.trash import Entry
 from planner_sync.urls import problem_with_redis_url
 
 NOTHING, WRONG = 1, 2
@@ -165,7 +165,7 @@ async def list_holds(console: Console) -> CommandResult:
     snapshot = await console.telemetry.snapshot(details=False)
     holds = await console.holds.all()
     body = [
-        {"planId": plan_id, **reason, "at": iso(reason["at"])} for plan_id, reason in holds.items()
+        {"planId": plan_id, **held.members(), "at": iso(held.at)} for plan_id, held in holds.items()
     ]
     return CommandResult(body, tables.holds_text(snapshot.now, holds))
 
@@ -221,7 +221,7 @@ async def restore_from_trash(console: Console, entry: str) -> CommandResult:
     return CommandResult(_entry_body(found), text)
 
 
-def _entry_named(name: str, entries: list[Entry]) -> Entry | None:
+def _entry_named(name: str, entries: list[TrashEntry]) -> TrashEntry | None:
     """The first entry of this task, card or name; entries come latest first."""
     for entry in entries:
         if name in (entry.task_id, entry.planner_id, entry.name):
@@ -229,7 +229,7 @@ def _entry_named(name: str, entries: list[Entry]) -> Entry | None:
     return None
 
 
-def _entry_body(entry: Entry) -> dict[str, Any]:
+def _entry_body(entry: TrashEntry) -> dict[str, Any]:
     return {
         "taskId": entry.task_id,
         "plannerId": entry.planner_id,

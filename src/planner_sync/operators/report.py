@@ -72,7 +72,7 @@ def _plan(snapshot: "Snapshot", plan_id: str) -> dict[str, Any]:
             "leftOut": 0,
             "error": None,
             "errorAt": None,
-            "hold": hold,
+            "hold": hold.members() if hold else None,
         }
     return {
         "passAt": iso(plan.pass_at),
@@ -81,13 +81,14 @@ def _plan(snapshot: "Snapshot", plan_id: str) -> dict[str, Any]:
         "leftOut": plan.left_out,
         "error": plan.error,
         "errorAt": iso(plan.error_at),
-        "hold": hold,
+        "hold": hold.members() if hold else None,
     }
 
 
 def _refusals(snapshot: "Snapshot") -> list[dict[str, Any]]:
     return [
-        {"taskId": task_id, **refusal} for task_id, refusal in sorted(snapshot.refusals.items())
+        {"taskId": task_id, **refusal.members()}
+        for task_id, refusal in sorted(snapshot.refusals.items())
     ]
 
 

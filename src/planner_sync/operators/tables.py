@@ -1,12 +1,11 @@
 """What the command line shows: values in, text for people out. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from planner_sync.model.records import Hold, TrashEntry
 from planner_sync.model.task import printable
 from planner_sync.store.failures import Failure
 from planner_sync.store.telemetry import PlanTelemetry, Snapshot
-from planner_sync.store.trash import Entry
 
 NONE = "–"
 TITLE_SHOWN, REASON_SHOWN = 60, 300
@@ -30,18 +29,18 @@ def status_text(snapshot: Snapshot, trashed: int) -> str:
     return "\n".join([*lines, "", plans])
 
 
-def holds_text(now: int, holds: Mapping[str, Mapping[str, Any]]) -> str:
+def holds_text(now: int, holds: Mapping[str, Hold]) -> str:
     """A row for each plan whose deletes are held."""
     if not holds:
         return "No plan is held."
     rows = []
     for plan_id, hold in holds.items():
-        vanished = f"{hold['vanished']} of {hold['of']} tasks"
-        rows.append((plan_id, _ago(now, hold["at"]), vanished, hold["side"]))
+        vanished = f"{hold.vanished} of {hold.of} tasks"
+        rows.append((plan_id, _ago(now, hold.at), vanished, hold.side))
     return table(("PLAN", "SINCE", "VANISHED", "DELETED BY"), rows)
 
 
-def trash_text(now: int, entries: Sequence[Entry]) -> str:
+def trash_text(now: int, entries: Sequence[TrashEntry]) -> str:
     """A row for each document in the trash."""
     if not entries:
         return "The trash is empty."
@@ -87,10 +86,10 @@ def _plan_row(snapshot: Snapshot, plan_id: str) -> tuple[str, ...]:
     return (plan_id, last_pass, str(plan.cards), held, _problem(plan))
 
 
-def _held(hold: Mapping[str, Any] | None) -> str:
+def _held(hold: Hold | None) -> str:
     if hold is None:
         return NONE
-    return f"{hold['vanished']} of {hold['of']} by {hold['side']}"
+    return f"{hold.vanished} of {hold.of} by {hold.side}"
 
 
 def _problem(plan: PlanTelemetry) -> str:

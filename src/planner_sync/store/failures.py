@@ -1,6 +1,5 @@
 """Refusals on record, and tasks that are looked at again on an operator's wish."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -45,15 +44,13 @@ class Failures:
     async def all(self) -> list[Failure]:
         """Every refusal, the latest first."""
         found = (await self.repository.refusals()).items()
-        failures = [_failure(task_id, text) for task_id, text in found]
+        failures = [
+            Failure(task_id, refused.code, refused.reason, refused.retrying, refused.at)
+            for task_id, refused in found
+        ]
         return sorted(failures, key=lambda failure: (-failure.at, failure.task_id))
 
     async def retry(self, task_ids: Iterable[str]) -> None:
         """Reason at these tasks at once, also at those that were parked; the record ends when a look
         ends well."""
         await self.pending.free(task_ids)
-
-
-def _failure(task_id: str, text: str) -> Failure:
-    body = json.loads(text)
-    return Failure(task_id, body["code"], body["reason"], bool(body["retrying"]), int(body["at"]))

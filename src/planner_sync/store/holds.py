@@ -3,10 +3,9 @@
 Both only mark tasks; whoever looks at them next carries it out, this process or another one.
 """
 
-import json
 from dataclasses import dataclass
-from typing import Any
 
+from planner_sync.model.records import Hold
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.pending import Pending
 from planner_sync.store.plans import Plans
@@ -24,8 +23,8 @@ class Holds:
     repository: TaskRepository
     pending: Pending
 
-    async def all(self) -> dict[str, dict[str, Any]]:
-        """Plan -> why it is held: `side`, `vanished`, `of` and `at` (ms)."""
+    async def all(self) -> dict[str, Hold]:
+        """Plan -> why it is held."""
         return await self.plans.holds()
 
     async def release(self, plan_id: str) -> int | None:
@@ -70,8 +69,4 @@ class Holds:
     async def _refused(self, task_ids: list[str]) -> list[str]:
         """Those whose delete is held."""
         refusals = await self.repository.refusals()
-        return [
-            task
-            for task in task_ids
-            if task in refusals and json.loads(refusals[task])["code"] == "held"
-        ]
+        return [task for task in task_ids if task in refusals and refusals[task].code == "held"]

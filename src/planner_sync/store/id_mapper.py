@@ -1,17 +1,17 @@
 """Which card belongs to which task, both ways. Our own hash decides; the public mapping is repaired
 from it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from planner_sync.model.records import DeletedBy, DeletedCard
 from planner_sync.store.keys import Keys
 
 CHUNK = 500
 
 
 class IdMapper:
-    """Reads the mapping of one namespace; `lua/settle_task.lua` alone takes and drops entries."""
+    """Reads the mapping of one namespace; the scripts that carry out orders alone take and drop entries."""
 
     def __init__(self, redis: Any, keys: Keys) -> None:
         self._redis = redis
@@ -61,16 +61,14 @@ class IdMapper:
             pid for pid, score in zip(planner_ids, scores, strict=True) if score is not None
         )
 
-    async def deleted_by(self, planner_id: str) -> str | None:
+    async def deleted_by(self, planner_id: str) -> DeletedBy | None:
         """On whose side this card was deleted, "agent" or "planner", whichever task it was of;
         None: nobody knows."""
-        deleted_cards = await self._redis.hvals(self._keys.private("deleted_cards"))
-        found = (
-            deleted_card
-            for text in deleted_cards
-            if (deleted_card := json.loads(text))["planner_id"] == planner_id
-        )
-        return next((str(deleted_card["by"]) for deleted_card in found), None)
+        texts = await self._redis.hvals(self._keys.private("deleted_cards"))
+        for deleted_card in map(DeletedCard.load, texts):
+            if deleted_card.planner_id == planner_id:
+                return deleted_card.by
+        return None
 
     async def unowned(
         self, planner_ids: Sequence[str], owners: Mapping[str, str], plan_id: str

@@ -55,6 +55,18 @@ All keys share the namespace's hash tag, if it has one, and so live in one slot 
 
 from dataclasses import dataclass
 
+# The private keys that scripts name as they are called here.
+OF_NAMESPACE = frozenset(
+    (
+        *("pending", "generations", "task_leases", "attempts", "announced"),
+        *("reason", "token", "batches", "pause", "owners"),
+        *("tombstones", "deleted_cards", "trash", "holds", "epochs"),
+        *("leases", "hashes", "missing", "refusals", "heartbeats"),
+        *("counters",),
+    )
+)
+OF_PLAN = frozenset(("cards", "creating", "orphans", "deletes"))
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -92,6 +104,55 @@ class Keys:
 
     def canary(self, instance: str) -> str:
         return self.private("canary", instance)
+
+    # -- by name -----------------------------------------------------------------------------------
+    def __getitem__(self, name: str) -> str:
+        """The key that scripts know by this name. Raises KeyError for one that is about a task, a
+        card or a plan: `about` has those."""
+        match name:
+            case "trash_entries":
+                return self.private("trash", "entries")
+            case "upload_lags" | "download_lags":
+                return self.private("lags", name.removesuffix("_lags"))
+        if name not in OF_NAMESPACE:
+            raise KeyError(name)
+        return self.private(name)
+
+    def about(
+        self, task_id: str = "", *, planner_id: str = "", plan_id: str = "", old_plan_id: str = ""
+    ) -> "KeysAbout":
+        """The keys by name, with those of this task, card and plan. `old_plan_id` is where the card
+        was before."""
+        return KeysAbout(self, task_id, planner_id, plan_id, old_plan_id or plan_id)
+
+
+@dataclass(frozen=True)
+class KeysAbout:
+    """The keys of a namespace by the names that scripts give them, for one task, card and plan."""
+
+    keys: Keys
+    task_id: str
+    planner_id: str
+    plan_id: str
+    old_plan_id: str
+
+    def __getitem__(self, name: str) -> str:
+        """The key of this name. Raises KeyError for one that needs what was not given."""
+        keys = self.keys
+        match name:
+            case "document" if self.task_id:
+                return keys.document(self.task_id)
+            case "task" if self.task_id:
+                return keys.task(self.task_id)
+            case "planner_id" if self.task_id:
+                return keys.planner_id(self.task_id)
+            case "redis_id":
+                return keys.redis_id(self.planner_id or "none")
+            case "old_cards" if self.old_plan_id:
+                return keys.private("cards", self.old_plan_id)
+        if name in OF_PLAN and self.plan_id:
+            return keys.private(name, self.plan_id)
+        return keys[name]
 
 
 def escape_pattern(text: str) -> str:

@@ -28,29 +28,6 @@ class Pending:
         self._scripts = scripts
         self._keys = keys
         self._worker = worker
-        private = keys.private
-        self._marking = [
-            private("pending"),
-            private("generations"),
-            private("task_leases"),
-            private("announced"),
-            private("reason"),
-        ]
-        self._freeing = [*self._marking[:3], private("attempts")]
-        self._claiming = [
-            *(
-                private(name)
-                for name in (
-                    "pending",
-                    "generations",
-                    "task_leases",
-                    "attempts",
-                    "announced",
-                    "reason",
-                )
-            ),
-            *(private(name) for name in ("token", "batches", "pause")),
-        ]
 
     async def enqueue(
         self,
@@ -68,12 +45,12 @@ class Pending:
         if marks:
             pairs = [text for pair in marks.items() for text in pair]
             args = [uuid.uuid4().hex, announced, reason, *pairs]
-            await self._scripts["enqueue_tasks"](self._marking, args)
+            await self._scripts["enqueue_tasks"](self._keys, args)
 
     async def free(self, task_ids: Iterable[str]) -> None:
         """Reason at these tasks now, as if none had ever been parked."""
         if ids := list(task_ids):
-            await self._scripts["free_tasks"](self._freeing, [uuid.uuid4().hex, *ids])
+            await self._scripts["free_tasks"](self._keys, [uuid.uuid4().hex, *ids])
 
     async def lease(self, most: int, task_ids: Iterable[str] | None = None) -> Batch:
         """Take up to `most` tasks that are due; or, of the given ones, those that nobody holds."""
@@ -89,7 +66,7 @@ class Pending:
             PARK_MS,
             *given,
         ]
-        answer = json.loads(await self._scripts["lease_tasks"](self._claiming, args))
+        answer = json.loads(await self._scripts["lease_tasks"](self._keys, args))
         now = int(answer["now"])
         return Batch(
             now=now,
@@ -111,13 +88,12 @@ class Pending:
 
     async def renew(self, lease: TaskLease) -> bool:
         """Hold the lease for another `TASK_LEASE_MS`; False when it is lost or has ended."""
-        keys = [self._keys.private("pending"), self._keys.private("task_leases")]
         answer = await self._scripts["renew_task_lease"](
-            keys, [lease.task_id, lease.token, TASK_LEASE_MS]
+            self._keys, [lease.task_id, lease.token, TASK_LEASE_MS]
         )
         return bool(answer)
 
     async def extend_pause(self, ms: float) -> None:
         """Ask all instances not to call Graph for `ms` from now."""
-        now, _ = await self._scripts["read_server_clock"]([self._keys.private("pause")], [])
-        await self._scripts["extend_pause"]([self._keys.private("pause")], [int(now) + round(ms)])
+        now, _ = await self._scripts["read_server_clock"](self._keys, [])
+        await self._scripts["extend_pause"](self._keys, [int(now) + round(ms)])

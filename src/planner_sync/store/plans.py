@@ -1,11 +1,11 @@
 """What is known of each plan: its lease, its epoch, its cards, intents that wait for a listing, holds
 and deletes."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from planner_sync.model.records import DeletedCard, Hold, Orphan
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
@@ -47,7 +47,7 @@ class Plans:
 
     async def server_clock(self) -> ServerClock:
         """The server's time and run id."""
-        now, run_id = await self._scripts["read_server_clock"]([self._keys.private("epochs")], [])
+        now, run_id = await self._scripts["read_server_clock"](self._keys, [])
         return ServerClock(int(now), run_id.decode())
 
     async def take_lease(self, name: str, ms: int = LEASE_MS, *, min_gap_ms: int = 0) -> bool:
@@ -57,7 +57,7 @@ class Plans:
         turn.
         """
         args: list[str | bytes | int] = [name, self._instance, ms, min_gap_ms]
-        return bool(await self._scripts["take_lease"]([self._keys.private("leases")], args))
+        return bool(await self._scripts["take_lease"](self._keys, args))
 
     async def give_back(self, name: str) -> None:
         """End our lease."""
@@ -79,7 +79,7 @@ class Plans:
     async def set_epoch(self, plan_id: str, before: Epoch | None, after: Epoch) -> bool:
         """Set the plan's epoch; False when it is not `before` any more."""
         args: list[str | bytes | int] = [plan_id, str(before or ""), str(after)]
-        return bool(await self._scripts["set_epoch"]([self._keys.private("epochs")], args))
+        return bool(await self._scripts["set_epoch"](self._keys, args))
 
     async def cards(self, plan_id: str) -> dict[str, str]:
         """Planner id -> etags ("task etag details etag") of every mapped card of the plan."""
@@ -90,10 +90,10 @@ class Plans:
         intents = _strings(await self._redis.hgetall(self._keys.private("creating", plan_id)))
         return {task_id: int(at) for task_id, at in intents.items()}
 
-    async def orphans(self, plan_id: str) -> dict[str, str]:
-        """Planner id -> JSON of what was posted, and for whom, of cards whose mapping was
-        refused."""
-        return _strings(await self._redis.hgetall(self._keys.private("orphans", plan_id)))
+    async def orphans(self, plan_id: str) -> dict[str, Orphan]:
+        """Planner id -> what was posted, and for whom, of cards whose mapping was refused."""
+        orphans = _strings(await self._redis.hgetall(self._keys.private("orphans", plan_id)))
+        return {planner_id: Orphan.load(text) for planner_id, text in orphans.items()}
 
     async def drop_orphan(self, plan_id: str, planner_id: str) -> None:
         """The orphan has found its place."""
@@ -167,21 +167,19 @@ class Plans:
         if scores := dict.fromkeys(task_ids, now):
             await self._redis.zadd(self._keys.private("deletes", plan_id), scores)
 
-    async def hold(self, plan_id: str) -> dict[str, Any] | None:
+    async def hold(self, plan_id: str) -> Hold | None:
         """Why deletes of the plan are held, None when they are not."""
         value = await self._redis.hget(self._keys.private("holds"), plan_id)
-        return None if value is None else dict(json.loads(value))
+        return None if value is None else Hold.load(value)
 
-    async def holds(self) -> dict[str, dict[str, Any]]:
+    async def holds(self) -> dict[str, Hold]:
         """Plan -> why its deletes are held."""
         holds = _strings(await self._redis.hgetall(self._keys.private("holds")))
-        return {plan_id: json.loads(hold) for plan_id, hold in sorted(holds.items())}
+        return {plan_id: Hold.load(hold) for plan_id, hold in sorted(holds.items())}
 
-    async def set_hold(self, plan_id: str, hold: Mapping[str, Any]) -> bool:
+    async def set_hold(self, plan_id: str, hold: Hold) -> bool:
         """Hold deletes of the plan; False when they are held already."""
-        return bool(
-            await self._redis.hsetnx(self._keys.private("holds"), plan_id, json.dumps(hold))
-        )
+        return bool(await self._redis.hsetnx(self._keys.private("holds"), plan_id, hold.dump()))
 
     async def end_hold(self, plan_id: str, let_through_ms: int) -> None:
         """An operator has decided: no hold any more, and for so long no new one."""
@@ -233,7 +231,7 @@ class Plans:
         if dead := [
             task_id
             for task_id, deleted_card in deleted_cards.items()
-            if json.loads(deleted_card)["at"] < before
+            if DeletedCard.load(deleted_card).at < before
         ]:
             await self._redis.hdel(private("deleted_cards"), *dead)
 

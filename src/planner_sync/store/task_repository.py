@@ -9,21 +9,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from planner_sync.model.lease import TaskLease
-from planner_sync.model.messages import Channel
 from planner_sync.model.orders import (
     WRONG_TYPE,
+    Bury,
+    DocumentSeen,
+    Forget,
     Intent,
     IntentKind,
+    Messages,
     Order,
+    Postpone,
+    Record,
     Result,
+    Settle,
     Stored,
     document_hash,
+    members,
 )
-from planner_sync.store.keys import Keys
+from planner_sync.model.records import DeletedCard, Refused
+from planner_sync.store.keys import Keys, KeysAbout
 from planner_sync.store.pending import SEND_MS
 from planner_sync.store.scripts import Scripts
 
 READ_IN_ONE = 500
+SCRIPT_OF: Mapping[type[Order], str] = {
+    Record: "record_answer",
+    Settle: "settle_task",
+    Postpone: "settle_task",
+    Bury: "bury_task",
+    Forget: "bury_task",
+}
 
 
 class TaskRepository:
@@ -55,14 +70,16 @@ class TaskRepository:
                 raise answer
         oversize = not wrong_type and len(text) > self._size_limit
         return Stored(
-            text=None if wrong_type or not exists else text,
-            wrong_type=wrong_type,
-            size=await self._redis.strlen(key) if oversize else None,
+            DocumentSeen(
+                text=None if wrong_type or not exists else text,
+                size=await self._redis.strlen(key) if oversize else None,
+                wrong_type=wrong_type,
+            ),
             state=_text(states.get(b"state")),
             last=states.get(b"last"),
             intents=tuple(sorted(_notes(states), key=lambda intent: intent.at)),
-            refusal=_text(refusal),
-            deleted_card=_text(deleted_card),
+            refusal=Refused.load(refusal) if refusal else None,
+            deleted_card=DeletedCard.load(deleted_card) if deleted_card else None,
             public_planner_id=public.decode(errors="replace")
             if isinstance(public, bytes)
             else None,
@@ -74,99 +91,61 @@ class TaskRepository:
     async def record_intent(
         self, lease: TaskLease, nonce: str, body: str, plan_id: str, kind: IntentKind
     ) -> str:
-        """Intent what is about to be sent and renew the lease: "noted", "overtaken" or
+        """Write down what is about to be sent and renew the lease: "recorded", "overtaken" or
         "recovering"."""
-        private = self._keys.private
-        keys = [
-            private("pending"),
-            private("task_leases"),
-            self._keys.task(lease.task_id),
-            private("epochs"),
-        ]
         answer = await self._scripts["record_intent"](
-            [*keys, private("creating", plan_id), private("reason")],
+            self._keys.about(lease.task_id, plan_id=plan_id),
             [lease.task_id, lease.token, SEND_MS, nonce, body, plan_id, kind],
         )
         return str(answer.decode())
 
-    async def settle(self, lease: TaskLease, order: Order) -> Result:
-        """Carry out one order under a lease."""
-        given = {
-            name: value for name, value in self._order(lease, order).items() if value is not None
-        }
-        expected = b"" if order.expected is None else b"=" + order.expected
-        keys = self._keys_of(lease.task_id, order)
-        answer = await self._scripts["settle_task"](keys, [json.dumps(given), expected, order.new])
+    async def settle(self, lease: TaskLease, order: Order, listed_at: int = 0) -> Result:
+        """Carry out one order under a lease. `listed_at` is the server's time (ms) of the listing
+        that has shown the change."""
+        name = SCRIPT_OF[type(order)]
+        body = json.dumps(self._json(lease, order, listed_at))
+        seen = order.document.text
+        expected = b"" if seen is None else b"=" + seen
+        new = getattr(order, "new", None) or b""
+        answer = await self._scripts[name](
+            self._keys_of(lease.task_id, order), [body, expected, new]
+        )
         result: Result = answer.decode()
         return result
 
-    def _keys_of(self, task_id: str, order: Order) -> list[str]:
-        private = self._keys.private
-        planner_id, plan = order.planner_id or "none", order.plan_id
-        return [
-            *(
-                private(name)
-                for name in (
-                    "pending",
-                    "generations",
-                    "task_leases",
-                    "attempts",
-                    "announced",
-                    "reason",
-                )
-            ),
-            self._keys.task(task_id),
-            self._keys.document(task_id),
-            self._keys.planner_id(task_id),
-            self._keys.redis_id(planner_id),
-            private("owners"),
-            *(private(name, plan) for name in ("cards", "creating", "orphans")),
-            *(private(name) for name in ("tombstones", "deleted_cards", "trash")),
-            private("trash", "entries"),
-            private("deletes", plan),
-            *(private(name) for name in ("refusals", "hashes", "missing")),
-            private("cards", order.old_plan_id or plan),
-            private("epochs"),
-        ]
+    def _keys_of(self, task_id: str, order: Order) -> KeysAbout:
+        if isinstance(order, Bury):
+            return self._keys.about(task_id, planner_id=order.planner_id, plan_id=order.plan_id)
+        if isinstance(order, Forget) or order.card is None:
+            return self._keys.about(task_id, plan_id=order.plan_id)
+        return self._keys.about(
+            task_id,
+            planner_id=order.card.planner_id,
+            plan_id=order.plan_id,
+            old_plan_id=order.card.old_plan_id,
+        )
 
-    def _order(self, lease: TaskLease, order: Order) -> dict[str, Any]:
-        final = order.new if order.write == "set" else order.expected
-        return {
+    def _json(self, lease: TaskLease, order: Order, listed_at: int) -> dict[str, Any]:
+        """The order as its script reads it: its fields, those of its lease, and what both say of
+        the document."""
+        found = members(order)
+        for name in {"messages", "document_messages"} & found.keys():
+            found[name] = self._addressed(found[name])
+        found |= {
+            "kind": type(order).__name__,
             "id": lease.task_id,
             "token": lease.token,
             "generation": lease.generation,
-            "planner_id": order.planner_id or None,
-            "etags": order.etags,
-            "intents_done": list(order.intents_done),
-            "creating_done": order.creating_done,
-            "created": order.created,
-            "posted": order.posted,
-            "state": order.state,
-            "state_moved": order.state_moved,
-            "release": order.release,
-            "only_same": order.only_same,
-            "plan": order.plan_id,
-            "epoch": order.epoch or None,
-            "forget": order.forget,
-            "bury": order.bury,
-            "keep_card": order.keep_card,
-            "deleted_card": order.deleted_card,
-            "trash": order.trash,
-            "write": order.write,
-            "hash": document_hash(final, order.size) if final is not None else WRONG_TYPE,
-            "wrong_type": order.wrong_type,
-            "size": order.size,
-            "due": order.due_ms,
             "reason": lease.reason,
-            "keep_announced": order.keep_announced,
-            "keep_reason": order.keep_reason,
-            "uncounted": order.uncounted,
-            "refusal": order.refusal,
-            "messages": self._addressed(order.messages),
-            "document_messages": self._addressed(order.document_messages),
+            "due_since": lease.due,
+            "listed_at": listed_at,
         }
+        new = getattr(order, "new", None)
+        found["write"] = "keep" if new is None else "set" if new else "delete"
+        found["hash"] = document_hash(new) if new else order.document.hash
+        return found
 
-    def _addressed(self, messages: Sequence[tuple[Channel, str]]) -> list[tuple[str, str]]:
+    def _addressed(self, messages: Messages) -> list[tuple[str, str]]:
         channels = {"sync": self._keys.sync, "updates": self._keys.updates}
         return [(channels[channel], text) for channel, text in messages]
 
@@ -181,11 +160,11 @@ class TaskRepository:
             text, await self._redis.strlen(key) if len(text) > self._size_limit else None
         )
 
-    async def report(self, task_id: str, refusal: str, digest: str, message: str) -> None:
+    async def report(self, task_id: str, refusal: Refused, digest: str, message: str) -> None:
         """Put a refusal on record that no look has found, and say it; `digest` keeps the sweep from
         seeing it again."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hset(self._keys.private("refusals"), task_id, refusal)
+            pipe.hset(self._keys.private("refusals"), task_id, refusal.dump())
             pipe.hset(self._keys.private("hashes"), task_id, digest)
             await pipe.execute()
         await self._redis.publish(self._keys.sync, message)
@@ -196,11 +175,12 @@ class TaskRepository:
             await self._redis.hdel(self._keys.private("refusals"), *task_ids)
             await self._redis.hdel(self._keys.private("hashes"), *task_ids)
 
-    async def refusals(self) -> dict[str, str]:
-        """Task id -> refusal (JSON)."""
+    async def refusals(self) -> dict[str, Refused]:
+        """Every refusal on record, by task id."""
         refusals = await self._redis.hgetall(self._keys.private("refusals"))
         return {
-            task_id.decode("utf-8", "replace"): text.decode() for task_id, text in refusals.items()
+            task_id.decode("utf-8", "replace"): Refused.load(text)
+            for task_id, text in refusals.items()
         }
 
     async def read_documents(self, task_ids: Sequence[str]) -> dict[str, bytes]:

@@ -9,17 +9,19 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from redis.exceptions import RedisError
 
+from planner_sync.model.orders import Counter
+from planner_sync.model.records import Hold, Refused
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
 Value = TypeVar("Value")
 Direction = Literal["upload", "download"]
 
-LAGS_KEPT = 1000
+COUNTERS: Final[tuple[Counter, ...]] = get_args(Counter)
 REFUSALS_SHOWN = 500
 FORGET_LISTENER_MS = 3_600_000
 
@@ -49,12 +51,12 @@ class Snapshot:
     graph_code: str
     graph_cause: str
     plans: Mapping[str, PlanTelemetry]
-    holds: Mapping[str, Mapping[str, Any]]
+    holds: Mapping[str, Hold]
     counters: Mapping[str, int]
     backlog: int
     oldest_due: int | None
     refused: int
-    refusals: Mapping[str, Mapping[str, Any]]
+    refusals: Mapping[str, Refused]
     lags: Mapping[Direction, Sequence[int]]
 
 
@@ -65,12 +67,6 @@ class Telemetry:
         self._redis = redis
         self._scripts = scripts
         self._keys = keys
-        names = ("heartbeats", "holds", "counters", "refusals", "pending")
-        self._reading = [
-            *(keys.private(name) for name in names),
-            self._lags("upload"),
-            self._lags("download"),
-        ]
 
     def use(self, redis: Any, scripts: Scripts) -> None:
         """From here on ask this client: the server has turned out to be part of a cluster."""
@@ -103,20 +99,14 @@ class Telemetry:
         """One plan could not be read; `error` says why, for people."""
         await self._record(f"error {plan_id}", error)
 
-    async def count(self, name: str, n: int = 1) -> None:
+    async def count(self, name: Counter, n: int = 1) -> None:
+        """Add `n` to a counter; docs/operations.md says what each counts."""
         await self._redis.hincrby(self._keys.private("counters"), name, n)
-
-    async def lag(self, direction: Direction, ms: int) -> None:
-        """A change took this long from one side to the other."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.lpush(self._lags(direction), ms)
-            pipe.ltrim(self._lags(direction), 0, LAGS_KEPT - 1)
-            await pipe.execute()
 
     async def snapshot(self, *, details: bool = True) -> Snapshot:
         """Everything, in one round trip; without details no refusals and no lags."""
         most = REFUSALS_SHOWN if details else 0
-        return _snapshot(await self._scripts["read_telemetry"](self._reading, [most]))
+        return _snapshot(await self._scripts["read_telemetry"](self._keys, [most]))
 
     async def snapshot_within(self, seconds: float, *, details: bool = True) -> Snapshot | None:
         """The same, or None when Redis does not answer in time."""
@@ -128,11 +118,8 @@ class Telemetry:
 
     async def _record(self, part: str, text: str = "", *untrue: str) -> None:
         await self._scripts["record_heartbeat"](
-            [self._keys.private("heartbeats")], [part, text, FORGET_LISTENER_MS, *untrue]
+            self._keys, [part, text, FORGET_LISTENER_MS, *untrue]
         )
-
-    def _lags(self, direction: Direction) -> str:
-        return self._keys.private("lags", direction)
 
 
 def _snapshot(answer: list[Any]) -> Snapshot:
@@ -149,12 +136,12 @@ def _snapshot(answer: list[Any]) -> Snapshot:
         graph_code=graph_code,
         graph_cause=graph_cause,
         plans=_plans(signs),
-        holds={plan: json.loads(hold) for plan, hold in _pairs(holds)},
+        holds={plan: Hold.load(hold) for plan, hold in _pairs(holds)},
         counters={name: int(count) for name, count in _pairs(counters)},
         backlog=backlog,
         oldest_due=int(float(earliest[1])) if earliest else None,
         refused=refused,
-        refusals={task: json.loads(refusal) for task, refusal in _pairs(refusals)},
+        refusals={task: Refused.load(refusal) for task, refusal in _pairs(refusals)},
         lags={"upload": [int(ms) for ms in uploads], "download": [int(ms) for ms in downloads]},
     )
 

@@ -1,9 +1,8 @@
-"""`python -m tests.simulation.runs`: runs seeds, or runs for some minutes, and says what happened and
-what did not hold.
+"""Plays scripts from seeds and says what happened and what did not hold.
 
---seeds N --from S   N seeds from S on (without S from a random one, which is printed)
---minutes M          as many seeds as begin within M minutes
---show S             one seed, with its whole timeline
+    python -m tests.simulation.runs [--seeds N] [--from S] [--minutes M] [--show S] [--quick]
+
+On two cores 2,000 seeds take 15 to 30 minutes. Progress goes to stderr, the report to stdout.
 """
 
 import argparse
@@ -12,18 +11,25 @@ import time
 from itertools import count
 from random import SystemRandom
 
+from tests.simulation.runs.progress import Progress
 from tests.simulation.runs.runs import MANY, explain, tell_all, with_fixed_hashes
 from tests.simulation.runs.story import play
 from tests.simulation.script.maker import of_seed
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.simulation.runs")
-    parser.add_argument("--seeds", type=int, default=100, help="how many")
-    parser.add_argument("--from", type=int, default=None, dest="first", help="the first seed")
-    parser.add_argument("--minutes", type=float, default=None, help="instead of a number of seeds")
-    parser.add_argument("--show", type=int, default=None, help="print the timeline of this seed")
-    parser.add_argument("--quick", action="store_true", help="do not make failures small")
+    parser = argparse.ArgumentParser(
+        prog="tests.simulation.runs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seeds", type=int, default=100, help="how many (default: 100)")
+    parser.add_argument(
+        "--from", type=int, dest="first", help="the first seed (default: a random one, printed)"
+    )
+    parser.add_argument("--minutes", type=float, help="start seeds for so long, however many")
+    parser.add_argument("--show", type=int, help="play this one seed and print its timeline")
+    parser.add_argument("--quick", action="store_true", help="do not make failing scripts small")
     wishes = parser.parse_args()
     if wishes.show is not None:
         verdict = play(of_seed(wishes.show))
@@ -35,10 +41,12 @@ def main() -> int:
     began = time.monotonic()
     if wishes.minutes is None:
         print(f"{wishes.seeds} seeds from {first}", flush=True)
-        tally = tell_all(range(first, first + wishes.seeds))
+        progress = Progress("seeds", wishes.seeds)
+        tally = tell_all(range(first, first + wishes.seeds), progress)
     else:
         print(f"seeds from {first} on, for {wishes.minutes:g} minutes", flush=True)
-        tally = tell_all(count(first), began + 60 * wishes.minutes)
+        seconds = 60 * wishes.minutes
+        tally = tell_all(count(first), Progress("seeds", seconds=seconds), began + seconds)
     tally.show(f"\nseeds      {tally.runs} from {first}", time.monotonic() - began)
     if not wishes.quick:
         list(explain(told.seed for told in tally.bad))

@@ -24,9 +24,10 @@ from planner_sync.decide.merge import DocumentAtoms, merge
 from planner_sync.decide.observation import Gone, Mapped
 from planner_sync.graph.planner import Planner
 from planner_sync.model.card import Card
+from planner_sync.model.orders import DocumentSeen
 from planner_sync.model.state import SyncState
+from planner_sync.store import scripts
 from planner_sync.store.plans import Epoch, Plans
-from planner_sync.store.scripts import Scripts, script_names, script_text
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.plan.epochs import Begun, Epochs
 from planner_sync.sync.plan.listing import PlanReader
@@ -129,9 +130,7 @@ def no_epoch() -> AbstractContextManager[None]:
     async def trusted(
         repository: TaskRepository, claim: Any, nonce: str, body: str, plan_id: str, kind: Any
     ) -> str:
-        _, run = await repository._scripts["read_server_clock"](
-            [repository._keys.private("epochs")], []
-        )
+        _, run = await repository._scripts["read_server_clock"](repository._keys, [])
         await repository._redis.hset(
             repository._keys.private("epochs"), plan_id, f"{run.decode()} {10**9}"
         )
@@ -179,10 +178,11 @@ def no_compare_and_set() -> AbstractContextManager[None]:
     """Documents are written over whatever stands there by now."""
     settle = TaskRepository.settle
 
-    async def blind(repository: TaskRepository, claim: Any, order: Any) -> Any:
-        if order.write in ("set", "delete"):
-            order.expected = await repository._redis.get(repository._keys.document(claim.task_id))
-        return await settle(repository, claim, order)
+    async def blind(repository: TaskRepository, claim: Any, order: Any, listed_at: int = 0) -> Any:
+        if getattr(order, "new", None) is not None:
+            there = await repository._redis.get(repository._keys.document(claim.task_id))
+            order = replace(order, document=DocumentSeen(there))
+        return await settle(repository, claim, order, listed_at)
 
     return swapped((TaskRepository, "settle", blind))
 
@@ -197,15 +197,11 @@ def no_leases() -> AbstractContextManager[None]:
         "if ms == 0 or held or rests then return 0 end": "",
     }
 
-    def lenient(scripts: Scripts, redis: Any) -> None:
-        scripts._redis = redis
-        texts = {name: script_text(name) for name in script_names()}
-        for old, new in edits.items():
-            assert any(old in text for text in texts.values()), old
-            texts = {name: text.replace(old, new) for name, text in texts.items()}
-        scripts._scripts = {name: redis.register_script(text) for name, text in texts.items()}
-
-    return swapped((Scripts, "__init__", lenient))
+    texts = {name: scripts.script_text(name) for name in scripts.script_names()}
+    for old, new in edits.items():
+        assert any(old in text for text in texts.values()), old
+        texts = {name: text.replace(old, new) for name, text in texts.items()}
+    return swapped((scripts, "script_text", texts.__getitem__))
 
 
 MECHANISMS: dict[str, Callable[[], AbstractContextManager[None]]] = {

@@ -1,5 +1,9 @@
-"""`python -m tests.simulation.runs.kill [--stride N]`: fixed stories, killed before and after every
-step."""
+"""Plays fixed stories and kills the service before and after every step of them.
+
+    python -m tests.simulation.runs.kill [--stride N] [--story NAME]
+
+On two cores all kills take 15 to 20 minutes. Progress goes to stderr, the report to stdout.
+"""
 
 import argparse
 import multiprocessing
@@ -9,6 +13,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
+from tests.simulation.runs.progress import Progress
 from tests.simulation.runs.runs import with_fixed_hashes
 from tests.simulation.runs.story import play
 from tests.simulation.script.script import Json, Script
@@ -41,6 +46,7 @@ CREATES: Json = {
     "fields": {"title": "h0 born", "dueDate": "2026-03-01"},
 }
 DELETES: Json = {"at": 55, "do": "agent deletes", "task": "t0", "say": 1}
+HUMAN_DELETES: Json = {"at": 45.02, "do": "human deletes", "task": "t0"}
 PAUSE: Json = {
     "at": 45,
     "kind": "throttle",
@@ -54,7 +60,7 @@ STORIES: dict[str, tuple[list[Json], list[Json]]] = {
     "create": ([{**BORN, "fields": MUCH}], []),
     "edit against edit": ([BORN, AGENT, HUMAN], []),
     "delete against edit": ([BORN, {**AGENT, "at": 44}, DELETES, {**HUMAN, "at": 55.03}], []),
-    "human deletes against edit": ([BORN, AGENT, {"at": 45.02, "do": "human deletes", "task": "t0"}], []),
+    "human deletes against edit": ([BORN, AGENT, HUMAN_DELETES], []),
     "import": ([CREATES, {**AGENT, "task": "h0", "at": 62, "fields": {"title": "h0 agent"}}], []),
     "adoption": ([BORN, {**AGENT, "at": 40}, {"at": 50, "do": "wipe", "what": "private"}], []),
     "throttling": ([BORN, AGENT], [PAUSE]),
@@ -92,9 +98,13 @@ def judge_kill(script: Script) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tests.simulation.runs.kill")
+    parser = argparse.ArgumentParser(
+        prog="tests.simulation.runs.kill",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--stride", type=int, default=1, help="kill at every N-th step only")
-    parser.add_argument("--story", choices=sorted(STORIES), default=None)
+    parser.add_argument("--story", choices=sorted(STORIES), help="this story only")
     wishes = parser.parse_args()
     began, total, bad = time.monotonic(), 0, 0
     names = [wishes.story] if wishes.story else list(STORIES)
@@ -102,14 +112,15 @@ def main() -> int:
     with ProcessPoolExecutor(
         os.cpu_count(), mp_context=multiprocessing.get_context("spawn")
     ) as pool:
-        for name in names:
-            scripts = kills(name, wishes.stride)
-            wrong = list(pool.map(judge_kill, scripts, chunksize=4))
-            red = [
-                (script.faults[0], said)
-                for script, said in zip(scripts, wrong, strict=True)
-                if said
-            ]
+        stories = {name: kills(name, wishes.stride) for name in names}
+        progress = Progress("kills", sum(map(len, stories.values())))
+        for name, scripts in stories.items():
+            red = []
+            wrong = pool.map(judge_kill, scripts, chunksize=4)
+            for script, said in zip(scripts, wrong, strict=True):
+                progress.count(wrong=bool(said))
+                if said:
+                    red.append((script.faults[0], said))
             total, bad = total + len(scripts), bad + len(red)
             print(f"{name:28} {len(scripts) // 2:>6} {len(scripts):>6} {len(red):>10}", flush=True)
             for fault, said in red:

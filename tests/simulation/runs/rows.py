@@ -16,7 +16,7 @@ from planner_sync.decide.observation import Mapped, Observation
 from planner_sync.decide.steps import BuryCard, DeleteCard, Finish, Step
 from planner_sync.errors import Refusal
 from planner_sync.model.state import SyncState, token
-from planner_sync.model.task import Day, Word
+from planner_sync.model.task import Day, Instant, Word
 from planner_sync.sync.task import reconcile as reconciling
 from tests.simulation.machine.world import World
 
@@ -100,7 +100,7 @@ def _deciding(
 def _of_seen(seen: Observation) -> Iterator[str]:
     if seen.recovering:
         yield "8 epoch"
-    if seen.stored.wrong_type:
+    if seen.stored.document.wrong_type:
         yield "8 wrong type"
     named = seen.readable.planner_id if seen.readable else None
     if isinstance(seen, Mapped):
@@ -172,6 +172,8 @@ def _says(mine: Any, past: str) -> bool:
     match mine:
         case Day():
             return past.startswith(f'"{mine.date}')
+        case Instant():
+            return past == token(mine.at)
         case Word():
             return past.isdigit() and mine.low <= int(past) <= mine.high
     return past == token(mine)

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
+from tests.simulation.runs.progress import Progress
 from tests.simulation.runs.rows import ROWS
 from tests.simulation.runs.story import Verdict, play
+from tests.simulation.script.kept import keep
 from tests.simulation.script.maker import of_seed
-from tests.simulation.script.script import AGENTS, FAULTS, OPERATORS, PEOPLE, Script
+from tests.simulation.script.script import AGENTS, FAULTS, OPERATORS, PEOPLE
 from tests.simulation.script.shrink import shrink
 
-REGRESS = Path(__file__).parents[1] / "regress"
 OFTEN = (
     100  # how often each actor and each fault must have happened, in a run of MANY seeds or more
 )
@@ -84,9 +84,8 @@ class Tally:
 
     def show(self, title: str, took: float) -> None:
         """Print it."""
-        print(
-            f"{title}, {took:.0f} s; {self.virtual / 3600:.0f} hours of virtual time, {self.requests} requests"
-        )
+        hours = self.virtual / 3600
+        print(f"{title}, {took:.0f} s; {hours:.0f} hours of virtual time, {self.requests} requests")
         print(f"runs       {self.runs}, of them {self.twice} played twice with the same timeline")
         for name, kinds, counts in (
             ("agents", AGENTS, self.deeds),
@@ -113,7 +112,7 @@ def tell(seed: int) -> Told:
     return Told(seed, wrong, v.deeds, v.faults, v.rows, v.seconds, v.requests, twice)
 
 
-def tell_all(seeds: Iterable[int], stop_at: float | None = None) -> Tally:
+def tell_all(seeds: Iterable[int], progress: Progress, stop_at: float | None = None) -> Tally:
     """Play all seeds, or as many as can begin before `stop_at` (of time.monotonic)."""
     tally, waiting = Tally(), iter(seeds)
     workers = os.cpu_count() or 1
@@ -123,7 +122,9 @@ def tell_all(seeds: Iterable[int], stop_at: float | None = None) -> Tally:
         while running:
             done = next(as_completed(running))
             running.remove(done)
-            tally.add(done.result())
+            told = done.result()
+            tally.add(told)
+            progress.count(wrong=bool(told.wrong))
             if stop_at is None or time.monotonic() < stop_at:
                 running.update(pool.submit(tell, seed) for seed in islice(waiting, 1))
     return tally
@@ -132,21 +133,15 @@ def tell_all(seeds: Iterable[int], stop_at: float | None = None) -> Tally:
 def explain(seeds: Iterable[int]) -> Iterator[Verdict]:
     """Make the first failures small, keep them among the regressions, and print what happened."""
     for seed in islice(seeds, SHRUNK):
+        print(f"  making seed {seed} small", file=sys.stderr, flush=True)
         small = shrink(of_seed(seed))
         verdict = play(small)
         path = keep(small)
-        print(
-            f"\nseed {seed}, made small and kept as {path.name}: {len(small.ops)} deeds, {len(small.faults)} faults"
-        )
+        size = f"{len(small.ops)} deeds, {len(small.faults)} faults"
+        print(f"\nseed {seed}, made small and kept as {path.name}: {size}")
+        print('say in its "why" what went wrong, and what must hold')
         print("\n".join([*verdict.lines, "", *verdict.wrong]), flush=True)
         yield verdict
-
-
-def keep(script: Script) -> Path:
-    """Keep a script that found something."""
-    path = REGRESS / f"{script.seed:04d}.json"
-    path.write_text(script.dump() + "\n", encoding="utf-8")
-    return path
 
 
 def with_fixed_hashes(module: str) -> None:

@@ -21,7 +21,10 @@ LOOK_EVERY = 95.0  # seconds; three polls and a little
 PATIENCE = 8000.0  # a parked task is tried again once an hour
 QUIET = 150.0
 DEPLOYED_AFTER = 2.0
-CHECKED = ("settle_task", "lease_tasks", "record_intent", "enqueue_tasks", "save_document")
+CHECKED = (
+    *("record_answer", "settle_task", "bury_task"),
+    *("lease_tasks", "record_intent", "enqueue_tasks", "save_document"),
+)
 
 
 @dataclass(frozen=True)

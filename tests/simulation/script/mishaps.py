@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LISTING = r"GET /planner/plans/[^/]+/tasks"
 WRITES = "PATCH|POST|DELETE"
+SETTLES = "record_answer|settle_task|bury_task"
 KINDS = (
     *("cut", "kill") * 3,
     *("human now", "agent now") * 4,
@@ -49,7 +50,7 @@ def _fault(random: Random, maker: "Maker") -> Json:
         "agent now",
     ):
         match = random.choice(
-            (".", "settle_task", "record_intent", "lease_tasks", "enqueue_tasks", "settle_task")
+            (".", SETTLES, "record_intent", "lease_tasks", "enqueue_tasks", SETTLES)
         )
         fault = {
             "at": at,

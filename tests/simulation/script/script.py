@@ -1,7 +1,7 @@
 """What happens in one run, as data: who does what at which second, and what goes wrong when.
 
 A script can be printed, kept as JSON, made smaller and run again. `maker.of_seed` makes one from a
-seed.
+seed, `kept` has those that found something.
 """
 
 import json
@@ -92,7 +92,9 @@ class Script:
 
     @classmethod
     def load(cls, text: str) -> Self:
+        """From JSON; the `why` of a kept script plays no part."""
         body = json.loads(text)
+        body.pop("why", None)
         return cls(**{**body, "ops": tuple(body["ops"]), "faults": tuple(body["faults"])})
 
     def without(self, part: str, indexes: set[int]) -> Self:

@@ -4,9 +4,9 @@
 -- ARGV[1]  until  ms on the server's clock
 --
 -- Returns the time until which nobody calls Graph (ms).
-local till = tonumber(redis.call('GET', KEYS[1]) or '0')
+local till = tonumber(redis.call('GET', pause) or '0')
 if tonumber(ARGV[1]) > till then
   till = tonumber(ARGV[1])
-  redis.call('SET', KEYS[1], string.format('%.0f', till))
+  redis.call('SET', pause, string.format('%.0f', till))
 end
 return till

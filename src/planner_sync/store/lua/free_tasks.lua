@@ -1,14 +1,13 @@
 -- Have tasks looked at now, with all their attempts before them, also those that were parked.
 --
--- KEYS[1]  pending   zset  task id -> time from which it is due (ms)
--- KEYS[2]  generations     hash  task id -> nonce of its last mark
--- KEYS[3]  task_leases    hash  task id -> lease
--- KEYS[4]  attempts  hash  task id -> task_leases without a settle
--- ARGV[1]  nonce     of this call; a call repeated changes nothing more
+-- KEYS[1]  pending      zset  task id -> time from which it is due (ms)
+-- KEYS[2]  generations  hash  task id -> nonce of its last mark
+-- KEYS[3]  task_leases  hash  task id -> lease
+-- KEYS[4]  attempts     hash  task id -> leases without a settle
+-- ARGV[1]  nonce        of this call; a call repeated changes nothing more
 -- ARGV[2…] ids
 --
 -- Returns the number of ids.
-local pending, generations, task_leases, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = clock()
 for i = 2, #ARGV do
   redis.call('HDEL', attempts, ARGV[i])

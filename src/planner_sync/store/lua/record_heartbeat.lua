@@ -1,13 +1,12 @@
 -- Write down a sign of life with the server's time, and forget listeners that have been silent for long.
 --
--- KEYS[1]  heartbeats   hash  part -> "time (ms)<space>what there is to say, maybe nothing"
+-- KEYS[1]  heartbeats  hash  part -> "time (ms)<space>what there is to say, maybe nothing"
 -- ARGV[1]  part    such as "poll" or "listener <instance>"
 -- ARGV[2]  text
 -- ARGV[3]  silent  ms after which a listener is forgotten
 -- ARGV[4…] parts that this one makes untrue
 --
 -- Returns the time (ms).
-local heartbeats = KEYS[1]
 local now = clock()
 redis.call('HSET', heartbeats, ARGV[1], now .. ' ' .. ARGV[2])
 for i = 4, #ARGV do redis.call('HDEL', heartbeats, ARGV[i]) end

@@ -6,7 +6,7 @@
 -- ARGV[3]  after
 --
 -- Returns 1 when the epoch is what it was to become, else 0.
-local epochs, plan, before, after = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local plan, before, after = ARGV[1], ARGV[2], ARGV[3]
 local current = redis.call('HGET', epochs, plan) or ''
 if current ~= before and current ~= after then return 0 end
 redis.call('HSET', epochs, plan, after)

@@ -7,7 +7,7 @@
 -- ARGV[4]  rest    for so long (ms) after somebody else began, nobody needs to begin again
 --
 -- Returns 1 when the lease is the owner's (or was given back), 0 when somebody else holds it, or began just now.
-local leases, name, owner, ms, rest = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local name, owner, ms, rest = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock()
 local begun = now
 local who, till, since = string.match(redis.call('HGET', leases, name) or '', '^(%S+) (%d+) (%d+)$')

@@ -7,7 +7,6 @@ document whose own card is gone, for the card may have been made anew in the sec
 Whatever is left is imported like any new card.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.errors import Refusal
 from planner_sync.model import dialects
 from planner_sync.model.card import Card
-from planner_sync.model.task import DEFAULTS, TASK_ID, Document
+from planner_sync.model.fields import DEFAULTS
+from planner_sync.model.task import TASK_ID, Document
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.sweep import Sweep
@@ -138,10 +138,9 @@ class Adoption:
         """
         creating = await self.plans.creating(plan_id)
         owned = await self.mapper.all_task_ids()
-        for planner_id, text in (await self.plans.orphans(plan_id)).items():
-            posted = json.loads(text)
-            card, task_id = cards.get(planner_id), posted["taskId"]
-            if card is None and posted["at"] + CARD_SHOWS_MS < began:
+        for planner_id, orphan in (await self.plans.orphans(plan_id)).items():
+            card, task_id = cards.get(planner_id), orphan.task_id
+            if card is None and orphan.at + CARD_SHOWS_MS < began:
                 answer = await self.reader.ask(planner_id)
                 if isinstance(answer, Gone) or (
                     isinstance(answer, Card) and answer.plan_id != plan_id
@@ -149,7 +148,7 @@ class Adoption:
                     await self.plans.drop_orphan(plan_id, planner_id)
             if card is None or task_id in creating:
                 continue
-            if task_id in owned and _untouched(card, posted["atoms"]):
+            if task_id in owned and _untouched(card, orphan.atoms):
                 await self.reader.planner.delete_task(planner_id, card.etag)
                 cards.pop(planner_id)
             elif task_id not in owned and await self.repository.read_documents([task_id]):

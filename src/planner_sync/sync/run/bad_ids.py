@@ -1,7 +1,6 @@
 """Documents under an id that is not allowed: never synced, reported once, forgotten when they are
 gone."""
 
-import json
 from collections.abc import Collection
 
 from planner_sync.decide.notices import failure
@@ -34,5 +33,5 @@ class BadIds:
     async def withdraw_missing(self, present: Collection[str]) -> None:
         """Forget those whose document is gone."""
         known = await self._repository.refusals()
-        bad = [task_id for task_id, text in known.items() if json.loads(text)["code"] == "bad_id"]
+        bad = [task_id for task_id, refused in known.items() if refused.code == "bad_id"]
         await self._repository.withdraw([task_id for task_id in bad if task_id not in present])

@@ -108,8 +108,8 @@ class Parts:
         policy = Policy(
             frozenset(settings.plan_ids), settings.default_plan_id, settings.conflict_winner
         )
-        actor = Actor(repository, mapper, plans, planner, names, people, brake, telemetry)
-        reconciler = Reconciler(actor, repository, plans, planner, policy, telemetry)
+        actor = Actor(repository, mapper, plans, planner, names, people, brake)
+        reconciler = Reconciler(actor, repository, plans, planner, policy)
         bad_ids = BadIds(repository, plans)
         self.workers = Workers(self.pending, reconciler, self.gate.pause_for)
         reader = PlanReader(planner)

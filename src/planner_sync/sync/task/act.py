@@ -5,10 +5,9 @@ when the answer tells that the change was, or was not, carried out. No rules in 
 `decide/`.
 """
 
-import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,14 +35,14 @@ from planner_sync.errors import (
 from planner_sync.graph.cards import create_body, details_patch, read_card, task_patch
 from planner_sync.graph.planner import Planner
 from planner_sync.model.card import Card, Names
-from planner_sync.model.orders import IntentKind, Order
+from planner_sync.model.orders import IntentKind, LinkedCard, Record
+from planner_sync.model.records import Orphan, Side
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Telemetry
-from planner_sync.sync.task.brake import Brake, Side
+from planner_sync.sync.task.brake import Brake
 from planner_sync.sync.task.names import PlanNames
 from planner_sync.sync.task.people import People
 
@@ -87,7 +86,6 @@ class Actor:
     names: PlanNames
     people: People
     brake: Brake
-    telemetry: Telemetry
 
     async def act(self, seen: Observation, step: steps.Question | steps.Change) -> Observation:
         """Carry out one step. Raises Refusal, StepFailed, LeaseLost, PlanNotAdopted."""
@@ -177,16 +175,20 @@ class Actor:
     # -- changing ----------------------------------------------------------------------------------
     async def _drop(self, seen: Observation, nonce: str, plan_id: str) -> Observation:
         """At once, and in the intent's own plan: the next create may be in another one."""
-        order = Order(plan_id=plan_id, intents_done=[nonce], creating_done=True, release=False)
-        if await self.repository.settle(seen.lease, order) != "settled":
-            raise LeaseLost
+        await self._keep(seen, Record(plan_id, seen.stored.document, intents_done=(nonce,)))
         return transitions.create_dropped(seen, nonce)
 
     async def _take(self, seen: Observation, state: SyncState) -> Observation:
         taken = transitions.card_taken(seen, state)
-        done = [intent.nonce for intent in transitions.creates(seen)]
         old_plan_id = seen.plan_id if isinstance(seen, Mapped) else ""
-        await self._record(taken, done=done, old_plan_id=old_plan_id, epoch=seen.epoch)
+        order = Record(
+            plan_id=taken.plan_id,
+            document=seen.stored.document,
+            card=LinkedCard.of(taken.state, old_plan_id),
+            intents_done=tuple(intent.nonce for intent in transitions.creates(seen)),
+            epoch=seen.epoch,
+        )
+        await self._keep(seen, order)
         return taken
 
     async def _create(self, seen: Unmapped[Names], step: steps.CreateCard) -> Observation:
@@ -201,11 +203,17 @@ class Actor:
         card = read_card(answer)
         born = (await self.plans.server_clock()).now
         created = transitions.created(seen, card, step.atoms, born)
-        posted = {"taskId": seen.task_id, "at": seen.lease.now, "atoms": dict(step.atoms)}
-        await self._record(created, done=[nonce], created=True, posted=json.dumps(posted))
+        order = Record(
+            plan_id=created.plan_id,
+            document=seen.stored.document,
+            card=LinkedCard.of(created.state),
+            intents_done=(nonce,),
+            posted=Orphan(seen.task_id, seen.lease.now, step.atoms),
+            counted="created",
+        )
+        await self._keep(seen, order)
         if card.created_by_app:
             await self._learn_application(card.created_by_app)
-        await self._count("created", seen)
         return created
 
     async def _patch_task(self, seen: Mapped[Names], step: steps.PatchTask) -> Observation:
@@ -232,8 +240,13 @@ class Actor:
         return await self._patched(transitions.details_patched(seen, step, details, nonce))
 
     async def _patched(self, seen: Mapped[Names]) -> Observation:
-        await self._record(seen, done=[])
-        await self._count("patched", seen)
+        order = Record(
+            plan_id=seen.plan_id,
+            document=seen.stored.document,
+            card=LinkedCard.of(seen.state),
+            counted="patched",
+        )
+        await self._keep(seen, order)
         return seen
 
     async def _delete(self, seen: Observation, planner_id: str) -> Observation:
@@ -251,7 +264,7 @@ class Actor:
             if not isinstance(failure.error, NotFound):
                 raise
             seen = failure.seen
-        await self._count("deleted", seen)
+        await self._keep(seen, Record(seen.plan_id, seen.stored.document, counted="deleted"))
         return transitions.deleted(seen)
 
     # -- writing -----------------------------------------------------------------------------------
@@ -295,43 +308,14 @@ class Actor:
             known = transitions.not_written(seen, nonce, creating=creating)
             raise StepFailed(known, error) from error
 
-    async def _record(
-        self,
-        seen: Mapped[Any],
-        *,
-        done: Sequence[str],
-        created: bool = False,
-        posted: str = "",
-        old_plan_id: str = "",
-        epoch: str = "",
-    ) -> None:
+    async def _keep(self, seen: Observation, order: Record) -> None:
         """Store what Planner has told us, whatever the document says by now."""
-        order = Order(
-            plan_id=seen.plan_id,
-            planner_id=seen.planner_id,
-            old_plan_id=old_plan_id,
-            etags=seen.state.etags,
-            state=seen.state.dump(),
-            intents_done=done,
-            creating_done=True,
-            created=created,
-            posted=posted,
-            epoch=epoch,
-            release=False,
-            expected=seen.stored.text,
-        )
         if await self.repository.settle(seen.lease, order) != "settled":
             raise LeaseLost
 
     async def _learn_application(self, application: str) -> None:
         if await self.plans.application() != application:
             await self.plans.set_application(application)
-
-    async def _count(self, name: str, seen: Observation) -> None:
-        now = (await self.plans.server_clock()).now
-        await asyncio.gather(
-            self.telemetry.count(name), self.telemetry.lag("upload", now - seen.lease.due)
-        )
 
     async def ask_brake(self, seen: Observation, side: Side) -> None:
         """Raises Refusal (held) when deletes of the plan are held."""

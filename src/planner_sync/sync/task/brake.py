@@ -7,14 +7,13 @@ once. Tasks that an operator is restoring do not count.
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
 
+from planner_sync.model.records import Hold, Side
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
 
 log = logging.getLogger(__name__)
-Side = Literal["agents", "planner"]
 
 
 @dataclass
@@ -52,12 +51,8 @@ class Brake:
         before = len(mapped | vanished)
         if len(vanished) <= self.max_count or len(vanished) <= self.max_ratio * before:
             return False
-        hold = {
-            "side": side,
-            "vanished": len(vanished),
-            "of": before,
-            "at": (await self.plans.server_clock()).now,
-        }
+        at = (await self.plans.server_clock()).now
+        hold = Hold(side, len(vanished), before, at)
         if await self.plans.set_hold(plan_id, hold):
             log.error(
                 "plan %s: deletes are held: %d of %d tasks vanished at once",

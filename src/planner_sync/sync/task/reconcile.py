@@ -4,10 +4,8 @@ A change in Redis and a change in Planner both end here. Every rule is in `decid
 carried out in `act.py`. What follows from a step that failed is said here.
 """
 
-import json
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from planner_sync.decide import endings, notices, steps
 from planner_sync.decide.mapped import decide
@@ -42,13 +40,13 @@ from planner_sync.graph.planner import Planner
 from planner_sync.model import dialects
 from planner_sync.model.card import Card
 from planner_sync.model.lease import TaskLease
-from planner_sync.model.orders import Order, Result, Stored
+from planner_sync.model.orders import End, Result, Stored
+from planner_sync.model.records import Refused
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import DOCUMENT_MAX_BYTES, Document
 from planner_sync.store.pending import MAX_ATTEMPTS
 from planner_sync.store.plans import Plans
 from planner_sync.store.task_repository import TaskRepository
-from planner_sync.store.telemetry import Telemetry
 from planner_sync.sync.task.act import Actor, LeaseLost, PlanNotAdopted, StepFailed
 from planner_sync.sync.task.names import dump
 
@@ -97,7 +95,6 @@ class Reconciler:
     plans: Plans
     planner: Planner
     policy: Policy
-    telemetry: Telemetry
     waiting: set[str] = field(default_factory=set)
 
     async def reconcile(self, lease: TaskLease, trigger: Trigger | None = None) -> Result | None:
@@ -106,13 +103,9 @@ class Reconciler:
         try:
             seen = await self._observe(lease, trigger)
             order = await self._run(seen, trigger)
-            result = await self.repository.settle(lease, order)
+            return await self.repository.settle(lease, order, listed_at=trigger.began)
         except LeaseLost:
             return None
-        if order.document_messages and trigger.began:
-            now = (await self.plans.server_clock()).now
-            await self.telemetry.lag("download", now - trigger.began)
-        return result
 
     async def report_parked(self, lease: TaskLease) -> None:
         """Report a task that was leased again and again and never settled.
@@ -153,7 +146,7 @@ class Reconciler:
         return observed(facts, state, trigger.create_candidates)
 
     # -- decide, act -------------------------------------------------------------------------------
-    async def _run(self, seen: Observation, trigger: Trigger) -> Order:
+    async def _run(self, seen: Observation, trigger: Trigger) -> End:
         rounds = 0
         for _ in range(MAX_STEPS):
             try:
@@ -177,7 +170,7 @@ class Reconciler:
         reason = f"not finished after {MAX_STEPS} steps"
         return endings.retry_later(seen, AGAIN_MS, "internal", reason, say_after=3)
 
-    async def _end(self, seen: Observation, step: steps.Ending, trigger: Trigger) -> Order:
+    async def _end(self, seen: Observation, step: steps.Ending, trigger: Trigger) -> End:
         if isinstance(step, steps.BuryCard) and not trigger.may_bury:
             await self.actor.ask_brake(seen, "planner")
         return step.order
@@ -194,7 +187,7 @@ class Reconciler:
             return False
         return dump(now) != dump(names)
 
-    async def _give_up(self, failure: StepFailed) -> Order:
+    async def _give_up(self, failure: StepFailed) -> End:
         seen, error = failure.seen, failure.error
         log.warning("task %s: %s", seen.task_id, error)
         if not isinstance(error, (Forbidden, NotFound)):
@@ -222,9 +215,9 @@ def _is_out_of_date(failure: StepFailed) -> bool:
     return isinstance(failure.error, NotFound) and isinstance(failure.seen, Mapped)
 
 
-def _after_failure(failure: StepFailed) -> Order:
+def _after_failure(failure: StepFailed) -> End:
     seen, error = failure.seen, failure.error
-    tries = _recorded(seen).get("tries", 0)
+    tries = _recorded(seen).tries
     wait = min(RETRY_MS * 2 ** min(tries, 8), RETRY_MAX_MS)
     match error:
         case Throttled():
@@ -244,34 +237,35 @@ def _after_failure(failure: StepFailed) -> Order:
     return endings.retry_later(seen, AGAIN_MS)
 
 
-def _after_forbidden(failure: StepFailed) -> Order:
+def _after_forbidden(failure: StepFailed) -> End:
     """The plan can be read again, or still."""
     seen, error = failure.seen, failure.error
     # the right came back in between
     if failure.reading:
         return endings.retry_later(seen, AGAIN_MS)
     # perhaps it did so here too: once more
-    if _recorded(seen).get("code") != "unauthorized":
+    if _recorded(seen).code != "unauthorized":
         return endings.retry_later(seen, AGAIN_MS, "unauthorized", str(error), say_after=2)
     return endings.refused(seen, Refusal("refused_by_planner", str(error)))
 
 
-def _recorded(seen: Observation) -> dict[str, Any]:
+def _recorded(seen: Observation) -> Refused:
     """The failure or refusal on record."""
-    return json.loads(seen.stored.refusal) if seen.stored.refusal else {}
+    return seen.stored.refusal or Refused("internal")
 
 
 def _parse(stored: Stored, state: SyncState | None) -> Document | Refusal | None:
-    if stored.wrong_type:
+    document = stored.document
+    if document.wrong_type:
         return Refusal("not_json", "the key of the document holds something that is no string")
-    if stored.text is None:
+    if document.text is None:
         return None
-    if stored.size is not None:
-        reason = f"the document has {stored.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
+    if document.size is not None:
+        reason = f"the document has {document.size} bytes, {DOCUMENT_MAX_BYTES} are allowed"
         return Refusal("limit", reason)
     try:
         return dialects.parse(
-            stored.text,
+            document.text,
             state.dialect if state else None,  # type: ignore[arg-type]
         )
     except Refusal as refusal:

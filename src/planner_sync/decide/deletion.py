@@ -91,6 +91,7 @@ def recreate_card(seen: Mapped[Names], messages: Iterable[Notice] = ()) -> Bury:
     )
 
 
+# Needed by tests/simulation/regress/65838142.json.
 def await_recreated_card(seen: Mapped[Names]) -> Bury:
     """The card was recreated but its mapping was lost.
 

@@ -207,11 +207,12 @@ def refused(seen: AnyFacts, refusal: Refusal) -> Postpone:
 
 
 def _is_the_same(found: Refused, before: Refused | None) -> bool:
-    """Was this said before, of this very document?"""
+    """Was this said before, about this very document?"""
     if before is None:
         return False
+    # Planner's reasons have another request id each time.
     if found.code not in ("refused_by_planner", "limit") and before.reason != found.reason:
-        return False  # what Planner says has another request id each time
+        return False
     kept = (before.code, before.field, before.retrying, before.hash)
     return kept == (found.code, found.field, found.retrying, found.hash)
 

@@ -41,6 +41,7 @@ def true_as_of(began: int, lacking: Iterable[Card | Gone | str | None]) -> int |
     return as_of if as_of >= began - LISTING_LAG_MS else None
 
 
+# Needed by tests/simulation/regress/4058.json and 20161.json.
 def match_by_creation_time(intents: Mapping[str, int], cards: Iterable[Card]) -> dict[str, Card]:
     """The card of each intent (task id -> its time, ms): both in order, as close as possible.
 

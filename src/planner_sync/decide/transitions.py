@@ -231,6 +231,7 @@ def state_of_created_card(
     return _with_uploads(seen, state, news)
 
 
+# Needed by tests/simulation/regress/65838142.json.
 def state_of_deleted_card(seen: Facts[MaybeNames]) -> SyncState | None:
     """What was known of the card that this document had before; None unless it gets a new one."""
     deleted_card = seen.deleted_card

@@ -182,7 +182,7 @@ class Actor:
         taken = transitions.card_taken(seen, state)
         old_plan_id = seen.plan_id if isinstance(seen, Mapped) else ""
         order = Record(
-            plan_id=state.plan_id,
+            plan_id=taken.plan_id,
             document=seen.stored.document,
             card=LinkedCard.of(state, old_plan_id),
             intents_done=tuple(intent.nonce for intent in transitions.creates(seen)),

@@ -29,7 +29,7 @@ def card_deleted(seen: Mapped[Names], by: DeletedBy, *, edited: bool = False) ->
         trash=_thrown_away(seen, by),
         messages=tuple(messages),
     )
-    return _with_document(seen, order) if by == "planner" else order
+    return _delete_document(seen, order) if by == "planner" else order
 
 
 def _deleted(seen: Mapped[MaybeNames], by: DeletedBy) -> DeletedCard:

@@ -1,72 +1,59 @@
 """One pass over one plan: what it costs, and a card that cannot be read."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-from redis.asyncio import Connection
 
 from planner_sync.settings import Settings
-from planner_sync.store.server.connection import connect
-from planner_sync.sync.run.service import Ports, Service, build
+from planner_sync.sync.run.service import Service, build
+from tests.sync.test_round_trips import counting
 from tests.sync.world import World
 
 TASKS = r"/planner/plans/[^/]+/tasks"
 QUIET_ROUND_TRIPS = 9
-CHANGE_ROUND_TRIPS = 14
+CHANGE_ROUND_TRIPS = 12
 
 
 # -- what it costs ---------------------------------------------------------------------------------
-@dataclass
-class Counted:
-    """A service, and how many times it has sent something to Redis and waited."""
-
-    service: Service
-    round_trips: int = 0
-
-    async def poll(self) -> int:
-        """One pass; returns its round trips, reconciliations included."""
-        before = self.round_trips
-        await (await self.service._opened()).scheduler.poll()
-        return self.round_trips - before
+@pytest.fixture
+async def sent() -> list[str]:
+    """What the service has sent to Redis: one entry for each round trip."""
+    return []
 
 
 @pytest.fixture
-async def counted(world: World) -> AsyncIterator[Counted]:
-    """A service that does nothing by itself; a command or a pipeline is one round trip."""
-
-    class Counting(Connection):
-        async def send_packed_command(self, *args: Any, **kwargs: Any) -> None:
-            counted.round_trips += 1
-            await super().send_packed_command(*args, **kwargs)
-
-    def counting(url: str, credentials: Any = None) -> Any:
-        client = connect(url, credentials)
-        client.connection_pool.connection_class = Counting
-        return client
-
-    counted = Counted(build(Settings.from_env(world.env), Ports(connect=counting)))
-    yield counted
-    await counted.service.aclose()
+async def counted(world: World, sent: list[str]) -> AsyncIterator[Service]:
+    """A service that does nothing by itself, and whose round trips are counted."""
+    service = build(Settings.from_env(world.env), counting(sent))
+    yield service
+    await service.aclose()
 
 
-async def test_a_quiet_pass_takes_few_round_trips(world: World, counted: Counted) -> None:
+async def test_a_quiet_pass_takes_few_round_trips(
+    world: World, counted: Service, sent: list[str]
+) -> None:
     for n in range(3):
-        await world.uploaded(counted.service, f"t{n}")
-    await world.settle(counted.service)
+        await world.uploaded(counted, f"t{n}")
+    await world.settle(counted)
 
-    # Names are read again in one pass of ten.
-    assert max([await counted.poll() for _ in range(10)]) <= QUIET_ROUND_TRIPS
+    for _ in range(10):  # names are read again in one of them
+        sent.clear()
+        await counted.poll_once()
+        assert len(sent) <= QUIET_ROUND_TRIPS, sent
 
 
-async def test_a_persons_change_takes_few_round_trips(world: World, counted: Counted) -> None:
-    planner_id = await world.uploaded(counted.service)
-    await world.settle(counted.service)
+async def test_a_persons_change_takes_few_round_trips(
+    world: World, counted: Service, sent: list[str]
+) -> None:
+    planner_id = await world.uploaded(counted)
+    await world.settle(counted)
     world.human.edit(planner_id, fields={"title": "Changed by people"})
 
-    assert await counted.poll() <= CHANGE_ROUND_TRIPS
+    sent.clear()
+    await counted.poll_once()
+    assert len(sent) <= CHANGE_ROUND_TRIPS, sent
     assert (await world.document("t"))["title"] == "Changed by people"
 
 

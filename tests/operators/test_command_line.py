@@ -65,7 +65,7 @@ async def refuse(shelf: Shelf, task_id: str, code: Any, reason: str = "because")
 async def hold(shelf: Shelf) -> None:
     await shelf.map("t1", CARD)
     await refuse(shelf, "t1", "held")
-    await shelf.plans.set_hold(PLAN, Hold("agents", 12, 20, 1))
+    await shelf.deletes.set_hold(PLAN, Hold("agents", 12, 20, 1))
 
 
 # -- status ----------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ async def test_holds_are_listed(console: Console) -> None:
 async def test_a_hold_ends(console: Console, verb: str, look: str) -> None:
     await hold(console.shelf)
     assert console.read(f"planner-sync hold {verb} {PLAN}") == {"count": 1}
-    assert await console.shelf.plans.hold(PLAN) is None
+    assert await console.shelf.deletes.hold(PLAN) is None
     assert (await console.shelf.claim()).reason == look
     again = console.run(f"planner-sync hold {verb} {PLAN}")
     assert (again.code, again.out) == (1, "")

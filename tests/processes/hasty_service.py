@@ -19,13 +19,13 @@ import planner_sync_service
 from planner_sync.graph.client import Graph
 from planner_sync.graph.gate import Gate
 from planner_sync.settings import Settings
-from planner_sync.store.plans import Plans
+from planner_sync.store.leases import Leases
 
 TIMES = 10
 SHORTER = {
     "planner_sync.store.server.connection": ("SOCKET_SECONDS",),
     "planner_sync.store.pending": ("TASK_LEASE_MS", "SEND_MS"),
-    "planner_sync.store.plans": ("LEASE_MS",),
+    "planner_sync.store.leases": ("LEASE_MS",),
     "planner_sync.identity.tokens": ("REMEMBER_FAILURE",),
     "planner_sync.graph.client": ("CONNECT_LIMIT",),
     "planner_sync.graph.gate": (
@@ -80,7 +80,7 @@ def shorten() -> None:
         (Graph.__init__, "connect_limit"),
     ):
         function.__kwdefaults__[name] /= TIMES
-    Plans.take_lease.__defaults__ = (planner_sync.store.plans.LEASE_MS,)
+    Leases.take.__defaults__ = (planner_sync.store.leases.LEASE_MS,)
     planner_sync_service.Settings = PollingMore  # type: ignore[misc]
 
 

@@ -20,8 +20,9 @@ from planner_sync.model.orders import (
 )
 from planner_sync.model.records import DeletedCard, Orphan, Refused, TrashEntry
 from planner_sync.store.keys import Keys
+from planner_sync.store.leases import Leases
 from planner_sync.store.pending import Pending
-from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.plan_state import Epoch, PlanState
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server.connection import connect
 from planner_sync.store.task_repository import TaskRepository
@@ -35,7 +36,7 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     """A task's life: marked, claimed, noted, settled over and beside its document, buried,
     forgotten."""
     scripts = Scripts(redis)
-    pending, plans = Pending(scripts, KEYS, "w"), Plans(redis, scripts, KEYS, "w")
+    pending, plans = Pending(scripts, KEYS, "w"), PlanState(redis, scripts, KEYS)
     repository = TaskRepository(redis, scripts, KEYS, 1000)
     said: list[Any] = []
     await redis.set(KEYS.document("a"), b'{"title":"A"}')
@@ -47,7 +48,7 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     said.append(await repository.record_intent(first, "n1", "{}", "p", "create"))
     await plans.set_epoch("p", None, Epoch((await plans.server_clock()).run_id, 1))
     said.append(await repository.record_intent(first, "n1", '{"kind": "create"}', "p", "create"))
-    said.append(sorted(await plans.creating("p")))
+    said.append(sorted((await plans.read("p")).creates))
     card = LinkedCard("C1", "e d", "{}")
     made = DocumentSeen(b'{"title":"A"}')
     posted = Orphan("a")
@@ -66,6 +67,7 @@ async def claim_and_settle(redis: Any) -> list[Any]:
     said.append(await repository.settle(first, done, listed_at=1))
     stolen = Record("p", DocumentSeen(None), card, posted=posted)
     said.append(await repository.settle(second, stolen))
+    said.append(await plans.read("p", ["C1", "C2"]))
     await pending.enqueue(["a"], announced="deleted")
     (again,) = (await pending.lease(1, ["a"])).leases
     later = Postpone("p", made, card, refusal=Refused("limit"), due_ms=5)
@@ -92,12 +94,13 @@ async def claim_and_settle(redis: Any) -> list[Any]:
 async def leases_and_pauses(redis: Any) -> list[Any]:
     """Leases between two owners, a pause, a claim that finds nobody."""
     scripts = Scripts(redis)
-    mine, yours = Plans(redis, scripts, KEYS, "me"), Plans(redis, scripts, KEYS, "you")
+    mine, yours = Leases(scripts, KEYS, "me"), Leases(scripts, KEYS, "you")
     pending = Pending(scripts, KEYS, "w")
-    said = [await mine.take_lease("p"), await yours.take_lease("p"), await mine.take_lease("p")]
+    taken = [await mine.take("p"), await yours.take("p"), await mine.take("p")]
     await mine.give_back("p")
-    said += [
-        await yours.take_lease("p"),
+    taken.append(await yours.take("p"))
+    said = [
+        [clock is not None for clock in taken],
         await pending.lease(5, []),
         (await pending.lease(5)).leases,
     ]

@@ -15,12 +15,17 @@ from planner_sync.model.orders import (
     Settle,
 )
 from planner_sync.model.records import DeletedCard
+from planner_sync.store.directory import Directory
+from planner_sync.store.holds import Deletes
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
+from planner_sync.store.leases import Leases
 from planner_sync.store.pending import Pending
-from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.plan_names import NameRecords
+from planner_sync.store.plan_state import Epoch, PlanState
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.task_repository import TaskRepository
+from planner_sync.store.trash import Trash
 
 PLAN = "plan-1"
 LIMIT = 1000
@@ -44,7 +49,12 @@ class Shelf:
         self.keys = Keys(self.namespace)
         self.scripts = self.scripts or Scripts(self.redis)
         self.pending = Pending(self.scripts, self.keys, "one")
-        self.plans = Plans(self.redis, self.scripts, self.keys, "one")
+        self.leases = Leases(self.scripts, self.keys, "one")
+        self.plans = PlanState(self.redis, self.scripts, self.keys)
+        self.deletes = Deletes(self.redis, self.scripts, self.keys)
+        self.names = NameRecords(self.redis, self.scripts, self.keys)
+        self.directory = Directory(self.redis, self.keys)
+        self.trash = Trash(self.redis, self.scripts, self.keys)
         self.mapper = IdMapper(self.redis, self.keys)
         self.repository = TaskRepository(self.redis, self.scripts, self.keys, LIMIT)
 

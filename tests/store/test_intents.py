@@ -4,7 +4,7 @@ plan is known."""
 import pytest
 
 from planner_sync.store.pending import SEND_MS
-from planner_sync.store.plans import Epoch
+from planner_sync.store.plan_state import Epoch
 from tests.store.shelf import PLAN, Shelf
 
 pytestmark = pytest.mark.cluster
@@ -54,7 +54,7 @@ async def test_a_redis_that_does_not_know_the_plan_lets_nobody_create_or_delete(
     await shelf.plans.set_epoch(PLAN, None, Epoch("another-run", 7))
     assert await shelf.intent(claim, kind) == "recovering"
     assert (await shelf.repository.read("t1")).intents == ()
-    assert await shelf.plans.creating(PLAN) == {}
+    assert (await shelf.plans.read(PLAN)).creates == {}
     await shelf.know_plan()
     assert await shelf.intent(claim, kind) == "recorded"
 
@@ -64,14 +64,14 @@ async def test_an_open_create_note_shows_in_its_plan_until_it_is_done(shelf: She
     claim = await shelf.marked()
     await shelf.intent(claim, "create", "n1")
     (intent,) = (await shelf.repository.read("t1")).intents
-    assert await shelf.plans.creating(PLAN) == {"t1": intent.at}
+    assert (await shelf.plans.read(PLAN)).creates == {"t1": intent.at}
     await shelf.record(claim, intents_done=("n1",))
-    assert await shelf.plans.creating(PLAN) == {}
+    assert (await shelf.plans.read(PLAN)).creates == {}
 
 
 async def test_an_update_shows_nowhere_but_with_its_task(shelf: Shelf) -> None:
     await shelf.intent(await shelf.marked())
-    assert await shelf.plans.creating(PLAN) == {}
+    assert (await shelf.plans.read(PLAN)).creates == {}
 
 
 async def test_the_epoch_is_what_was_set(shelf: Shelf) -> None:

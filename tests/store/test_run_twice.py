@@ -14,7 +14,7 @@ import pytest
 
 from planner_sync.model.orders import LinkedCard
 from planner_sync.model.records import Orphan, Refused, TrashEntry
-from planner_sync.store.plans import Epoch
+from planner_sync.store.plan_state import Epoch
 from planner_sync.store.scripts import NamedKeys, Scripts, script_names
 from planner_sync.store.telemetry import Telemetry
 from tests.store.shelf import PLAN, Shelf
@@ -228,14 +228,14 @@ async def a_deletion(shelf: Shelf) -> None:
 @case("take_lease")
 async def a_lease(shelf: Shelf) -> None:
     shelf.scripts.arm()
-    assert await shelf.plans.take_lease(PLAN)
+    assert await shelf.leases.take(PLAN)
 
 
 @case("take_lease")
 async def a_lease_given_back(shelf: Shelf) -> None:
-    await shelf.plans.take_lease(PLAN)
+    await shelf.leases.take(PLAN)
     shelf.scripts.arm()
-    await shelf.plans.give_back(PLAN)
+    await shelf.leases.give_back(PLAN)
 
 
 @case("extend_pause")
@@ -248,6 +248,13 @@ async def a_pause(shelf: Shelf) -> None:
 async def the_time(shelf: Shelf) -> None:
     shelf.scripts.arm()
     await shelf.plans.server_clock()
+
+
+@case("read_plan")
+async def what_is_known_of_a_plan(shelf: Shelf) -> None:
+    await shelf.map("t1", "card-1")
+    shelf.scripts.arm()
+    assert (await shelf.plans.read(PLAN, ["card-1"])).owners == {"card-1": "t1"}
 
 
 @case("record_heartbeat")

@@ -226,7 +226,7 @@ async def test_a_created_card_whose_claim_was_lost_is_an_orphan(shelf: Shelf) ->
     await shelf.expire()
     await shelf.claim()
     assert await shelf.record(old, **CREATED) == "overtaken"
-    assert await shelf.plans.orphans(PLAN) == {"card-1": POSTED}
+    assert (await shelf.plans.read(PLAN)).orphans == {"card-1": POSTED}
 
 
 async def test_a_created_card_that_somebody_adopted_meanwhile_is_theirs(shelf: Shelf) -> None:
@@ -241,7 +241,7 @@ async def test_a_created_card_of_this_very_task_is_no_orphan(shelf: Shelf) -> No
     await shelf.expire()
     await shelf.claim()
     assert await shelf.record(old, **CREATED) == "overtaken"
-    assert await shelf.plans.orphans(PLAN) == {}
+    assert (await shelf.plans.read(PLAN)).orphans == {}
 
 
 async def test_an_orphan_that_finds_its_task_is_none_any_more(shelf: Shelf) -> None:
@@ -250,7 +250,7 @@ async def test_an_orphan_that_finds_its_task_is_none_any_more(shelf: Shelf) -> N
     new = await shelf.claim()
     await shelf.record(old, **CREATED)
     await shelf.settle(new, card=CARD)
-    assert await shelf.plans.orphans(PLAN) == {}
+    assert (await shelf.plans.read(PLAN)).orphans == {}
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -330,7 +330,7 @@ async def test_a_burial_leaves_trash_grave_and_tombstone_and_nothing_else(shelf:
     assert (await shelf.repository.read("t1")).deleted_card == deleted_card
     kept = await shelf.redis.hgetall(shelf.keys.private("trash", "entries"))
     assert {name: TrashEntry.load(text) for name, text in kept.items()} == {b"t1 card-1": ENTRY}
-    assert await shelf.plans.recent_deletes(PLAN, 60_000) == {"t1"}
+    assert await shelf.deletes.recent(PLAN, 60_000) == {"t1"}
     gone = [shelf.keys.task("t1"), shelf.keys.planner_id("t1"), shelf.keys.redis_id("card-1")]
     assert await shelf.redis.exists(*gone) == 0
     assert (await shelf.mapper.all_task_ids(), await shelf.plans.cards(PLAN)) == (frozenset(), {})
@@ -342,7 +342,7 @@ async def test_what_is_buried_for_30_days_is_dropped(shelf: Shelf) -> None:
     await shelf.bury(await shelf.marked(), "card-1", deleted_card=deleted_card, trash=ENTRY)
     await shelf.redis.zadd(shelf.keys.private("tombstones"), {"card-1": 1})
     await shelf.redis.zadd(shelf.keys.private("trash"), {ENTRY.name: 1})
-    await shelf.plans.prune()
+    await shelf.trash.prune()
     assert await shelf.mapper.tombstoned(["card-1"]) == frozenset()
     assert (await shelf.repository.read("t1")).deleted_card is None
     assert (
@@ -358,7 +358,7 @@ async def test_a_fresh_burial_is_not_dropped(shelf: Shelf) -> None:
     now = (await shelf.plans.server_clock()).now
     deleted_card = DeletedCard("card-1", "planner", at=now)
     await shelf.bury(await shelf.marked(), "card-1", deleted_card=deleted_card, trash=ENTRY)
-    await shelf.plans.prune()
+    await shelf.trash.prune()
     assert await shelf.mapper.tombstoned(["card-1"]) == {"card-1"}
     assert await shelf.redis.hlen(shelf.keys.private("trash", "entries")) == 1
 

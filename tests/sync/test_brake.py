@@ -29,7 +29,9 @@ async def shelf(redis_url: str, namespace: str) -> AsyncIterator[Shelf]:
 
 
 def brake(shelf: Shelf, ratio: float = 0.3, count: int = 3) -> Brake:
-    return Brake(shelf.plans, shelf.mapper, shelf.repository, ratio, count, MINUTE_MS)
+    return Brake(
+        shelf.deletes, shelf.plans, shelf.mapper, shelf.repository, ratio, count, MINUTE_MS
+    )
 
 
 def tasks(first: int, end: int) -> list[str]:
@@ -70,7 +72,7 @@ async def test_both_limits_count(
 async def test_a_hold_says_what_vanished(shelf: Shelf) -> None:
     await lose_documents(shelf, 4)
     assert await brake(shelf).stops(PLAN, "agents")
-    hold = await shelf.plans.hold(PLAN)
+    hold = await shelf.deletes.hold(PLAN)
     assert hold is not None
     assert (hold.side, hold.vanished, hold.of) == ("agents", 4, TASKS)
 
@@ -99,7 +101,7 @@ async def test_a_delete_that_is_missing_first_and_carried_out_then_counts_once(
     shelf: Shelf,
 ) -> None:
     await lose_documents(shelf, 3)
-    await shelf.plans.record_deletes(PLAN, tasks(0, 3))
+    await shelf.deletes.record(PLAN, tasks(0, 3))
     assert not await brake(shelf).stops(PLAN, "agents")
 
 
@@ -114,7 +116,7 @@ async def test_deletes_older_than_the_window_do_not_count(shelf: Shelf) -> None:
 async def test_a_card_that_is_made_anew_is_no_delete(shelf: Shelf) -> None:
     for n in range(3):
         await bury(shelf, n, trash=None)
-    assert await shelf.plans.recent_deletes(PLAN, MINUTE_MS) == set()
+    assert await shelf.deletes.recent(PLAN, MINUTE_MS) == set()
 
 
 @pytest.mark.parametrize("side", ["agents", "planner"])
@@ -126,20 +128,20 @@ async def test_what_an_operator_wants_back_has_not_vanished(shelf: Shelf, side: 
 
 @pytest.mark.parametrize("side", ["agents", "planner"])
 async def test_a_hold_stops_both_sides(shelf: Shelf, side: Any) -> None:
-    await shelf.plans.set_hold(PLAN, Hold("agents"))
+    await shelf.deletes.set_hold(PLAN, Hold("agents"))
     assert await brake(shelf).stops(PLAN, side, ["t1"] if side == "planner" else ())
 
 
 async def test_another_plan_is_not_held(shelf: Shelf) -> None:
-    await shelf.plans.set_hold(PLAN, Hold("agents"))
+    await shelf.deletes.set_hold(PLAN, Hold("agents"))
     assert not await brake(shelf).stops("plan-2", "agents")
 
 
 async def test_a_release_lets_through_for_a_while(shelf: Shelf) -> None:
     await lose_documents(shelf, 6)
-    await shelf.plans.end_hold(PLAN, MINUTE_MS)
+    await shelf.deletes.end_hold(PLAN, MINUTE_MS)
     assert not await brake(shelf).stops(PLAN, "agents")
-    await shelf.plans.end_hold(PLAN, 0)
+    await shelf.deletes.end_hold(PLAN, 0)
     assert await brake(shelf).stops(PLAN, "agents")
 
 

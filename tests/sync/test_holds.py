@@ -35,7 +35,7 @@ async def held(make_world: Any, side: str) -> tuple[World, Service]:
 def holds(world: World) -> Holds:
     """What an operator has, in a process that knows Redis alone."""
     shelf = Shelf(world.redis, world.keys.namespace)
-    return Holds(shelf.plans, shelf.mapper, shelf.repository, shelf.pending)
+    return Holds(shelf.deletes, shelf.plans, shelf.mapper, shelf.repository, shelf.pending)
 
 
 async def all_is_back(world: World) -> bool:

@@ -1,18 +1,21 @@
 """How often one reconciliation asks Redis: counted at the connection; and the statistics that no
 round trip is made for."""
 
+import asyncio
+from hashlib import sha1
 from typing import Any
 
 from redis.asyncio import Connection
 
 from planner_sync.agents.client import AgentClient
 from planner_sync.settings import Settings
-from planner_sync.store.scripts import script_names
+from planner_sync.store.scripts import script_names, script_text
 from planner_sync.store.server.connection import connect
 from planner_sync.sync.run.service import Ports, build
 from tests.sync.world import World
 
 MOST = 7
+UPDATES = 60
 
 
 class Counting(Connection):
@@ -44,20 +47,24 @@ def counting(sent: list[str]) -> Ports:
     return Ports(connect=counted)
 
 
+def named(sent: list[str]) -> list[str]:
+    """The commands, scripts by their names."""
+    names = {sha1(script_text(name).encode()).hexdigest(): name for name in script_names()}
+    return [names.get(what, what) for what in sent]
+
+
 async def test_a_clients_update_asks_redis_seven_times_at_most_from_lease_to_settle(
     world: World,
 ) -> None:
     sent: list[str] = []
     service = build(Settings.from_env(world.env), counting(sent))
     await world.uploaded(service, title="Before")
-    parts = await service._opened()
-    names = {parts.scheduler.scripts[name].run.sha: name for name in script_names()}
     async with AgentClient.connect(world.url, world.keys.namespace) as tasks:
         await tasks.update("t", {"title": "After"})
     sent.clear()
-    await parts.workers.drain(20)
+    await service.drain_once()
     await service.aclose()
-    asked = [names.get(what, what) for what in sent]
+    asked = named(sent)
     asked = asked[asked.index("lease_tasks") : asked.index("settle_task") + 1]
     assert [name for name in asked if name.startswith("record_")] == [
         "record_intent",
@@ -65,6 +72,30 @@ async def test_a_clients_update_asks_redis_seven_times_at_most_from_lease_to_set
     ]
     assert len(asked) <= MOST, asked
     assert world.card("After")
+
+
+async def test_every_update_by_the_client_is_reconciled_once(world: World) -> None:
+    """The message about a save does not enqueue the task again."""
+    sent: list[str] = []
+    service = build(Settings.from_env(world.env), counting(sent))
+    planner_id = await world.uploaded(service)
+    running = asyncio.create_task(service.run())
+    await world.until(lambda: "SUBSCRIBE" in sent, "the listener")
+    async with AgentClient.connect(world.url, world.keys.namespace) as tasks:
+        await tasks.get("t")
+        sent.clear()
+        for number in range(UPDATES):
+            await tasks.update("t", {"title": f"Title {number}"})
+            await world.until(
+                lambda before=number: named(sent).count("settle_task") > before, "the settle"
+            )
+        await asyncio.sleep(0.5)  # for one that should not come
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await service.aclose()
+    ends = [name for name in named(sent) if name in ("settle_task", "bury_task")]
+    assert ends == ["settle_task"] * UPDATES
+    assert world.cards()[planner_id]["title"] == f"Title {UPDATES - 1}"
 
 
 async def test_a_change_is_counted_with_its_delay_by_the_script_that_records_it(

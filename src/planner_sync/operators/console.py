@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from planner_sync.model.task import DOCUMENT_MAX_BYTES
 from planner_sync.store.failures import Failures
-from planner_sync.store.holds import Holds
+from planner_sync.store.holds import Deletes, Holds
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
-from planner_sync.store.plans import Plans
+from planner_sync.store.plan_state import PlanState
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server import connection
 from planner_sync.store.task_repository import TaskRepository
@@ -44,10 +44,10 @@ async def open_console(url: str, namespace: str) -> AsyncIterator[Console]:
         instance = f"operator-{socket.gethostname()}"
         repository = TaskRepository(redis, scripts, keys, DOCUMENT_MAX_BYTES)
         pending = Pending(scripts, keys, instance)
-        plans = Plans(redis, scripts, keys, instance)
+        deletes, plans = Deletes(redis, scripts, keys), PlanState(redis, scripts, keys)
         yield Console(
             telemetry=Telemetry(redis, scripts, keys),
-            holds=Holds(plans, IdMapper(redis, keys), repository, pending),
+            holds=Holds(deletes, plans, IdMapper(redis, keys), repository, pending),
             trash=Trash(redis, scripts, keys),
             failures=Failures(repository, pending),
         )

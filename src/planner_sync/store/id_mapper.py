@@ -1,7 +1,7 @@
 """Which card belongs to which task, both ways. Our own hash decides; the public mapping is repaired
 from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from planner_sync.model.records import DeletedBy, DeletedCard
@@ -70,41 +70,35 @@ class IdMapper:
                 return deleted_card.by
         return None
 
-    async def unowned(
-        self, planner_ids: Sequence[str], owners: Mapping[str, str], plan_id: str
-    ) -> frozenset[str]:
-        """Those of these cards that the plan still has, and that had no owner before: half of what
-        we knew is lost.
-
-        A settle takes and drops a card and its owner in one step, so this is never a settle in
-        between.
-        """
-        lost = [planner_id for planner_id in planner_ids if planner_id not in owners]
-        if not lost:
-            return frozenset()
-        there = await self._redis.hmget(self._keys.private("cards", plan_id), lost)
-        return frozenset(
-            planner_id for planner_id, etags in zip(lost, there, strict=True) if etags is not None
-        )
-
     async def public_task_id(self, planner_id: str) -> str | None:
         """What the public mapping says, where both directions agree; for adoption, when ours is
         lost."""
-        task_id = _text(await self._public(self._keys.redis_id(planner_id)))
-        if task_id is None:
-            return None
-        back = await self._public(self._keys.planner_id(task_id))
-        return task_id if back == planner_id.encode() else None
+        return (await self.public_task_ids([planner_id])).get(planner_id)
 
-    async def _public(self, key: str) -> bytes | None:
+    async def public_task_ids(self, planner_ids: Sequence[str]) -> dict[str, str]:
+        """The same for many cards: planner id -> task id."""
+        keys = [self._keys.redis_id(planner_id) for planner_id in planner_ids]
+        named = zip(planner_ids, await self._public(keys), strict=True)
+        found = {planner_id: task_id for planner_id, task_id in named if task_id is not None}
+        back = await self._public([self._keys.planner_id(task_id) for task_id in found.values()])
+        rows = zip(found.items(), back, strict=True)
+        return {pid: task_id for (pid, task_id), other in rows if other == pid}
+
+    async def _public(self, keys: Sequence[str]) -> list[str | None]:
         """What anybody may have written there: a key of another type says nothing."""
+        if not keys:
+            return []
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.get(key)
-            pipe.type(key)
-            value, kind = await pipe.execute(raise_on_error=False)
-        if isinstance(kind, Exception):
-            raise kind
-        return value if kind == b"string" else None
+            for key in keys:
+                pipe.get(key)
+                pipe.type(key)
+            answers = await pipe.execute(raise_on_error=False)
+        values, kinds = answers[::2], answers[1::2]
+        for kind in kinds:
+            if isinstance(kind, Exception):
+                raise kind
+        pairs = zip(values, kinds, strict=True)
+        return [_text(value) if kind == b"string" else None for value, kind in pairs]
 
 
 def _text(value: bytes | None) -> str | None:

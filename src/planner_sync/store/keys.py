@@ -62,10 +62,13 @@ OF_NAMESPACE = frozenset(
         *("reason", "token", "batches", "pause", "owners"),
         *("tombstones", "deleted_cards", "trash", "holds", "epochs"),
         *("leases", "hashes", "missing", "refusals", "heartbeats"),
-        *("counters",),
+        *(
+            "counters",
+            "application",
+        ),
     )
 )
-OF_PLAN = frozenset(("cards", "creating", "orphans", "deletes"))
+OF_PLAN = frozenset(("cards", "creating", "orphans", "deletes", "unmapped_passes", "names"))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import json
 from typing import Any
 
 from planner_sync.model.messages import agent_update
-from planner_sync.model.records import TrashEntry
+from planner_sync.model.records import DeletedCard, TrashEntry
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
+BURIED_MS = 30 * 24 * 3600 * 1000
 ABSENT = b""  # what a save expects to find
 SOURCE = "planner-sync"
 
@@ -22,7 +23,7 @@ class Trash:
 
     def __init__(self, redis: Any, scripts: Scripts, keys: Keys) -> None:
         self._redis = redis
-        self._save_document = scripts["save_document"]
+        self._scripts = scripts
         self._keys = keys
 
     async def entries(self) -> list[TrashEntry]:
@@ -42,7 +43,7 @@ class Trash:
         mark = f"restore {entry.name}"
         message = json.dumps(agent_update("created", entry.task_id, SOURCE, mark))
         args: list[str | bytes | int] = [entry.task_id, mark, ABSENT, entry.renewed]
-        done, *_ = await self._save_document(
+        done, *_ = await self._scripts["save_document"](
             self._keys.about(entry.task_id), [*args, self._keys.updates, message, "created"]
         )
         if not done:
@@ -52,3 +53,18 @@ class Trash:
             pipe.zrem(private("trash"), entry.name)
             await pipe.execute()
         return True
+
+    async def prune(self) -> None:
+        """Drop trash, tombstones and records of deleted cards that are older than 30 days."""
+        private = self._keys.private
+        now, _ = await self._scripts["read_server_clock"](self._keys, [])
+        before = int(now) - BURIED_MS
+        await self._redis.zremrangebyscore(private("tombstones"), "-inf", before)
+        old = await self._redis.zrangebyscore(private("trash"), "-inf", before)
+        if old:
+            await self._redis.hdel(private("trash", "entries"), *old)
+            await self._redis.zrem(private("trash"), *old)
+        deleted = await self._redis.hgetall(private("deleted_cards"))
+        dead = [task_id for task_id, text in deleted.items() if DeletedCard.load(text).at < before]
+        if dead:
+            await self._redis.hdel(private("deleted_cards"), *dead)

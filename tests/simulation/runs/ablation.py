@@ -21,13 +21,14 @@ from typing import Any
 from planner_sync.decide import mapped as decide
 from planner_sync.decide import unmapped as decide_new
 from planner_sync.decide.merge import DocumentAtoms, merge
-from planner_sync.decide.observation import Gone, Mapped
+from planner_sync.decide.observation import Mapped
 from planner_sync.graph.planner import Planner
 from planner_sync.model.card import Card
 from planner_sync.model.orders import DocumentSeen
 from planner_sync.model.state import SyncState
 from planner_sync.store import scripts
-from planner_sync.store.plans import Epoch, Plans
+from planner_sync.store.leases import ServerClock
+from planner_sync.store.plan_state import Epoch, PlanState
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.plan.epochs import Begun, Epochs
 from planner_sync.sync.plan.listing import PlanReader
@@ -116,13 +117,13 @@ def no_epoch() -> AbstractContextManager[None]:
     """A Redis that has forgotten everything is mapped_state to know every plan."""
     write = TaskRepository.record_intent
 
-    async def known(plans: Plans, plan_id: str) -> Epoch:
+    async def known(plans: PlanState, plan_id: str) -> Epoch:
         return Epoch((await plans.server_clock()).run_id, 10**9)
 
-    async def begun(epochs: Epochs, plan_id: str) -> Begun:
-        moment, epoch = await epochs.plans.server_clock(), await epochs.plans.epoch(plan_id)
+    async def begun(epochs: Epochs, plan_id: str, clock: ServerClock) -> Begun:
+        epoch = await epochs.plans.epoch(plan_id)
         await epochs.plans._redis.hset(epochs.plans._keys.private("epochs"), plan_id, str(epoch))
-        return Begun(moment.now, moment.run_id, epoch, trusted=True)
+        return Begun(clock, epoch, trusted=True)
 
     async def ended(epochs: Epochs, plan_id: str, begun: Begun) -> bool:
         return True
@@ -140,15 +141,15 @@ def no_epoch() -> AbstractContextManager[None]:
     # What the public mapping still says is asked as well, and would hide some of it.
     mapping = (decide_new, "_named_by_mapping", lambda seen: None)
     return swapped(
-        (Plans, "epoch", known), *passes, mapping, (TaskRepository, "record_intent", trusted)
+        (PlanState, "epoch", known), *passes, mapping, (TaskRepository, "record_intent", trusted)
     )
 
 
 def no_absence_guards() -> AbstractContextManager[None]:
     """A card that is missing from a listing is gone."""
 
-    async def gone(reader: PlanReader, planner_id: str) -> Gone:
-        return Gone()
+    async def gone(reader: PlanReader, planner_id: str) -> str:
+        return "gone"
 
     return swapped((PlanReader, "ask", gone), (reconcile, "is_usable", lambda *_, **__: True))
 
@@ -194,7 +195,7 @@ def no_leases() -> AbstractContextManager[None]:
         "return due ~= false and tonumber(due) > now": "return false",
         "if lease ~= o.token then": "if false then",
         "if redis.call('HGET', task_leases, id) ~= token then return 'overtaken' end": "",
-        "if ms == 0 or held or rests then return 0 end": "",
+        "if ms == 0 or held or rests then return {0, now, run_id()} end": "",
     }
 
     texts = {name: scripts.script_text(name) for name in scripts.script_names()}

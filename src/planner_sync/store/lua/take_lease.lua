@@ -6,7 +6,8 @@
 -- ARGV[3]  ms      0 gives it back
 -- ARGV[4]  rest    for so long (ms) after somebody else began, nobody needs to begin again
 --
--- Returns 1 when the lease is the owner's (or was given back), 0 when somebody else holds it, or began just now.
+-- Returns {1, time (ms), run id} when the lease is the owner's (or was given back); {0, …} when somebody else holds it,
+-- or began just now.
 local name, owner, ms, rest = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = clock()
 local begun = now
@@ -16,7 +17,7 @@ if who then
   if who ~= owner then
     -- What began later than now, or ends later than it could, is from before the clock was put back: it binds nobody.
     local held, rests = till > now and till <= now + ms, since <= now and since + rest > now
-    if ms == 0 or held or rests then return 0 end
+    if ms == 0 or held or rests then return {0, now, run_id()} end
   elseif till > now then
     begun = math.min(since, now)
   end
@@ -26,4 +27,4 @@ if ms > 0 then
 elseif who then
   redis.call('HSET', leases, name, string.format('%s 0 %.0f', owner, begun))
 end
-return 1
+return {1, now, run_id()}

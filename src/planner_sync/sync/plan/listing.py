@@ -1,30 +1,33 @@
-"""What Planner shows of a plan: its listing, and the details that the listing may not bring.
-Changes nothing."""
+"""What Planner shows of a plan: its listing, the details that the listing may not bring, and one
+card by its id. Changes nothing.
+"""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from planner_sync.decide.observation import Gone
+from planner_sync.decide.plan_observation import Answer
 from planner_sync.errors import Forbidden, NotFound, Rejected
+from planner_sync.graph.answers import Json
 from planner_sync.graph.cards import read_card
 from planner_sync.graph.planner import Planner
-from planner_sync.model.card import Card
+from planner_sync.model.card import Card, is_of_details
 
-FORBIDDEN: Final = "forbidden"  # a card that we may not read, or a right that we have lost
+log = logging.getLogger(__name__)
+
+Tasks = Mapping[str, Json]  # as Graph gives them, by id
 
 
 @dataclass
 class PlanReader:
-    """Reads for passes; `brings_details` says whether this Planner's listings can bring the details
-    along."""
+    """Reads for passes. `brings_details`: may a listing of this Planner bring the details along?"""
 
     planner: Planner
     brings_details: bool = True
 
-    async def list_tasks(self, plan_id: str) -> list[dict[str, Any]]:
-        """Every task of the plan, as Graph gives it."""
+    async def list_tasks(self, plan_id: str) -> Tasks:
+        """Every task of the plan."""
         try:
             tasks = await self.planner.list_cards(
                 plan_id, expand=self.brings_details, interactive=False
@@ -36,31 +39,79 @@ class PlanReader:
             return await self.list_tasks(plan_id)
         if self.brings_details and tasks and not any("details" in task for task in tasks):
             self.brings_details = False
-        return tasks
+        return {task["id"]: task for task in tasks}
 
-    async def with_details(self, tasks: Sequence[dict[str, Any]]) -> list[Card]:
-        """The cards with their details, which are asked for where the listing does not bring
-        them."""
+    async def complete(self, cards: Sequence[Card]) -> dict[str, Card | None]:
+        """The cards by their ids, with details; those that lack them are asked for them.
 
-        async def read(task: dict[str, Any]) -> Card | None:
-            if "details" in task:
-                return read_card(task)
+        None for details that cannot be read. A card whose details do not show is left out: it was
+        just made, or just deleted.
+        """
+
+        async def read(card: Card) -> Json | None:
             try:
-                return read_card(
-                    task, await self.planner.read_details(task["id"], interactive=False)
-                )
+                return await self.planner.read_details(card.id, interactive=False)
             except NotFound:
-                return None  # just made, or just deleted: the next pass will tell
+                return None
 
-        return [card for card in await asyncio.gather(*(read(task) for task in tasks)) if card]
+        lacking = [card for card in cards if card.details_etag is None]
+        found = await asyncio.gather(*(read(card) for card in lacking))
+        completed: dict[str, Card | None] = {card.id: card for card in cards}
+        for card, details in zip(lacking, found, strict=True):
+            if details is None:
+                del completed[card.id]
+            else:
+                completed[card.id] = _with_details(card, details)
+        return completed
 
-    async def ask(self, planner_id: str) -> Card | Gone | Literal["forbidden"] | None:
-        """One card by its id; FORBIDDEN, or None when the details do not show."""
+    async def ask(self, planner_id: str) -> Answer:
+        """One card by its id, with its details."""
         try:
             task = await self.planner.read_task(planner_id, interactive=False)
         except NotFound:
-            return Gone()
+            return "gone"
         except Forbidden:
-            return FORBIDDEN
-        cards = await self.with_details([task])
-        return cards[0] if cards else None
+            return "forbidden"
+        card = card_of(task)
+        return (await self.complete([card])).get(planner_id) if card else None
+
+    async def check_plan(self, plan_id: str) -> None:
+        """The plan can be read now, so that gone means gone. Raises GraphError."""
+        await self.planner.read_plan(plan_id, interactive=False)
+
+    def missing_right(self) -> str:
+        """The cause why Graph refuses something to our token; empty while it has not."""
+        return self.planner.missing_right()
+
+
+def card_of(task: Json) -> Card | None:
+    """The card, with its details if they are inside; None for JSON that is no card."""
+    try:
+        card = read_card(task)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return card if card.etag else None
+
+
+def _with_details(card: Card, details: Json) -> Card | None:
+    found = card_of({"id": card.id, "@odata.etag": card.etag, "details": details})
+    if found is None:
+        return None
+    own = {atom: value for atom, value in found.atoms.items() if is_of_details(atom)}
+    return replace(
+        card, atoms={**card.atoms, **own}, details_etag=found.details_etag, order=found.order
+    )
+
+
+def log_unreadable(plan_id: str, planner_id: str) -> None:
+    """It is left alone until it can be read."""
+    log.warning("plan %s: card %s cannot be read and is left alone", plan_id, planner_id)
+
+
+def differs(task: Json, etags: str) -> bool:
+    """Is the listed task, with its details if it has them, in another state than these etags?"""
+    etag, _, details_etag = etags.partition(" ")
+    details = task.get("details")
+    if task.get("@odata.etag") != etag:
+        return True
+    return isinstance(details, dict) and details.get("@odata.etag") != details_etag

@@ -5,14 +5,14 @@ from collections.abc import Collection
 
 from planner_sync.decide.notices import failure
 from planner_sync.errors import Refusal
-from planner_sync.store.plans import Plans
+from planner_sync.store.plan_state import PlanState
 from planner_sync.store.task_repository import TaskRepository
 
 
 class BadIds:
     """Keeps the record of one namespace."""
 
-    def __init__(self, repository: TaskRepository, plans: Plans) -> None:
+    def __init__(self, repository: TaskRepository, plans: PlanState) -> None:
         self._repository = repository
         self._plans = plans
 

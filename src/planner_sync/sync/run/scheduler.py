@@ -11,12 +11,13 @@ from redis.exceptions import RedisError
 from planner_sync.errors import Refusal
 from planner_sync.model.task import check_task_id
 from planner_sync.store.id_mapper import IdMapper
+from planner_sync.store.leases import Leases
 from planner_sync.store.pending import Pending
-from planner_sync.store.plans import Plans
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server.connection import describe, end_if_cancelled
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.telemetry import Telemetry
+from planner_sync.store.trash import Trash
 from planner_sync.sync.plan.plan_pass import PlanPass
 from planner_sync.sync.run.bad_ids import BadIds
 
@@ -38,7 +39,8 @@ class Scheduler:
     plan_pass: PlanPass
     sweep: Sweep
     mapper: IdMapper
-    plans: Plans
+    leases: Leases
+    trash: Trash
     scripts: Scripts
     pending: Pending
     bad_ids: BadIds
@@ -90,18 +92,18 @@ class Scheduler:
     async def sweep_once(self, min_gap_ms: int = 0) -> None:
         """Mark what changed without a message, and what is missing for the second time."""
         await self.scripts.offer(SCRIPT_OF_AGENTS)
-        if not await self.plans.take_lease("sweep", SWEEP_LEASE_MS, min_gap_ms=min_gap_ms):
+        clock = await self.leases.take("sweep", SWEEP_LEASE_MS, min_gap_ms=min_gap_ms)
+        if clock is None:
             return
         try:
-            await self._sweep()
+            await self._sweep(clock.now)
         finally:
-            await self.plans.give_back("sweep")
+            await self.leases.give_back("sweep")
         self.on_enqueued()
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, now: int) -> None:
         self._rounds += 1
         mapped = await self.mapper.all_task_ids()
-        now = (await self.plans.server_clock()).now
         swept = await self.sweep.run(mapped, SWEEP_SECONDS)
         good = []
         for task_id in swept.changed:
@@ -121,7 +123,7 @@ class Scheduler:
             if not self.evicting:
                 await self.pending.enqueue(missing, reason="confirmed_missing")
         if self._rounds % PRUNE_EVERY == 0:
-            await self.plans.prune()
+            await self.trash.prune()
 
     async def _poll_on(self) -> None:
         loop = asyncio.get_running_loop()

@@ -21,11 +21,14 @@ from planner_sync.graph.planner import Planner
 from planner_sync.identity.tokens import Tokens, build_tokens, redis_credentials
 from planner_sync.model.task import DOCUMENT_MAX_BYTES
 from planner_sync.settings import Settings
-from planner_sync.store.holds import Holds
+from planner_sync.store.directory import Directory
+from planner_sync.store.holds import Deletes, Holds
 from planner_sync.store.id_mapper import IdMapper
 from planner_sync.store.keys import Keys
+from planner_sync.store.leases import Leases
 from planner_sync.store.pending import Pending
-from planner_sync.store.plans import Plans
+from planner_sync.store.plan_names import NameRecords
+from planner_sync.store.plan_state import PlanState
 from planner_sync.store.scripts import Scripts
 from planner_sync.store.server.connection import (
     connect,
@@ -38,10 +41,12 @@ from planner_sync.store.server.sign_in import Credentials
 from planner_sync.store.sweep import Sweep
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.store.telemetry import Telemetry
-from planner_sync.sync.plan.adoption import Adoption
+from planner_sync.store.trash import Trash
 from planner_sync.sync.plan.epochs import Epochs
 from planner_sync.sync.plan.listing import PlanReader
+from planner_sync.sync.plan.observer import PlanObserver
 from planner_sync.sync.plan.plan_pass import PlanPass
+from planner_sync.sync.plan.visitor import Visitor
 from planner_sync.sync.run.bad_ids import BadIds
 from planner_sync.sync.run.listener import Listener
 from planner_sync.sync.run.scheduler import Scheduler
@@ -96,14 +101,24 @@ class Parts:
         self.gate = Gate(publish_pause=self.pending.extend_pause, clock=ports.clock)
         self.graph = _graph(settings, self.gate, ports)
         planner = Planner(self.graph)
-        plans = Plans(redis, scripts, keys, instance)
+        leases = Leases(scripts, keys, instance)
+        plans = PlanState(redis, scripts, keys)
+        deletes = Deletes(redis, scripts, keys)
+        name_records = NameRecords(redis, scripts, keys)
         mapper = IdMapper(redis, keys)
         repository = TaskRepository(redis, scripts, keys, DOCUMENT_MAX_BYTES)
         sweep = Sweep(redis, keys, DOCUMENT_MAX_BYTES, ports.clock)
-        names, people = PlanNames(planner, plans), People(planner, plans)
+        names = PlanNames(planner, name_records, leases)
+        people = People(planner, Directory(redis, keys))
         window = round(2 * settings.poll_seconds * 1000)
         brake = Brake(
-            plans, mapper, repository, settings.max_delete_ratio, settings.max_delete_count, window
+            deletes,
+            plans,
+            mapper,
+            repository,
+            settings.max_delete_ratio,
+            settings.max_delete_count,
+            window,
         )
         policy = Policy(
             frozenset(settings.plan_ids), settings.default_plan_id, settings.conflict_winner
@@ -113,27 +128,18 @@ class Parts:
         bad_ids = BadIds(repository, plans)
         self.workers = Workers(self.pending, reconciler, self.gate.pause_for)
         reader = PlanReader(planner)
-        adoption = Adoption(plans, mapper, repository, sweep, reader)
+        observer = PlanObserver(reader, plans, mapper, repository, sweep, names)
+        visitor = Visitor(reader, plans, name_records, self.pending, brake, self.workers.reconcile)
         plan_pass = PlanPass(
-            planner=planner,
-            plans=plans,
-            mapper=mapper,
-            pending=self.pending,
-            names=names,
-            reader=reader,
-            epochs=Epochs(plans),
-            adoption=adoption,
-            brake=brake,
-            telemetry=telemetry,
-            reconcile=self.workers.reconcile,
-            waiting=reconciler.waiting,
+            leases, Epochs(plans), observer, visitor, telemetry, waiting=reconciler.waiting
         )
         self.scheduler = Scheduler(
             plan_ids=settings.plan_ids,
             plan_pass=plan_pass,
             sweep=sweep,
             mapper=mapper,
-            plans=plans,
+            leases=leases,
+            trash=Trash(redis, scripts, keys),
             scripts=scripts,
             pending=self.pending,
             bad_ids=bad_ids,
@@ -141,7 +147,7 @@ class Parts:
             interval=settings.poll_seconds,
             on_enqueued=self.workers.wake,
         )
-        self.holds = Holds(plans, mapper, repository, self.pending)
+        self.holds = Holds(deletes, plans, mapper, repository, self.pending)
         self.listener = Listener(
             subscribe=pubsub.pubsub,  # type: ignore[attr-defined]
             publish=pubsub.publish,  # type: ignore[attr-defined]

@@ -40,7 +40,7 @@ from planner_sync.model.records import Orphan, Side
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 from planner_sync.store.id_mapper import IdMapper
-from planner_sync.store.plans import Plans
+from planner_sync.store.plan_state import PlanState
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.task.brake import Brake
 from planner_sync.sync.task.names import PlanNames
@@ -81,7 +81,7 @@ class Actor:
 
     repository: TaskRepository
     mapper: IdMapper
-    plans: Plans
+    plans: PlanState
     planner: Planner
     names: PlanNames
     people: People

@@ -9,8 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from planner_sync.model.records import Hold, Side
+from planner_sync.store.holds import Deletes
 from planner_sync.store.id_mapper import IdMapper
-from planner_sync.store.plans import Plans
+from planner_sync.store.plan_state import PlanState
 from planner_sync.store.task_repository import TaskRepository
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 class Brake:
     """`max_ratio` and `max_count` must both be exceeded, within `window_ms`."""
 
-    plans: Plans
+    deletes: Deletes
+    plans: PlanState
     mapper: IdMapper
     repository: TaskRepository
     max_ratio: float
@@ -32,28 +34,28 @@ class Brake:
 
         `gone` are the tasks whose card is gone. Missing documents are counted here.
         """
-        if await self.plans.hold(plan_id) is not None:
+        if await self.deletes.hold(plan_id) is not None:
             # Also what people delete while the hold lasts, so that a restore finds it.
-            await self.plans.record_deletes(
+            await self.deletes.record(
                 plan_id, set(gone) - await self.repository.to_restore(sorted(gone))
             )
             return True
-        if await self.plans.is_released(plan_id):
+        if await self.deletes.is_released(plan_id):
             return False
         mapped = set((await self.mapper.task_ids(list(await self.plans.cards(plan_id)))).values())
         vanished = set(gone) if side == "planner" else await self.repository.missing(sorted(mapped))
         vanished -= await self.repository.to_restore(sorted(vanished))
         if side == "planner":
             # Many reconciliations that each find one card gone must see each other.
-            await self.plans.record_deletes(plan_id, vanished)
+            await self.deletes.record(plan_id, vanished)
         # Read last: it has what was deleted since the documents were counted.
-        vanished |= await self.plans.recent_deletes(plan_id, self.window_ms)
+        vanished |= await self.deletes.recent(plan_id, self.window_ms)
         before = len(mapped | vanished)
         if len(vanished) <= self.max_count or len(vanished) <= self.max_ratio * before:
             return False
         at = (await self.plans.server_clock()).now
         hold = Hold(side, len(vanished), before, at)
-        if await self.plans.set_hold(plan_id, hold):
+        if await self.deletes.set_hold(plan_id, hold):
             log.error(
                 "plan %s: deletes are held: %d of %d tasks vanished at once",
                 plan_id,

@@ -14,7 +14,8 @@ from planner_sync.errors import CardChanged, NotSent, NotYet, Refusal, Throttled
 from planner_sync.graph.cards import parse_plan_names
 from planner_sync.graph.planner import Planner
 from planner_sync.model.card import Names
-from planner_sync.store.plans import Plans
+from planner_sync.store.leases import Leases
+from planner_sync.store.plan_names import NameRecords
 
 MAKER_LEASE_MS = 40_000
 LAG_MS = 30_000
@@ -23,9 +24,10 @@ LAG_MS = 30_000
 class PlanNames:
     """The names of every plan, for one process."""
 
-    def __init__(self, planner: Planner, plans: Plans) -> None:
+    def __init__(self, planner: Planner, records: NameRecords, leases: Leases) -> None:
         self._planner = planner
-        self._plans = plans
+        self._records = records
+        self._leases = leases
         self._known: dict[str, Names] = {}
         self._digests: dict[str, str] = {}
         self._reading: dict[str, asyncio.Task[Names]] = {}
@@ -64,12 +66,12 @@ class PlanNames:
         """
         async with self._making:
             lease = f"names {plan_id}"
-            if not await self._plans.take_lease(lease, MAKER_LEASE_MS):
+            if not await self._leases.take(lease, MAKER_LEASE_MS):
                 raise NotYet("another instance is making names in this plan")
             try:
                 return await self._make(plan_id, kind, name)
             finally:
-                await self._plans.give_back(lease)
+                await self._leases.give_back(lease)
 
     async def _make(self, plan_id: str, kind: Literal["bucket", "label"], name: str) -> Names:
         names = await self.get(plan_id, fresh=True)
@@ -78,12 +80,12 @@ class PlanNames:
         )
         if name in known:
             return names
-        if await self._plans.name_intent_within(plan_id, f"{kind} {name}", LAG_MS):
+        if await self._records.sent_within(plan_id, f"{kind} {name}", LAG_MS):
             raise NotYet(f"the {kind} {name!r} was sent before; it does not show yet")
         try:
             await self._send(plan_id, kind, name, names)
         except (NotSent, Throttled, CardChanged):
-            await self._plans.forget_name_intent(plan_id, f"{kind} {name}")
+            await self._records.forget_intent(plan_id, f"{kind} {name}")
             raise
         return await self.get(plan_id, fresh=True)
 
@@ -91,7 +93,7 @@ class PlanNames:
         self, plan_id: str, kind: Literal["bucket", "label"], name: str, names: Names
     ) -> None:
         async def intent() -> None:
-            await self._plans.record_name_intent(plan_id, f"{kind} {name}")
+            await self._records.record_intent(plan_id, f"{kind} {name}")
 
         if kind == "bucket":
             body = {
@@ -124,8 +126,8 @@ class PlanNames:
         self._digests[plan_id] = names_digest = hashlib.blake2b(
             dump(names).encode(), digest_size=8
         ).hexdigest()
-        if await self._plans.names_digest(plan_id) != names_digest:
-            await self._plans.set_names_digest(plan_id, names_digest)
+        if await self._records.digest(plan_id) != names_digest:
+            await self._records.set_digest(plan_id, names_digest)
         return names
 
 

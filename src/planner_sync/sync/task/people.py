@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from planner_sync.errors import Forbidden, Refusal
 from planner_sync.graph.planner import Planner
 from planner_sync.model.task import person_kind
-from planner_sync.store.plans import Plans
+from planner_sync.store.directory import Directory
 
 
 class People:
     """Every user that was looked up, for one process."""
 
-    def __init__(self, planner: Planner, plans: Plans) -> None:
+    def __init__(self, planner: Planner, directory: Directory) -> None:
         self._planner = planner
-        self._plans = plans
+        self._directory = directory
         self._known: dict[str, str] = {}
 
     @property
@@ -24,11 +24,11 @@ class People:
     async def find(self, texts: Sequence[str]) -> None:
         """Look up those that are not known yet. Raises Refusal (unknown_person)."""
         wanted = [text.lower() for text in texts if text.lower() not in self._known]
-        self._known.update(await self._plans.people(wanted))
+        self._known.update(await self._directory.find(wanted))
         for text in wanted:
             if text not in self._known:
                 self._known[text] = await self._ask(text)
-                await self._plans.set_person(text, self._known[text])
+                await self._directory.record(text, self._known[text])
 
     async def _ask(self, text: str) -> str:
         try:

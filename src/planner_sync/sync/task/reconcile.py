@@ -44,7 +44,7 @@ from planner_sync.model.orders import End, Result, Stored
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import DOCUMENT_MAX_BYTES, Document
 from planner_sync.store.pending import MAX_ATTEMPTS
-from planner_sync.store.plans import Plans
+from planner_sync.store.plan_state import PlanState
 from planner_sync.store.task_repository import TaskRepository
 from planner_sync.sync.task.act import Actor, LeaseLost, PlanNotAdopted, StepFailed
 from planner_sync.sync.task.names import dump
@@ -91,7 +91,7 @@ class Reconciler:
 
     actor: Actor
     repository: TaskRepository
-    plans: Plans
+    plans: PlanState
     planner: Planner
     policy: Policy
     waiting: set[str] = field(default_factory=set)

@@ -1,6 +1,6 @@
-"""Whole worlds, from fixed seeds and from every script that once found something.
+"""Whole worlds, from fixed seeds and from every kept script.
 
-More seeds: `make simulate`, `make soak`; all kills: `make kill`; the harness itself: `make ablate`.
+More seeds: `make simulate`, `make soak`. All kills: `make kill`. The harness itself: `make ablate`.
 """
 
 import asyncio
@@ -120,7 +120,7 @@ def test_a_kill_at_any_step_changes_nothing(story: str) -> None:
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_without_any_one_mechanism_something_does_not_hold(mechanism: str) -> None:
-    """What no run notices would prove nothing."""
+    """A mechanism that no run misses would not be tested."""
     seeds = [TURNED_RED.get(mechanism, 1), *range(1, TURNS_RED_WITHIN + 1)]
     assert any(without(mechanism, of_seed(seed)) for seed in seeds)
 

@@ -1,4 +1,4 @@
-"""Whoever acts in a script: each deed is done to the world and remembered for the judges."""
+"""Everybody who acts in a script. Each deed is done to the world and remembered for the judges."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ class Actors:
         self.operators = Operators(world, self.history, self._agents, self._people, deploy)
 
     async def do(self, op: Json) -> None:
-        """One deed."""
+        """Carry out one deed."""
         name = op["do"]
         if name in OPERATORS:
             await self.operators.do(op)

@@ -1,11 +1,14 @@
-"""Agents: each writes to Redis in a way of its own, as programs of any language do.
+"""Agents: each writes to Redis in its own way, as programs in any language do.
 
-    reader   reads, thinks, writes back         own     never reads: sets its own object, which grows
-    client   uses the client for Python         blind   never reads: sets an object of a title and what it is about now
-    keeper   reads once, keeps the object and sets the whole of it each time
-    copier   writes what it read under another id; and one that *mixes up* puts the id of another card into a document
+    reader    reads, thinks, writes back
+    client    uses the client for Python
+    keeper    reads once, keeps the object and sets all of it each time
+    own       never reads: sets its own object, which grows
+    blind     never reads: sets an object with a title and the one field that it changes
+    copier    writes what it read under another id
+    mixes up  puts the id of another card into a document
 
-Agents of one task take turns, as they would with a lock of their own; a *pair* shares one task.
+Agents of one task take turns, as if they shared a lock. A *pair* is two agents on one task.
 """
 
 import asyncio
@@ -46,7 +49,7 @@ class Agents:
         }
 
     async def do(self, op: Json) -> None:
-        """One deed; one that is not possible (no such document any more) is left."""
+        """Carry out one deed. One that is not possible any more (no such document) is skipped."""
         async with self._turns.setdefault(op["task"], asyncio.Lock()):
             self._history.styles.setdefault(op["task"], set()).add(op["do"])
             await self._ways[op["do"]](op)
@@ -56,7 +59,7 @@ class Agents:
         )
 
     async def delete_many(self, plan: int, say: int) -> None:
-        """All documents of a plan, at once."""
+        """Delete all documents of a plan at once."""
         births = [birth for birth in self._history.born if self._history.plans[birth] == plan]
         await asyncio.gather(*(self._delete({"task": birth, "say": say}) for birth in births))
 
@@ -124,8 +127,7 @@ class Agents:
         self._world.trace(f"-- client {op['task']} {op['fields']}")
 
     async def _copy(self, op: Json) -> None:
-        """The document of another task, with what the service has written into it, under a new
-        id."""
+        """Write another task's document under a new id, with what the service has added to it."""
         found = await self._read(source) if (source := await self._id_of(op["of"])) else None
         if found is None:
             return
@@ -136,7 +138,7 @@ class Agents:
         await self._set(task, self._objects[task], op, {}, "created")
 
     async def _mix_up(self, op: Json) -> None:
-        """The id of another card, or of none, in a document that has one."""
+        """Put the id of another card, or of none, into a document that has one."""
         found = await self._read(task_id) if (task_id := await self._id_of(op["task"])) else None
         if found is None or task_id is None or "plannerId" not in found:
             return
@@ -163,7 +165,7 @@ class Agents:
 
     # -- steps -------------------------------------------------------------------------------------
     def _change_members(self, document: Json, op: Json) -> list[tuple[str, bool]]:
-        """Put members into lists and take others out; those that really changed."""
+        """Add members to lists and take others out. Returns those that really changed."""
         changed = []
         wished = [(name, True) for name in op.get("put", ())] + [
             (name, False) for name in op.get("take", ())
@@ -224,9 +226,8 @@ class Agents:
             else:
                 found = None if stood.get(name) == "" else stood.get(name)  # cleared, both ways
                 before = URGENCIES.get(found, found) if name == "priority" else found
-                if (
-                    value is not None or before is not None
-                ):  # who clears what is not there has changed nothing
+                # Clearing what is not there is no change.
+                if value is not None or before is not None:
                     writes.append(Write(self._now, "agent", op["task"], name, value, before))
         items = [op[name] for name in ("add", "link") if name in op]
         self._history.items.extend(Item(self._now, "agent", op["task"], item) for item in items)

@@ -1,5 +1,7 @@
-"""What everybody meant, kept for the judges. A *birth* is the name with which every title of a task
-begins (`t0`, `h1`), so that whoever looks knows which card and which document are one.
+"""What everybody meant, kept for the judges.
+
+A *birth* is the first word of every title of a task (`t0`, `h1`). It tells which card and which
+document belong together.
 """
 
 from collections import Counter
@@ -9,9 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Write:
-    """Somebody meant `name` to be `value`. `stood` is what stood there when they looked: in the
-    document that an agent had read, on the card that a person saw. A member of a list has a name of
-    its own (`labels red`), there or not.
+    """Somebody meant `name` to be `value`.
+
+    `stood` is what they saw before: in the document that an agent had read, or on the card. A
+    member of a list has its own name (`labels red`) and is there or not.
     """
 
     at: float
@@ -24,7 +27,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Item:
-    """Somebody added an item to the checklist, or a link: then its address is the title."""
+    """Somebody added an item to the checklist, or a link. The title of a link is its address."""
 
     at: float
     by: str

@@ -1,5 +1,4 @@
-"""Operators and the rest of the world: Redis that forgets, rights that are lost, plans that go,
-holds that end."""
+"""Operators and the outside world: Redis forgets, rights are lost, plans are deleted, holds end."""
 
 import asyncio
 import json
@@ -33,7 +32,7 @@ class Operators:
         self._deploy = deploy
 
     async def do(self, op: Json) -> None:
-        """One deed."""
+        """Carry out one deed."""
         world = self._world
         world.trace(f"** {op['do']} {op.get('what', '')}".rstrip())
         match op["do"]:
@@ -67,7 +66,7 @@ class Operators:
                 await world.redis.rpush(world.keys.document("odd"), "no string")
 
     async def end_holds(self, how: str) -> None:
-        """What is held in any plan is released, or restored."""
+        """Release or restore what is held in any plan."""
         for plan_id in self._world.plan_ids:
             if (count := await self._world.end_hold(plan_id, how)) is not None:
                 self._world.trace(f"** {how}: {count} in {plan_id}")

@@ -11,14 +11,14 @@ Json = dict[str, Any]
 
 
 class People:
-    """All people of one world. They know cards, and nothing of Redis."""
+    """All people of one world. They know cards, but nothing of Redis."""
 
     def __init__(self, world: World, history: History) -> None:
         self._world = world
         self._history = history
 
     def do(self, op: Json) -> None:
-        """One deed; one that Planner refuses, or that has no card any more, is left."""
+        """Carry out one deed. It is skipped when Planner refuses it or the card is gone."""
         try:
             if op["do"] == "human creates":
                 self._create(op)
@@ -28,7 +28,7 @@ class People:
             return
 
     def delete_many(self, plan: int) -> None:
-        """All cards of a plan, at once, but its anchor."""
+        """Delete all cards of a plan at once, except its anchor."""
         for card in list(self._world.cards().values()):
             if card["planId"] == self._world.plan_ids[plan] and not card["title"].startswith(
                 "anchor"
@@ -82,10 +82,10 @@ class People:
         world.trace(f"-- {op['do']} {task} {op['fields']} {more}".rstrip())
 
     def _transfer(self, task: str, card_id: str, card: Json) -> None:
-        """To the bucket of the same name in the other plan.
+        """Move a card to the bucket of the same name in the other plan.
 
-        Not a card of a create that has no answer yet, which is looked for in its own plan alone;
-        nor one with a label that has a name in its plan, and another or none there.
+        Two cards stay: that of a create without an answer, which is looked for in its own plan
+        only, and one with a label that has a name in its plan.
         """
         world, plan_id = self._world, card["planId"]
         other = world.plan_ids[1 - world.plan_ids.index(plan_id)]
@@ -100,7 +100,7 @@ class People:
         world.trace(f"-- human transfers {task} to {other}")
 
     def _members(self, card: Json, op: Json) -> list[tuple[str, bool]]:
-        """Which labels and people really change."""
+        """Which labels and people really change, and whether they are there afterwards."""
         there = {f"labels {slot}" for slot in card["appliedCategories"]}
         there |= {
             f"assignedTo {name}"
@@ -128,7 +128,7 @@ class People:
         ]
 
     def _body(self, plan_id: str, fields: Json) -> Json:
-        """A document's words in Graph's."""
+        """A document's fields as Graph's."""
         body: Json = {}
         for name, value in fields.items():
             match name:
@@ -156,7 +156,7 @@ class People:
 
 
 def shown(world: World, card: Json) -> Json:
-    """A card in the words of a document, as far as scripts use them."""
+    """A card in the words of a document, with the fields that scripts use."""
     names = world.labels(card["planId"])
     labels = [names.get(slot) or slot for slot in card["appliedCategories"]]
     people = {user: email for email, user in world.user_ids.items()}

@@ -1,7 +1,7 @@
-"""What must hold once everything is quiet: I1 to I12. Each judge gives sentences about what does
-not hold.
+"""What must hold once everything is quiet: I1 to I12.
 
-They know the contract, the world and what everybody meant; they use no code of the service.
+Each judge yields one sentence for each thing that does not hold. Judges know the contract, the
+world and what everybody meant. They use no code of the service.
 """
 
 from tests.simulation.judges import sides, told, traffic, values
@@ -34,5 +34,5 @@ JUDGES = (
 
 
 def judge(scene: Scene) -> list[str]:
-    """All sentences of all judges."""
+    """What all judges say."""
     return [sentence for one in JUDGES for sentence in one(scene)]

@@ -12,13 +12,16 @@ from tests.simulation.script.script import Script
 Json = dict[str, Any]
 FIRST_BUCKET = "To do"  # where a card is that nobody has put anywhere
 AT_ONCE = 5.0  # seconds within which what an operator wants is done
-SETTLING = 120.0  # seconds within which two deeds may have crossed: a poll, a plan that cannot be read, a pause
+# Seconds within which two deeds may have crossed: a poll, a plan that cannot be read, a pause.
+SETTLING = 120.0
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What Redis holds at the end: documents by task, the service's refusals and trash, the public
-    mapping with its keys' last parts, keys of others.
+    """What Redis holds at the end.
+
+    `documents` by task, the service's `refused` and `trash`, the public `mapping` by the last part
+    of its keys, and `foreign`: keys of others.
     """
 
     documents: Mapping[str, bytes]
@@ -29,7 +32,7 @@ class Stored:
 
 
 def _of_the_card(message: Json) -> bool:
-    """Not a conflict, but for the one that brings a card back which people have deleted."""
+    """Does the message tell whether there is a card? Of conflicts, only one that recreates it."""
     return message["action"] != "conflict" or (message["field"], message["winner"]) == (
         "deleted",
         "agents",
@@ -37,7 +40,7 @@ def _of_the_card(message: Json) -> bool:
 
 
 class Scene:
-    """Cards and documents by birth; refused documents stand apart."""
+    """Cards and documents by birth. Refused documents are kept apart, in `unsynced`."""
 
     def __init__(self, world: World, script: Script, history: History, stored: Stored) -> None:
         self.world, self.script, self.history, self.stored = world, script, history, stored
@@ -57,19 +60,19 @@ class Scene:
             ).append(message)
 
     def birth(self, task_id: str) -> str:
-        """Whose birth is the task of this id?"""
+        """The birth of the task with this id."""
         known = task_id in self.history.born
         return (
             task_id if known else self.world.births.get(task_id.removeprefix("planner-"), task_id)
         )
 
     def told(self, birth: str, *actions: str, since: float = 0.0) -> list[Json]:
-        """What was said of this birth, on either channel."""
+        """What was said about this birth, on either channel."""
         return [m for m in self.said.get(birth, []) if m["action"] in actions and m["at"] >= since]
 
     @property
     def doomed(self) -> frozenset[str]:
-        """Births of a plan that was deleted: nothing more can be said of their cards."""
+        """Births of a plan that was deleted. Nothing more can be said about their cards."""
         if not self.script.times("delete plan"):
             return frozenset()
         return frozenset(
@@ -78,9 +81,11 @@ class Scene:
 
     @property
     def births(self) -> list[str]:
-        """All births that can be told apart: after documents were lost, whoever sets an object
-        without a look makes a new task, unless it names a card that nobody has by then; a restore
-        that Redis has lost is done once more.
+        """All births that can be told apart.
+
+        After documents were lost, an agent that sets an object without reading makes a new task,
+        unless the object names a card that is still free. A restore that Redis has lost is done
+        again.
         """
         first = min(self.script.loses, default=float("inf")) - 1
         blind = {birth for at, birth in self.history.nameless if at >= first}
@@ -101,12 +106,14 @@ class Scene:
 
     @property
     def sure(self) -> bool:
-        """Did Redis remember everything that is the service's own?"""
+        """Did Redis keep all of the service's own state?"""
         return not self.script.forgets
 
     def keeps_private(self, birth: str) -> bool:
-        """Must the agents' own field be there? A blind agent drops it itself; Redis may have lost
-        it, and what was deleted before it had a card was never kept.
+        """Must the agents' own field still be there?
+
+        Not with a blind agent, which drops it. Not when Redis may have lost it, or when the
+        document was deleted before it had a card.
         """
         if self.history.born.get(birth) != "agent" or "blind" in self.history.styles.get(birth, ()):
             return False
@@ -117,8 +124,7 @@ class Scene:
         return kept and not self.script.loses
 
     def had_a_card(self, birth: str, at: float) -> bool:
-        """Had it been said at this time that the card was made, and not that it is gone, or is made
-        anew?"""
+        """By what agents had been told until then, was there a card?"""
         said = [m for m in self.told(birth, "uploaded", "deleted", "conflict") if m["at"] <= at]
         made = [
             m["action"] == "uploaded" for m in said if m.get("created", True) and _of_the_card(m)
@@ -130,7 +136,7 @@ class Scene:
         return any(lost > at - SETTLING for lost in self.script.forgets)
 
     def restored(self, at: float) -> float | None:
-        """When did an operator, after this time or just before, want back what was deleted?"""
+        """When did an operator restore what was deleted: after this time, or just before it?"""
         return next(
             (restored for restored in self.history.restored if restored > at - AT_ONCE), None
         )

@@ -1,5 +1,6 @@
-"""I1, I2, I4, I5: one card for each document, both alike, nothing gone that nobody deleted, nothing
-back that somebody did.
+"""I1, I2, I4, I5: one card for each document, and both say the same.
+
+Nothing is gone that nobody deleted, and nothing is back that somebody did.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ def one_to_one(scene: Scene) -> Iterator[str]:
             keys = [document["key"] for document in documents]
             yield f"I1 {birth}: {len(cards)} cards, documents {keys}"
         elif len(cards) != len(documents):
-            yield f"I1 {birth}: {len(cards)} cards, {len(documents)} documents; refusals {scene.stored.refused}"
+            counts = f"{len(cards)} cards, {len(documents)} documents"
+            yield f"I1 {birth}: {counts}; refusals {scene.stored.refused}"
 
 
 def nothing_gone(scene: Scene) -> Iterator[str]:
@@ -35,15 +37,14 @@ def nothing_gone(scene: Scene) -> Iterator[str]:
             ):
                 yield f"I5 {birth}: its plan was deleted, and its document is gone"
         elif not scene.cards.get(birth) and (birth in made or not scene.script.loses):
-            refused = (
-                birth in scene.unsynced and birth not in made
-            )  # whether rightly so, another judge says
+            # Whether a refusal is right, another judge says.
+            refused = birth in scene.unsynced and birth not in made
             if not refused:
                 yield f"I5 {birth}: gone, and nobody deleted it"
 
 
 def nothing_back(scene: Scene) -> Iterator[str]:
-    """I5: what was deleted is gone, unless there is a reason why it may be back."""
+    """I5: what was deleted stays gone, unless there is a reason why it may be back."""
     for birth in scene.births:
         deletes = scene.history.deleted(birth)
         if not deletes or not scene.cards.get(birth):
@@ -54,8 +55,7 @@ def nothing_back(scene: Scene) -> Iterator[str]:
 
 
 def brought_back(scene: Scene) -> Iterator[str]:
-    """I5: what was held when an operator wanted it back is there, unless both sides had deleted
-    it."""
+    """I5: what was held when an operator restored it is there, unless both sides had deleted it."""
     for birth in scene.history.born if scene.sure else ():
         deletes = scene.history.deleted(birth)
         if birth in scene.doomed or len({by for _, by in deletes}) != 1:
@@ -79,14 +79,16 @@ def _is_held(message: Json) -> bool:
 
 
 def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
-    """An agent has set it again since; or the other side was at it, and a conflict says so."""
+    """Has an agent set it again since, or did the other side change it and win a conflict?"""
     people_alone = all(who == "human" for _, who in scene.history.deleted(birth))
     sets = scene.history.nameless if people_alone else scene.history.sets
     if any(when >= at for when, task in sets if task == birth):  # several may act in one instant
-        return True  # an object that does not name the card that people deleted, or any when an agent did
+        # After a delete by people: an object that does not name the card. Else any object.
+        return True
     own = [when for when, who in scene.history.deleted(birth) if who == "agent" and when < at]
     if own and any(own[-1] < when < at for when, task in scene.history.sets if task == birth):
-        return True  # it was set again after an agent's own delete: nothing tells whose delete has taken the card
+        # It was set again after an agent's own delete: nothing tells which delete took the card.
+        return True
     overruled = any(
         m["field"] == "deleted" and m["lost"] is True
         for m in scene.told(birth, "conflict", since=at)
@@ -96,22 +98,24 @@ def _may_be_back(scene: Scene, birth: str, at: float, by: str) -> bool:
             overruled and _touched(scene, birth, "human", at)
         )
     if scene.history.born[birth] == "agent" and not scene.had_a_card(birth, at):
-        return True  # the card of a create that had no answer yet: nobody could know that there had been one
+        # The card of a create without an answer: nobody could know that there had been one.
+        return True
     winner = scene.script.env.get("CONFLICT_WINNER")
     return winner == "agents" and overruled and _touched(scene, birth, "agent", at)
 
 
 def _touched(scene: Scene, birth: str, by: str, at: float) -> bool:
-    """Has this side changed the task when the delete was under way, or nobody was there to see
-    it?"""
+    """Has this side changed the task around the time of the delete?"""
     return any(
         e.at > at - 2 * SETTLING and (e.task, e.by) == (birth, by) for e in scene.history.edits
     )
 
 
 def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
-    """What vanished without a word, and was held or not carried out yet when Redis restarted, or
-    before the first pass after that, may be lost by that Redis: it is back.
+    """May Redis have lost this delete when it restarted, so that the task is back?
+
+    That is so when nobody had heard of the delete yet, or when it came without a message and was
+    held or not carried out yet.
     """
     restarts = scene.script.times("restart redis")
     if (at, birth) in scene.history.said:  # nobody may hear it before the next canary is missed
@@ -124,8 +128,7 @@ def _lost_over_a_restart(scene: Scene, birth: str, at: float) -> bool:
 
 
 def _all_deaf(scene: Scene, at: float, restart: float) -> bool:
-    """May no process have heard what was said, frozen or killed while it was said and while Redis
-    restarted?"""
+    """Were all processes frozen or down while the delete was announced and Redis restarted?"""
     first, last = sorted((at, restart))
     faults = [fault for fault in scene.script.faults if fault["at"] <= first]
     deaf = [
@@ -174,7 +177,7 @@ def _word(priority: int) -> str:
 
 
 def _found(scene: Scene, card: Json, document: Json, name: str) -> Any:
-    """What the document says, in the words of `shown`."""
+    """What the document says, in the form of `shown`."""
     found = document.get(name)
     match name:
         case "bucket":

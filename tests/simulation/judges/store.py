@@ -78,5 +78,6 @@ class Claims:
             if b" done" not in claim and task not in pending:
                 return f"I10 {task.decode()}: claimed, and not pending"
             if self._given.setdefault(token, task) != task:
-                return f"I10 {task.decode()}: token {token} was given before, to {self._given[token].decode()}"
+                before = self._given[token].decode()
+                return f"I10 {task.decode()}: token {token} was given to {before} before"
         return None

@@ -1,5 +1,4 @@
-"""What agents are told, and what is kept for them: every message once and true, the trash, the
-public mapping."""
+"""What agents are told, once and truly, and what is kept for them: trash and public mapping."""
 
 import json
 from collections import Counter
@@ -10,8 +9,7 @@ from tests.simulation.judges.values import ONCE
 
 
 def once(scene: Scene) -> Iterator[str]:
-    """Of a card it is said once that it was made, once that it came to be a document, once that it
-    is gone."""
+    """Agents are told once each that a card was made, imported and gone."""
     if not scene.sure:
         return
     said: Counter[tuple[str, str]] = Counter()
@@ -25,8 +23,10 @@ def once(scene: Scene) -> Iterator[str]:
 
 
 def true(scene: Scene) -> Iterator[str]:
-    """Messages name the right card, conflicts the right winner and two values that differ,
-    revisions only grow."""
+    """Messages name the right card, conflicts the right winner and two different values.
+
+    Revisions only grow.
+    """
     winner, births = scene.script.env.get("CONFLICT_WINNER", "planner"), scene.world.births
     newest: dict[str, int] = {}
     for message in scene.world.said():
@@ -53,7 +53,7 @@ def true(scene: Scene) -> Iterator[str]:
 
 
 def people_heard(scene: Scene) -> Iterator[str]:
-    """I9: whatever a person made or wrote, agents were told of."""
+    """I9: agents were told of everything that a person made or wrote."""
     if not scene.sure:
         return
     for birth, documents in scene.documents.items():
@@ -76,7 +76,7 @@ def people_heard(scene: Scene) -> Iterator[str]:
 
 
 def deletes_told(scene: Scene) -> Iterator[str]:
-    """I9: of every card that is gone agents were told, and what it held is in the trash."""
+    """I9: agents were told of every card that is gone, and its document is in the trash."""
     trash = {name.split(" ")[1]: json.loads(text) for name, text in scene.stored.trash.items()}
     for card, birth in scene.world.births.items():
         deletes = scene.history.deleted(birth)
@@ -91,9 +91,8 @@ def deletes_told(scene: Scene) -> Iterator[str]:
         forgot = max(
             (until.get(at, at) for at in scene.script.forgets if at < deletes[-1][0]), default=0.0
         )
-        of_card = [
-            m for m in of_card if m["at"] >= forgot
-        ]  # a card that was not imported again yet is nobody's
+        # A card that was not imported again after a loss is unknown.
+        of_card = [m for m in of_card if m["at"] >= forgot]
         said = [m for m in of_card if m["action"] == "deleted"]
         anew = any(
             m["action"] == "conflict" and m["field"] == "deleted" and m["lost"] for m in of_card
@@ -107,15 +106,14 @@ def deletes_told(scene: Scene) -> Iterator[str]:
             yield f"I9 {birth}: deleted was said on one channel only"
         if said and card not in trash and birth not in scene.documents:
             yield f"I5 {birth}: deleted, and not in the trash"
-        settled = (
-            of_card and of_card[0]["at"] < deletes[-1][0] - SETTLING
-        )  # what never was is not kept
+        # A document that was never settled is not kept.
+        settled = of_card and of_card[0]["at"] < deletes[-1][0] - SETTLING
         if said and card in trash and settled:
             yield from _whole(scene, birth, trash[card])
 
 
 def _whole(scene: Scene, birth: str, entry: Json) -> Iterator[str]:
-    """In the trash the document is as it was, private fields too."""
+    """The document in the trash is as it was, with its private fields."""
     kept = json.loads(entry["document"] or "{}")
     if not kept:
         yield f"I5 {birth}: its document is not in the trash"
@@ -124,7 +122,7 @@ def _whole(scene: Scene, birth: str, entry: Json) -> Iterator[str]:
 
 
 def refusals(scene: Scene) -> Iterator[str]:
-    """What is refused has been said, and for a reason: no other refusal comes up in a script."""
+    """Every refusal was told and has a reason that can come up in a script."""
     for task_id, text in scene.stored.refused.items():
         refusal, birth = json.loads(text), scene.birth(task_id)
         code, waits = refusal["code"], birth in scene.doomed and not refusal.get("announced", True)
@@ -159,8 +157,7 @@ def mapped(scene: Scene) -> Iterator[str]:
     pairs = {task_id: card for task_id, card in pairs.items() if card in cards}
     wanted = {**pairs, **{f"planner:{card}": task_id for task_id, card in pairs.items()}}
     for name in sorted(wanted.keys() | mapping.keys()):
-        left = name not in wanted and (
-            scene.doomed or not scene.sure
-        )  # what is gone was never seen to go
+        # After a loss nobody sees that a card goes, so its pair may stay.
+        left = name not in wanted and (scene.doomed or not scene.sure)
         if wanted.get(name) != mapping.get(name) and not left:
             yield f"I1 mapping {name}: {mapping.get(name)}, and not {wanted.get(name)}"

@@ -1,5 +1,7 @@
-"""I5, I8, I11, I12: no delete that nobody asked for, not more writes than were needed, nothing
-while Graph asked for a pause, nothing of others, no secret anywhere.
+"""I5, I8, I11, I12: what we send to Planner, and what must never leave or change.
+
+No delete that nobody asked for, few writes, no request while Graph asked for a pause, nothing of
+others touched, no secret anywhere.
 """
 
 import re
@@ -15,8 +17,9 @@ WRITES_PER_EVENT, WRITES_AT_LEAST = 4, 12
 
 
 def asked_for(scene: Scene) -> Iterator[str]:
-    """I5: a card that we deleted was deleted by an agent before, or was the second of its birth;
-    and whatever a person had written on it was known to the agent, or has lost to it.
+    """I5: we delete a card only when an agent deleted its document, or as a second card.
+
+    What a person had written on it was known to that agent, or a conflict says that it lost.
     """
     for at, card in _deleted(scene):
         birth = scene.world.births.get(card, "?")
@@ -38,20 +41,19 @@ def asked_for(scene: Scene) -> Iterator[str]:
                 and scene.script.switches["details_bump"] != "always"
                 and write.at > at - AT_ONCE
             ):
-                continue  # no etag that a DELETE can name tells of it
+                continue  # this edit changes no etag that a DELETE can name
             back = any(w.name == name and w.stood == write.value for w in people if w is not write)
-            if (
-                asked and scene.sure and name in ONCE and not back
-            ):  # who puts back what stood there has changed nothing
+            # Putting back what stood there is no change.
+            if asked and scene.sure and name in ONCE and not back:
                 told = scene.told(birth, "created", "updated", since=write.at)
-                if not any(
-                    write.name in m["changed"] and m["at"] <= asked[-1] for m in told
-                ) and not reported(scene, birth, write):
-                    yield f"I5 {birth}: we deleted its card, on which a person had just written {write.value!r}"
+                knew = any(write.name in m["changed"] and m["at"] <= asked[-1] for m in told)
+                if not knew and not reported(scene, birth, write):
+                    wrote = f"a person had just written {write.value!r}"
+                    yield f"I5 {birth}: we deleted its card, on which {wrote}"
 
 
 def _deleted(scene: Scene) -> Iterator[tuple[float, str]]:
-    """When which card was deleted by us."""
+    """The cards that we deleted, each with its time."""
     for row in scene.world.planner.journal.rows():
         gone = re.fullmatch(r"/planner/tasks/([^/?]+)", row["path"])
         if row["method"] == "DELETE" and gone and row["status"] == 204:
@@ -59,7 +61,7 @@ def _deleted(scene: Scene) -> Iterator[tuple[float, str]]:
 
 
 def bounded(scene: Scene) -> Iterator[str]:
-    """I8: writes to Planner stay within a small multiple of what happened."""
+    """I8: the number of writes to Planner is a small multiple of what happened."""
     writes = [
         row
         for row in scene.world.planner.journal.rows()
@@ -73,7 +75,7 @@ def bounded(scene: Scene) -> Iterator[str]:
 
 
 def left_alone(scene: Scene) -> Iterator[str]:
-    """I11: while Graph asks for a pause it is left alone; no other plan is ever named."""
+    """I11: no request while Graph asked for a pause, and none that names another plan."""
     for process in scene.world.started:
         yield from (f"I11 {offence}" for offence in process.offences)
     for row in scene.world.planner.journal.rows():
@@ -82,7 +84,7 @@ def left_alone(scene: Scene) -> Iterator[str]:
 
 
 def kept_secret(scene: Scene) -> Iterator[str]:
-    """I12: nothing of others in Redis was touched, and the token stands nowhere."""
+    """I12: no key of others was touched, and the token is nowhere."""
     wiped = any(op["do"] == "wipe" and op["what"] == "all" for op in scene.script.ops)
     if not wiped and dict(scene.stored.foreign) != FOREIGN_KEYS:
         yield f"I12 keys of others: {dict(scene.stored.foreign)}"

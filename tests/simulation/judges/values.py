@@ -1,7 +1,8 @@
-"""I3, I9, I12: every value is the last that an agent or a person meant; of two that crossed, the
-other was reported.
+"""I3, I9, I12: every value is the last that an agent or a person meant.
 
-What agents keep for themselves stays as it was, and they hear what became of their writes.
+Of two that crossed, a conflict tells the one that lost.
+
+Agents' private fields stay as they were, and agents hear what became of their writes.
 """
 
 from collections import Counter
@@ -12,18 +13,12 @@ from tests.simulation.actors.history import Write
 from tests.simulation.actors.people import shown
 from tests.simulation.judges.scene import FIRST_BUCKET, SETTLING, Scene
 
-DEFAULTS = {
-    "percentComplete": 0,
-    "priority": 5,
-    "bucket": FIRST_BUCKET,
-}  # what a document that does not show the field says
-ONCE = (
-    "title",
-    "startDate",
-    "dueDate",
-    "description",
-)  # fields whose every value was written once only
-CAREFUL = {"reader", "client", "mixes up"}  # agents that take turns and read before they write
+# What a document that does not show the field says.
+DEFAULTS = {"percentComplete": 0, "priority": 5, "bucket": FIRST_BUCKET}
+# Fields whose values are written once only.
+ONCE = ("title", "startDate", "dueDate", "description")
+# Agents that take turns and read before they write.
+CAREFUL = {"reader", "client", "mixes up"}
 
 
 def fields(scene: Scene) -> Iterator[str]:
@@ -36,7 +31,7 @@ def fields(scene: Scene) -> Iterator[str]:
         for name in dict.fromkeys(write.name for write in mine):
             writes = [write for write in mine if write.name == name]
             if name == "bucket" and styles & {"own", "keeper"}:
-                continue  # in an old object a bucket that the card was in before is not meant, by the rule
+                continue  # in an old object, a bucket from before is never meant
             field = _field if _alone(styles) and "blind" not in styles else _careless_field
             yield from field(scene, birth, name, final[name], writes)
 
@@ -44,23 +39,23 @@ def fields(scene: Scene) -> Iterator[str]:
 def _careless_field(
     scene: Scene, birth: str, name: str, final: Any, writes: list[Write]
 ) -> Iterator[str]:
-    """Agents that overwrite each other, or leave out what they wrote before, may undo themselves,
-    and nobody else."""
+    """Agents that overwrite each other, or leave something out, may undo only agents' writes."""
     human = next((write for write in reversed(writes) if write.by == "human"), None)
     agents = [write for write in writes if write.by == "agent"]
     if final == (human.value if human else DEFAULTS.get(name)):
         return
     if final not in [write.value for write in agents]:
-        yield f"I3 {birth} {name}: {final!r} is neither the agent's nor the human's {human and human.value!r}"
+        theirs = f"the human's {human and human.value!r}"
+        yield f"I3 {birth} {name}: {final!r} is neither the agent's nor {theirs}"
     elif human and not any(write.at > human.at and write.stood == human.value for write in agents):
         again = any(write.value == human.value for write in writes if write is not human)
         if name in ONCE and not again and not reported(scene, birth, human):
-            yield f"I3 {birth} {name}: the human's {human.value!r} is lost to {final!r}, and no conflict says so"
+            lost = f"the human's {human.value!r} is lost to {final!r}"
+            yield f"I3 {birth} {name}: {lost}, and no conflict says so"
 
 
 def remembered(scene: Scene) -> Iterator[str]:
-    """I3 where Redis forgot: whatever a person wrote last is there, or a conflict says what became
-    of it."""
+    """I3 where Redis forgot: what a person wrote last is there, or a conflict tells of it."""
     for birth in () if scene.sure else scene.births:
         cards = scene.cards.get(birth, [])
         final = (
@@ -75,18 +70,17 @@ def remembered(scene: Scene) -> Iterator[str]:
             human = next((write for write in reversed(writes) if write.by == "human"), None)
             if human is None or final[name] == human.value or reported(scene, birth, human):
                 continue
-            cleared = human.value is None and scene.lost_around(
-                human.at
-            )  # what only a document has seems an agent's
+            # After a loss, a value that only the document has looks like an agent's change.
+            cleared = human.value is None and scene.lost_around(human.at)
             if not cleared and not any(
                 write.at > human.at and write.stood == human.value for write in writes
             ):
-                yield f"I3 {birth} {name}: {final[name]!r}, but the human meant {human.value!r}; no conflict"
+                meant = f"the human meant {human.value!r}"
+                yield f"I3 {birth} {name}: {final[name]!r}, but {meant}; no conflict"
 
 
 def revived(scene: Scene) -> Iterator[str]:
-    """I3: what somebody deleted, and the other side brought back, is what it was, as far as agents
-    were told of it."""
+    """I3: what one side deleted and the other brought back is as agents knew it."""
     for birth, final in _alive(scene):
         if (
             not scene.history.deleted(birth)
@@ -106,12 +100,14 @@ def revived(scene: Scene) -> Iterator[str]:
             if told and not any(
                 write.at > human.at and write.stood == human.value for write in writes
             ):
-                yield f"I3 {birth} {name}: came back as {final[name]!r}, but the human meant {human.value!r}"
+                meant = f"the human meant {human.value!r}"
+                yield f"I3 {birth} {name}: came back as {final[name]!r}, but {meant}"
 
 
 def _older_object(scene: Scene, birth: str) -> bool:
-    """Has an agent set an object from before once more, when the card was a new one? What the first
-    card has been through is forgotten with it.
+    """Has an agent set an older object again after a new card was made?
+
+    What happened to the first card is forgotten with it.
     """
     made = [message["at"] for message in scene.told(birth, "uploaded") if message["created"]][1:]
     writes = [
@@ -126,7 +122,8 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
     if agent is None or human is None:
         (only,) = [write for write in (agent, human) if write]
         if final != only.value:
-            yield f"I3 {birth} {name}: {final!r}, but the {only.by} wrote {only.value!r} ({only.at:.1f}), nobody else"
+            wrote = f"the {only.by} wrote {only.value!r} ({only.at:.1f})"
+            yield f"I3 {birth} {name}: {final!r}, but {wrote}, nobody else"
         return
     first, last = sorted((agent, human), key=lambda write: write.at)
     stood = {write: DEFAULTS.get(name) if write.stood is None else write.stood for write in writes}
@@ -136,7 +133,8 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         if write.by == last.by
     )
     if final not in (first.value, last.value):
-        yield f"I3 {birth} {name}: {final!r} is neither the agent's {agent.value!r} nor the human's {human.value!r}"
+        values = f"the agent's {agent.value!r} nor the human's {human.value!r}"
+        yield f"I3 {birth} {name}: {final!r} is neither {values}"
     elif first.value == last.value or (final == last.value and knew) or _as_before(agent, stood):
         return
     elif (
@@ -144,20 +142,23 @@ def _field(scene: Scene, birth: str, name: str, final: Any, writes: list[Write])
         and not knew
         and any(write.value == agent.value for write in stood if write.at < human.at)
     ):
-        return  # by the rule a value from before, in a copy that is older than the human's, is not meant
+        return  # in a copy older than the human's change, a value from before is never meant
     elif final != last.value and knew and _nothing_in_doubt(scene, birth, first, last):
-        yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and its {last.value!r} is undone"
+        undone = f"its {last.value!r} is undone"
+        yield f"I3 {birth} {name}: the {last.by} knew {first.value!r}, and {undone}"
     elif final != agent.value or not _put_back(scene, birth, agent, human, stood):
         lost = first if final == last.value else last
-        if name != "bucket" and not reported(
-            scene, birth, lost
-        ):  # buckets are no values of one writer
-            yield f"I3 {birth} {name}: the {lost.by}'s {lost.value!r} is lost to {final!r}, and no conflict says so"
+        # Several writers may name the same bucket.
+        if name != "bucket" and not reported(scene, birth, lost):
+            what = f"the {lost.by}'s {lost.value!r} is lost to {final!r}"
+            yield f"I3 {birth} {name}: {what}, and no conflict says so"
 
 
 def _nothing_in_doubt(scene: Scene, birth: str, first: Write, last: Write) -> bool:
-    """Can it be told that the first value was there before the last? Not when it is that of nothing
-    or of others, nor when the answer to an agent's change was lost.
+    """Was the first value surely there before the last?
+
+    That is unknown for an empty value, for one that others may write too, and when the answer to an
+    agent's change was lost.
     """
     unanswered = last.by == "human" and _times_sent(scene, birth, first) > 1
     return first.name in ONCE and first.value is not None and not unanswered
@@ -166,18 +167,16 @@ def _nothing_in_doubt(scene: Scene, birth: str, first: Write, last: Write) -> bo
 def _put_back(
     scene: Scene, birth: str, agent: Write, human: Write, stood: Mapping[Write, Any]
 ) -> bool:
-    """Has the human put back what an agent had seen? Then nothing has changed between two polls;
-    and where the answer to the agent's change was lost, nothing tells whether it was ever carried
-    out, so it is sent again.
+    """Has the human put back what an agent had seen?
+
+    Then nothing has changed between two polls. When the answer to the agent's change was lost,
+    nothing tells whether it was carried out, so it is sent again.
     """
-    writes, over, upon = (
-        list(stood),
-        [write for write in stood if stood[write] == human.value],
-        agent,
-    )
-    while (
-        upon not in over
-    ):  # what agents wrote over each other never came to Planner, or nobody knows that it did
+    writes = list(stood)
+    over = [write for write in stood if stood[write] == human.value]
+    upon = agent
+    # What agents wrote over each other never reached Planner, or nobody knows that it did.
+    while upon not in over:
         mine = [w for w in writes if w.by == "agent" and w.at < upon.at and w.value == stood[upon]]
         if not mine or any(
             message["at"] < human.at and upon.name in message["fields"]
@@ -191,8 +190,9 @@ def _put_back(
 
 
 def _as_before(agent: Write, stood: Mapping[Write, Any]) -> bool:
-    """Has an agent said what stood there? Then it has changed nothing. Or cleared a field that had
-    been unset before? Then its copy is an old one, by the rule.
+    """Has the agent changed nothing, or cleared a field that was unset before?
+
+    Then its copy counts as an old one.
     """
     return agent.value == stood[agent] or (agent.value is None and None in stood.values())
 
@@ -214,10 +214,10 @@ def _times_sent(scene: Scene, birth: str, write: Write) -> int:
 
 
 def reported(scene: Scene, birth: str, write: Write) -> bool:
-    """Did a conflict say that this value lost, or, to an agent that has insisted since, that it was
-    the human's?
+    """Did a conflict say that this value lost?
 
-    A person's date is shown as the instant that it is.
+    A human's value may also be the one kept, when an agent insisted. A person's date is shown as an
+    instant.
     """
     sides = ("lost", "kept") if write.by == "human" else ("lost",)
     return any(
@@ -229,8 +229,10 @@ def reported(scene: Scene, birth: str, write: Write) -> bool:
 
 
 def members(scene: Scene) -> Iterator[str]:
-    """I3 for labels, people and ticks, each on its own: as the last who meant it, unless that one
-    has put back between two polls what the other took off, or took off again.
+    """I3 for labels, people and ticks: each is as the last writer meant it.
+
+    The exception is a writer who, between two polls, puts back what the other side took off, or the
+    reverse.
     """
     for birth, final in _judged(scene):
         styles = _styles(scene, birth)
@@ -248,7 +250,8 @@ def members(scene: Scene) -> Iterator[str]:
                 and sum(write.by == last.by for write in lately) > 1
             )
             if there != last.value and not crossed:
-                yield f"I3 {birth} {name}: {there}, but the {last.by} meant {last.value} ({last.at:.1f})"
+                meant = f"the {last.by} meant {last.value} ({last.at:.1f})"
+                yield f"I3 {birth} {name}: {there}, but {meant}"
 
 
 def _is_there(final: dict[str, Any], name: str) -> bool:
@@ -259,16 +262,12 @@ def _is_there(final: dict[str, Any], name: str) -> bool:
 
 
 def items(scene: Scene) -> Iterator[str]:
-    """I3 for lists: what anybody added is there, once."""
+    """I3 for lists: everything that anybody added is there, once."""
     for birth, final in _judged(scene):
         mine = [item for item in scene.history.items if item.task == birth]
-        added, there = (
-            Counter(item.title for item in mine),
-            Counter([*(title for title, _ in final["checklist"]), *final["references"]]),
-        )
-        if not _alone(
-            _styles(scene, birth)
-        ):  # an agent may have overwritten what another one added
+        added = Counter(item.title for item in mine)
+        there = Counter([*(title for title, _ in final["checklist"]), *final["references"]])
+        if not _alone(_styles(scene, birth)):  # one agent may overwrite what another has added
             added -= Counter(
                 item.title for item in mine if item.by == "agent" and item.title not in there
             )
@@ -277,7 +276,7 @@ def items(scene: Scene) -> Iterator[str]:
 
 
 def private(scene: Scene) -> Iterator[str]:
-    """I12: fields of the agents' own are as they were, in refused documents too."""
+    """I12: agents' private fields are as they were, in refused documents too."""
     for birth, documents in [*scene.documents.items(), *scene.unsynced.items()]:
         if scene.keeps_private(birth):
             for document in documents:
@@ -286,7 +285,7 @@ def private(scene: Scene) -> Iterator[str]:
 
 
 def confirmed(scene: Scene) -> Iterator[str]:
-    """I9: whoever created a task, or set a field, was told that it is on its card."""
+    """I9: agents were told that the card was made, and of every value of theirs that is on it."""
     if not scene.sure:
         return
     for birth, by in scene.history.born.items():
@@ -307,7 +306,8 @@ def confirmed(scene: Scene) -> Iterator[str]:
             if not any(
                 write.name in message["fields"] and message["at"] >= write.at for message in told
             ):
-                yield f"I9 {birth} {write.name}: nobody was told that {write.value!r} is on the card"
+                untold = f"nobody was told that {write.value!r} is on the card"
+                yield f"I9 {birth} {write.name}: {untold}"
 
 
 def _alone(styles: set[str]) -> bool:
@@ -325,7 +325,7 @@ def _judged(scene: Scene) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _alive(scene: Scene) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Births of one card whose values can be told, with what the card says."""
+    """Births with one card whose values can be judged, with what the card says."""
     for birth, cards in scene.cards.items():
         known = birth in scene.history.born and birth not in scene.doomed
         if known and scene.sure and len(cards) == 1:

@@ -1,4 +1,4 @@
-"""Carries out a script's faults: the first step after a fault's time that fits meets it."""
+"""Carries out a script's faults. Each hits the first fitting step after its time."""
 
 import asyncio
 import json
@@ -17,9 +17,8 @@ Json = dict[str, Any]
 Deed = Callable[[Json], Awaitable[None]]
 Restart = Callable[[Process, float], None]
 MOMENTS = ("cut", "kill", "status")  # before or after is another fault
-LAG_SECONDS = (
-    25.0  # Planner's listings have been seen to lag by seconds; the design allows for half a minute
-)
+# Planner's listings have been seen to lag by seconds; the design allows for half a minute.
+LAG_SECONDS = 25.0
 OLD_SECONDS = 100.0  # a card that was just made is left to the switch list_lag_ms
 
 
@@ -77,8 +76,10 @@ class Faults:
         return True
 
     def _is_known(self, what: str) -> bool:
-        """Has this listing shown its anchor? A plan of which nothing was seen but the lie is like
-        an empty one."""
+        """Has this listing shown its anchor before?
+
+        Else a wrong listing looks like an empty plan.
+        """
         return what in self._listings and _has_anchor(self._listings[what][1])
 
     async def _meet(self, fault: Json, step: Step, process: Process) -> Response | None:
@@ -128,7 +129,7 @@ def _fits(fault: Json, step: Step, process: Process) -> bool:
 
 
 def _has_anchor(answer: Response) -> bool:
-    """Is the card in it that everybody knows, and whose absence shows that a listing lies?"""
+    """Does the listing show the anchor? A listing without that card is known to be wrong."""
     return b'"anchor' in answer.body
 
 
@@ -137,7 +138,7 @@ def _refusal(status: int) -> Response:
 
 
 def _short(answer: Response | None, now: float) -> Response | None:
-    """The listing without its anchor, and without every second of the cards that are not new."""
+    """The listing without its anchor and without every second one of the older cards."""
     if answer is None:
         return None
     body = json.loads(answer.body)
@@ -152,7 +153,7 @@ def _short(answer: Response | None, now: float) -> Response | None:
 
 
 def _spoil(answer: Response | None, how: str) -> Response | None:
-    """What arrives of an answer: half of the text, a gateway's page, nothing at all."""
+    """A spoilt answer: half of the text, a gateway's page, or nothing."""
     if answer is None:
         return None
     match how:

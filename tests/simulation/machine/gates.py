@@ -1,10 +1,8 @@
-"""The gates between the service and the outside: where time passes, and where everything that can
-go wrong goes wrong.
+"""The gates between the service and the outside: here time passes, and here things go wrong.
 
-Every command to Redis and every request to Planner is a *step* with two moments, before and after
-it was carried out. A process that was killed gets nowhere any more: its gate raises Killed, which
-is no Exception, so that no `except` and no `finally` of the product can do anything that a dead
-process could not.
+Every command to Redis and every request to Planner is a *step* with two moments: before and after
+it is carried out. A killed process gets no further: its gate raises Killed, which is no Exception,
+so that no `except` or `finally` of the product does what a dead process could not.
 """
 
 import asyncio
@@ -29,10 +27,9 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of one process: the `number`-th on this `side`, as `what` (a verb and what it is
-    about).
+    """One step of one process: the `number`-th on this `side`. `what` is its verb and its object.
 
-    `answer` is Planner's, after a request to it.
+    `answer` is that of Planner, after a request.
     """
 
     process: str
@@ -50,8 +47,10 @@ Hook = Callable[[Step, "Process"], Any]
 
 @dataclass
 class Process:
-    """One incarnation of the service, seen from outside. `hook` is asked at every step and may be
-    async."""
+    """One incarnation of the service, seen from outside.
+
+    `hook` is called at every step and may be async.
+    """
 
     name: str
     random: Random
@@ -74,8 +73,10 @@ class Process:
     async def at(
         self, side: Side, what: str, moment: ServerClock, answer: Response | None = None
     ) -> Response | None:
-        """One moment of one step. Raises Killed for a dead process, OSError where the hook cuts the
-        connection."""
+        """One moment of one step.
+
+        Raises Killed for a dead process, OSError where the hook cuts the connection.
+        """
         self._live()
         await asyncio.sleep(max(0.0, self.frozen_until - asyncio.get_running_loop().time()))
         self._live()
@@ -107,7 +108,7 @@ class RedisGate:
 
 
 class GraphGate(httpx.AsyncBaseTransport):
-    """The way of one process to Planner: half of the delay before, half after."""
+    """One process's way to Planner. Half of the delay comes before the request, half after it."""
 
     def __init__(self, process: Process, planner: Planner, note_births: Callable[[], None]) -> None:
         self._process, self._planner, self._note_births = process, planner, note_births

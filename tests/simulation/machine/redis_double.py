@@ -1,9 +1,8 @@
-"""Redis in this process, on the loop's virtual clock: fakeredis with TIME and INFO, which it has no
-clock for.
+"""Redis in this process, on the virtual clock: fakeredis with TIME and INFO.
 
-`Gate` stands before and after every command of a client: it lets time pass, and is where faults
-happen. A server that was wiped or failed over has another run id. Its answers to our scripts are
-compared with a real server's in `test_redis_double.py`.
+A `Gate` stands before and after every command of a client. It lets time pass, and faults happen
+there. A server has another run id after a restart. `test_redis_double.py` compares its answers to
+our scripts with those of a real server.
 """
 
 import asyncio
@@ -25,8 +24,10 @@ POOL, TIMEOUT = 24, 5.0  # as store/server/connection.py
 
 
 class Gate(Protocol):
-    """Called around every command; may wait, raise OSError (the connection is cut), or end the
-    caller."""
+    """Called around every command.
+
+    May wait, raise OSError (the connection is cut), or end the caller.
+    """
 
     async def before(self, what: bytes) -> None:
         """Nothing was sent yet."""
@@ -36,8 +37,7 @@ class Gate(Protocol):
 
 
 class _InOrder:
-    """Subscribers in the order in which they came; fakeredis keeps them by address, which no seed
-    repeats."""
+    """Subscribers in order of arrival; fakeredis has them in an order that changes."""
 
     def __init__(self) -> None:
         self._members: dict[Any, None] = {}
@@ -68,8 +68,7 @@ class _Channels(dict[bytes, Any]):
 
 
 class Server(FakeServer):
-    """One server; all that is said on its channels is kept in `said`, as (seconds, channel,
-    text)."""
+    """One server. `said` has every message on its channels, as (seconds, channel, text)."""
 
     def __init__(self) -> None:
         super().__init__(version=(7, 4))
@@ -86,8 +85,10 @@ class Server(FakeServer):
         return deepcopy(self.dbs[0]._dict)
 
     def restart(self, stored: dict[bytes, Any] | None = None) -> None:
-        """As after a failover: all connections are cut, the run id is another; with a copy, its
-        data alone are left."""
+        """As after a failover: all connections are cut and the run id changes.
+
+        `stored` replaces the data.
+        """
         if stored is not None:
             self.dbs[0]._dict = stored
         self.run += 1
@@ -159,8 +160,10 @@ class _Connection(FakeBaseAsyncConnection, redis.asyncio.Connection):
 
 
 def client(server: Server, gate: Gate, retries: int = 0) -> Any:
-    """A client of redis-py whose every command passes the gate; like the product's it sends nothing
-    again by itself."""
+    """A client of redis-py whose every command passes the gate.
+
+    Like the product's, it repeats nothing by itself.
+    """
     pool = redis.asyncio.BlockingConnectionPool(
         connection_class=_Connection,
         max_connections=POOL,

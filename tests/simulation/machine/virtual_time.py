@@ -1,8 +1,7 @@
-"""An event loop on which time passes only when nothing else can happen: then it jumps to the next
-timer.
+"""An event loop on which time passes only when nothing else can happen.
 
-It never waits and never watches a socket. A loop with nothing to do and no timer raises, for it
-would wait for ever.
+It then jumps to the next timer. It never waits and watches no socket. With nothing to do and no
+timer it raises.
 """
 
 import asyncio
@@ -17,11 +16,11 @@ Value = TypeVar("Value")
 
 
 class NothingToDo(Exception):
-    """Everybody waits for somebody else."""
+    """No task can go on, and no timer is set."""
 
 
 class _Jump(selectors.SelectSelector):
-    """Instead of waiting for `timeout` it lets that time have passed."""
+    """Lets `timeout` seconds of virtual time pass at once."""
 
     now = 0.0
 
@@ -33,8 +32,10 @@ class _Jump(selectors.SelectSelector):
 
 
 class _Numbered(asyncio.Task[Any]):
-    """A task whose place in a set is its number: groups cancel in the order of a set, and addresses
-    are never alike."""
+    """A task whose hash is its number.
+
+    A group cancels its tasks in the order of a set, and addresses differ in each run.
+    """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], number: int, **kwargs: Any) -> None:
         self._number = number
@@ -64,8 +65,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, Value]) -> Value:
-    """Run `main` on a loop of its own. What it leaves behind is dropped, as a killed process drops
-    it."""
+    """Run `main` on its own loop. What it leaves behind is cancelled, as in a killed process."""
     loop = VirtualLoop()
     loop.set_exception_handler(lambda _, context: None)
     try:

@@ -1,5 +1,7 @@
-"""A whole world in one thread: Planner's state machine, Redis, instances of the service, and
-virtual time alone."""
+"""A whole world in one thread and on virtual time.
+
+It has Planner's state machine, Redis, and instances of the service.
+"""
 
 import asyncio
 import hashlib
@@ -26,18 +28,14 @@ OTHER_PLAN = "Second-Plan_of-simulations-0"
 FOREIGN_PLAN = "Nobody-elses_plan-is-here-00"
 TOKEN = "the-token-that-nobody-may-ever-see"
 AGENT_LABEL = "Agent: "
-URGENCIES = {
-    "urgent": 1,
-    "important": 3,
-    "medium": 5,
-    "low": 9,
-}  # words of documents, as cards have them
+# The number on a card for each word in a document.
+URGENCIES = {"urgent": 1, "important": 3, "medium": 5, "low": 9}
 FOREIGN_KEYS = {"someone:else": "theirs", "annikas:tasks:x": "theirs too"}
 Json = dict[str, Any]
 
 
 class OpenGate:
-    """Agents and the checker reach Redis without any trouble."""
+    """Agents and judges reach Redis without faults."""
 
     async def before(self, what: bytes) -> None:
         """Nothing in the way."""
@@ -51,8 +49,10 @@ async def no_hook(step: Step, process: Process) -> None:
 
 
 class World:
-    """`env` are settings without their prefix, `switches` the emulator's; `hook` is asked at every
-    step."""
+    """`env` has settings without their prefix, `switches` those of the emulator.
+
+    `hook` is called at every step.
+    """
 
     def __init__(
         self, seed: int, env: dict[str, str], switches: dict[str, str], hook: Hook = no_hook
@@ -74,9 +74,8 @@ class World:
             self.planner.world.add_plan(plan_id, "Plan")
         self.user_ids = {user.email: user.id for user in self.planner.world.state.users.values()}
         self.humans = Humans(self.planner)
-        for n, plan_id in enumerate(
-            self.plan_ids
-        ):  # a plan of no cards could not be told from a lie
+        # An anchor in each plan: an empty plan could not be told from a wrong listing.
+        for n, plan_id in enumerate(self.plan_ids):
             self.humans.create(plan_id, f"anchor{n} of the plan")
         self.humans.create(FOREIGN_PLAN, "foreign card")
         self.births: dict[str, str] = {}  # of every card that there ever was
@@ -101,12 +100,12 @@ class World:
         self.lines.append(f"{self.loop.time():10.3f}  {line}")
 
     def digest(self) -> str:
-        """What two runs of the same seed must have in common."""
+        """What two runs of one seed must have in common."""
         return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()[:16]
 
     # -- the service -------------------------------------------------------------------------------
     def start(self, slot: str) -> Process:
-        """A further incarnation of the service in this slot, running by itself."""
+        """Start a further incarnation of the service in this slot."""
         process = Process(
             f"{slot}.{len(self.started) + 1}", Random(self.random.random()), self._at, self.trace
         )
@@ -119,8 +118,10 @@ class World:
         return process
 
     async def end_hold(self, plan_id: str, how: str) -> int | None:
-        """An operator releases or restores what is held, at a process of their own; None when
-        nothing is."""
+        """An operator's own process releases or restores what is held.
+
+        None when nothing is held.
+        """
         service = self._build(Process("operator", Random(0), no_hook, self.trace))
         try:
             return await (
@@ -140,7 +141,7 @@ class World:
         return build(self.settings, ports)
 
     async def close(self) -> None:
-        """Kill everything, and let it fall down."""
+        """Kill every process."""
         for process in self.processes.values():
             process.kill()
         await asyncio.sleep(0.1)
@@ -177,7 +178,7 @@ class World:
         return {task["id"]: task for plan in plans for task in plan["tasks"]}
 
     def note_births(self) -> None:
-        """Remember which card is which birth's, also of those that will be gone."""
+        """Remember the birth of every card, also after the card is gone."""
         for plan in self.planner.world.state.plans.values():
             for card_id, card in plan.tasks.items():
                 self.births.setdefault(
@@ -193,7 +194,7 @@ class World:
         }
 
     def labels(self, plan_id: str) -> dict[str, str]:
-        """Names of labels by their slots, as far as they have names."""
+        """Names of labels by their slots, where they have one."""
         named = self.planner.world.state.plans[plan_id].details.fields["categoryDescriptions"]
         return {slot: name for slot, name in named.items() if name}
 
@@ -202,13 +203,12 @@ class World:
         return text.lower() in (value.lower(), self.user_ids.get(value, value).lower())
 
     def has_owner(self, card_id: str) -> bool:
-        """Has the service brought this card and a task together? Looks into the double and asks it
-        nothing."""
+        """Does a task have this card? Read from the double's memory, without a command."""
         owners = self.server.dbs[0]._dict.get(self.keys.private("owners").encode())
         return owners is not None and card_id.encode() in owners.value
 
     async def documents(self) -> dict[str, bytes]:
-        """All documents, as bytes; what is no string is left out."""
+        """All documents, as bytes. Keys that hold no string are left out."""
         ids = sorted(
             [
                 self.keys.task_id(key.decode())

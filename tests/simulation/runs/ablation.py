@@ -1,9 +1,8 @@
-"""The harness itself, tested: one mechanism of the service is taken out at a time, and a run must
-turn red for each.
+"""Tests the harness itself: each run goes without one mechanism of the service and must turn red.
 
     python -m tests.simulation.runs.ablation [--seeds N]
 
-A mechanism is replaced here, in the test's own process; the product has no switch for any of it.
+A mechanism is replaced here, in this process. The product has no switch for it.
 """
 
 import argparse
@@ -44,7 +43,7 @@ SEEDS = 300
 
 @contextmanager
 def swapped(*swaps: tuple[Any, str, Any]) -> Iterator[None]:
-    """Put other values where these names of these owners are, for a while."""
+    """Replace these names of these owners for a while."""
     before = [getattr(owner, name) for owner, name, _ in swaps]
     for owner, name, value in swaps:
         setattr(owner, name, value)

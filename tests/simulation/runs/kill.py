@@ -1,4 +1,4 @@
-"""Plays fixed stories and kills the service before and after every step of them.
+"""Plays fixed stories and kills the service before and after each of their steps.
 
     python -m tests.simulation.runs.kill [--stride N] [--story NAME]
 

@@ -1,8 +1,6 @@
-"""Which rows of the three tables that decide over lost work a run has reached: stale copies, merge,
-proof of deletes.
+"""Which rows of three decision tables a run has reached: stale copies, merge, proof of deletes.
 
-It looks at what goes into the two pure functions and at what comes out of the run, and changes
-nothing.
+It watches the two pure functions and the result of the run, and changes nothing.
 """
 
 from collections import Counter
@@ -49,7 +47,7 @@ ROWS = {
 
 @contextmanager
 def observed(rows: Counter[str]) -> Iterator[None]:
-    """Count rows as long as this lasts."""
+    """Count rows within this context."""
     decide, merge = reconciling.decide, deciding.merge
     reconciling.decide = _deciding(decide, rows)
     deciding.merge = _merging(merge, rows)
@@ -60,7 +58,7 @@ def observed(rows: Counter[str]) -> Iterator[None]:
 
 
 def afterwards(world: World) -> Counter[str]:
-    """The rows that show in what was said, logged and asked."""
+    """The rows that show in messages, log lines and requests."""
     rows: Counter[str] = Counter()
     rows["8 brake"] = sum(message["code"] == "held" for message in world.said("failed"))
     for line in world.lines:

@@ -1,5 +1,7 @@
-"""Many runs, on every processor: what they did, what did not hold, and each failure made small and
-readable."""
+"""Plays many seeds on all processors and sums up what happened.
+
+Failures are made small and printed.
+"""
 
 import multiprocessing
 import os
@@ -19,22 +21,18 @@ from tests.simulation.script.maker import of_seed
 from tests.simulation.script.script import AGENTS, FAULTS, OPERATORS, PEOPLE
 from tests.simulation.script.shrink import shrink
 
-OFTEN = (
-    100  # how often each actor and each fault must have happened, in a run of MANY seeds or more
-)
+# In a run of MANY seeds or more, each actor and each fault must come up OFTEN.
 MANY = 2000
-ENDED_HOLDS = (
-    "release of a hold",
-    "restore of a hold",
-)  # of all releases and restores, those that found one
-TWICE = 50  # every so many seeds one is played twice, and both timelines must be the same
-AHEAD = 8  # runs handed to a process before it has ended the first
-SHRUNK = 3  # of many failures the first ones are made small
+OFTEN = 100
+ENDED_HOLDS = ("release of a hold", "restore of a hold")  # those that found a hold
+TWICE = 50  # one seed in so many is played twice, and both timelines must be the same
+AHEAD = 8  # runs handed to a process before its first has ended
+SHRUNK = 3  # so many failures are made small
 
 
 @dataclass(frozen=True)
 class Told:
-    """A verdict without its timeline, small enough to be sent to another process."""
+    """A verdict without its timeline, small enough for another process."""
 
     seed: int
     wrong: list[str]
@@ -48,7 +46,7 @@ class Told:
 
 @dataclass
 class Tally:
-    """What all runs came to."""
+    """The sum of all runs."""
 
     runs: int = 0
     twice: int = 0
@@ -83,7 +81,7 @@ class Tally:
         ]
 
     def show(self, title: str, took: float) -> None:
-        """Print it."""
+        """Print the report."""
         hours = self.virtual / 3600
         print(f"{title}, {took:.0f} s; {hours:.0f} hours of virtual time, {self.requests} requests")
         print(f"runs       {self.runs}, of them {self.twice} played twice with the same timeline")
@@ -99,7 +97,7 @@ class Tally:
 
 
 def tell(seed: int) -> Told:
-    """Play one seed; every now and then twice."""
+    """Play one seed. Every TWICE-th is played twice."""
     try:
         verdict = play(of_seed(seed))
     except Exception as error:
@@ -131,7 +129,7 @@ def tell_all(seeds: Iterable[int], progress: Progress, stop_at: float | None = N
 
 
 def explain(seeds: Iterable[int]) -> Iterator[Verdict]:
-    """Make the first failures small, keep them among the regressions, and print what happened."""
+    """Make the first failures small, keep them as scripts and print what happened."""
     for seed in islice(seeds, SHRUNK):
         print(f"  making seed {seed} small", file=sys.stderr, flush=True)
         small = shrink(of_seed(seed))
@@ -145,7 +143,7 @@ def explain(seeds: Iterable[int]) -> Iterator[Verdict]:
 
 
 def with_fixed_hashes(module: str) -> None:
-    """Start this program anew unless sets of texts have one order in every process."""
+    """Start this program again with a fixed hash seed, so that sets have one order."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         command = [sys.executable, "-m", module, *sys.argv[1:]]
         os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})

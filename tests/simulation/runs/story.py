@@ -29,7 +29,7 @@ CHECKED = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a script. `wrong` is empty when everything holds."""
+    """The result of a script. `wrong` is empty when everything holds."""
 
     script: Script
     wrong: list[str]
@@ -44,8 +44,7 @@ class Verdict:
 
 
 class _Log(logging.Handler):
-    """What the service logs stands in the timeline; an error that nobody expected breaks the
-    world."""
+    """Writes the service's log into the timeline. An unexpected error counts as a violation."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -60,7 +59,7 @@ class _Log(logging.Handler):
 
 
 def play(script: Script) -> Verdict:
-    """Run the script in a world of its own."""
+    """Run the script in a new world."""
     random.seed(f"product {script.seed}")  # the jitter of the gate
     log = logging.getLogger("planner_sync")
     propagates, log.propagate = log.propagate, False
@@ -154,8 +153,7 @@ class _Story:
 
     # -- the end -----------------------------------------------------------------------------------
     async def _settle(self) -> list[str]:
-        """Wait until both sides stay as they are and nothing is due; an operator ends what is
-        held."""
+        """Wait until both sides stay the same and nothing is due. An operator ends what is held."""
         world, before, how = self._world, None, "release" if self._script.seed % 2 else "restore"
         while world.loop.time() < PATIENCE:
             await self._actors.operators.end_holds(how)
@@ -171,7 +169,7 @@ class _Story:
         return [f"it never gets quiet: {before[2] if before else ''}"]
 
     async def _stays_quiet(self) -> list[str]:
-        """I7: further polls write nothing, say nothing, and ask for one listing per plan."""
+        """I7: further polls write nothing and say nothing."""
         world = self._world
         revision, documents, said = self._revision(), await world.documents(), len(world.said())
         await asyncio.sleep(QUIET)

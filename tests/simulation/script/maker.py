@@ -1,8 +1,8 @@
-"""Makes a script from a seed: tasks of agents, cards of people, deeds of operators. What goes wrong
-is `mishaps.py`'s.
+"""Makes a script from a seed: tasks of agents, cards of people, deeds of operators.
 
-Every text, percentage and date that anybody writes is written once only, so that it can be told
-whose it is.
+`mishaps.py` adds the faults.
+
+Every text, percentage and date is written once only, so that its writer is known.
 """
 
 from random import Random
@@ -11,15 +11,8 @@ from typing import Any
 from tests.simulation.script.mishaps import mishaps
 from tests.simulation.script.script import SPAN, Json, Script
 
-STYLES = (
-    "reader",
-    "reader",
-    "client",
-    "own",
-    "keeper",
-    "pair",
-    "blind",
-)  # how the agent of a task writes
+# How the agent of a task writes.
+STYLES = ("reader", "reader", "client", "own", "keeper", "pair", "blind")
 SCALARS = ("title", "percentComplete", "dueDate", "description", "bucket")
 BUCKETS = ("To do", "Doing", "Done")
 LABELS = ("red", "green")
@@ -62,7 +55,7 @@ def of_seed(seed: int) -> Script:
 
 
 def _env(random: Random, brake: float) -> Json:
-    """Settings; `brake` is how likely one is that stops after a few deletes."""
+    """Settings. `brake` is the probability of a brake that stops after a few deletes."""
     env = {"CONFLICT_WINNER": random.choice(("planner", "planner", "agents"))}
     env["POLL_SECONDS"] = random.choice(("30", "30", "10"))
     if random.random() < brake:
@@ -71,7 +64,7 @@ def _env(random: Random, brake: float) -> Json:
 
 
 def _switches(random: Random) -> Json:
-    """A few of what is uncertain about Planner, each with its own odds."""
+    """Some of what is uncertain about Planner, each with its own odds."""
     odds = {
         "list_lag_ms": ("0", "0", "5000", "20000"),
         "expand_details": ("honour", "ignore", "reject"),
@@ -91,11 +84,9 @@ def _switches(random: Random) -> Json:
 
 
 class Maker:
-    """Makes ops; births are `t0`… for tasks that agents create and `h0`… for cards that people
-    create.
+    """Makes ops. Births are `t0`… for tasks of agents and `h0`… for cards of people.
 
-    `more` decides about what came to scripts later, so that it changes nothing of what a seed did
-    before.
+    `more` is the chance for what came to scripts later, so that old seeds do what they did.
     """
 
     def __init__(self, random: Random, more: Random) -> None:
@@ -155,7 +146,7 @@ class Maker:
         ]
 
     def _mistakes(self) -> list[Json]:
-        """What agents do by mistake to what the service has written into a document."""
+        """What agents do wrong with what the service wrote into a document."""
         random, ops = self._random, []
         if random.random() < 0.12:
             fields = {"title": self._value("c0", "title")}
@@ -186,10 +177,8 @@ class Maker:
         if pair:
             style = random.choice(("reader", "own"))
         fields = self._some(task, 1)
-        if style not in (
-            "reader",
-            "client",
-        ):  # whoever has not looked cannot know that there is something to clear
+        # An agent that does not read cannot know that there is something to clear.
+        if style not in ("reader", "client"):
             fields = {name: value for name, value in fields.items() if value is not None}
         op: Json = {"at": at, "do": style, "task": task, "fields": fields, "say": self._say()}
         if pair:
@@ -247,8 +236,7 @@ class Maker:
         return {**{name: self._value(task, name) for name in names}, **self._further(least)}
 
     def _further(self, least: int) -> Json:
-        """A start, before every due date; a priority; or, in a task that is there, a field that is
-        cleared."""
+        """A start before every due date, a priority or, in an existing task, a cleared field."""
         more, found = self._more, {}
         self._further_count += 1
         if more.random() < 0.15:
@@ -262,7 +250,7 @@ class Maker:
         return found
 
     def _by_hand(self, fields: Json) -> Json:
-        """What a person can choose."""
+        """What a person can choose on the page."""
         return (
             {**fields, "priority": self._more.choice(URGENCIES)} if "priority" in fields else fields
         )

@@ -1,8 +1,9 @@
-"""Makes the faults of a script: what goes wrong at which step, most of it at the way to Planner and
-around its writes.
+"""Makes the faults of a script: what goes wrong at which step.
 
-"A person edits now" and "an agent writes now" are faults too: they hit the moments that no random
-time would.
+Most hit the way to Planner and its writes.
+
+"A person edits now" and "an agent writes now" are faults too: they hit moments that a random time
+would not.
 """
 
 from random import Random
@@ -33,7 +34,7 @@ KINDS = (
 
 
 def mishaps(random: Random, maker: "Maker", *, lags: bool) -> list[Json]:
-    """Up to ten faults; where listings `lag` already, no fault makes them lag more."""
+    """Up to ten faults. Where listings lag already (`lags`), no fault makes them lag more."""
     faults = [_fault(random, maker) for _ in range(random.choice((0, 2, 6, 6, 10)))]
     return [fault for fault in faults if not (lags and fault["kind"] == "lagging list")]
 

@@ -1,7 +1,7 @@
 """What happens in one run, as data: who does what at which second, and what goes wrong when.
 
 A script can be printed, kept as JSON, made smaller and run again. `maker.of_seed` makes one from a
-seed, `kept` has those that found something.
+seed. `kept` has those that found something.
 """
 
 import json
@@ -72,11 +72,12 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Script:
-    """`ops` have `at`, `do`, `task` and what the deed needs; `faults` have `at`, `kind`, `side`,
-    `moment`, `match`.
+    """`ops` have `at` (s), `do`, `task` and what the deed needs.
 
-    A fault with a `number` meets the first process at its step of that number. `span` is when
-    everything is healed (s).
+    `faults` have `at`, `kind`, `side`, `moment`, `match`.
+
+    A fault with a `number` hits the first process at its step of that number. At `span` (s)
+    everything is healed.
     """
 
     seed: int
@@ -92,7 +93,7 @@ class Script:
 
     @classmethod
     def load(cls, text: str) -> Self:
-        """From JSON; the `why` of a kept script plays no part."""
+        """From JSON. The `why` of a kept script is ignored."""
         body = json.loads(text)
         body.pop("why", None)
         return cls(**{**body, "ops": tuple(body["ops"]), "faults": tuple(body["faults"])})
@@ -108,20 +109,19 @@ class Script:
 
     @property
     def forgets(self) -> list[float]:
-        """The times from which something of the service's own may be forgotten. The public mapping
-        is none of that."""
+        """When the service's own state may be lost. The public mapping is not part of it."""
         wipes = [op["at"] for op in self.ops if op["do"] == "wipe" and op["what"] != "mapping"]
         return sorted([*wipes, *self.times("failover")])
 
     @property
     def loses(self) -> list[float]:
-        """The times from which documents themselves may be lost."""
+        """When documents may be lost."""
         wipes = [op["at"] for op in self.ops if op["do"] == "wipe" and op["what"] == "all"]
         return sorted([*wipes, *self.times("failover")])
 
     @property
     def lost_spans(self) -> list[tuple[float, float]]:
-        """From when until when Redis has lost everything, at each failover."""
+        """The seconds that Redis loses at each failover, from and until."""
         return [
             (op["at"], op["at"] + op["seconds"] + 1) for op in self.ops if op["do"] == "failover"
         ]

@@ -1,5 +1,7 @@
-"""Makes a failing script small: leaves out ops and faults, in halves first, as long as the same law
-stays broken."""
+"""Makes a failing script small.
+
+It leaves out ops and faults, halves first, as long as the same law stays broken.
+"""
 
 import re
 from dataclasses import replace
@@ -11,8 +13,7 @@ RUNS = 120
 
 
 def shrink(script: Script) -> Script:
-    """A smaller script that breaks one of the laws that this one breaks; the same one when nothing
-    can go."""
+    """A smaller script that breaks one of the same laws, or this one when nothing can go."""
     laws = _laws(script)
     runs = 0
     for part in ("faults", "ops", "faults", "ops"):
@@ -34,6 +35,6 @@ def shrink(script: Script) -> Script:
 
 
 def _laws(script: Script) -> set[str]:
-    """The broken laws, each with whom and what it is about: `I3 t0 title`."""
+    """The broken laws, each with its birth and field: `I3 t0 title`."""
     found = (re.match(r"I\d+ \w+( \w+)?", sentence) for sentence in play(script).wrong)
     return {match[0] for match in found if match}

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from planner_sync.sync.task.brake import Brake
 from tests.store.shelf import PLAN, Shelf
 from tests.sync.test_holds import held
-from tests.sync.world import PATIENCE, World
+from tests.sync.world import World
 
 pytestmark = pytest.mark.contract("§6 More than `MAX_DELETE_RATIO` … vanish at once")
 TASKS = 10

@@ -41,7 +41,8 @@ Answer = Callable[[Received], "bytes | Awaitable[bytes] | AsyncIterator[bytes]"]
 
 @dataclass
 class RawServer:
-    """`answer` returns the bytes for a request, at once or in pieces; then the connection is closed.
+    """`answer` returns the bytes for a request, at once or in pieces; then the connection is
+    closed.
 
     With a `certificate` (a PEM file) it speaks TLS; it listens on `port`, or on a free one.
     """

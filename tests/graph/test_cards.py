@@ -201,7 +201,7 @@ def test_an_unreadable_etag_has_no_order(text):
     assert not newer(etag(4), text)
 
 
-def test_the_id_of_an_item_without_one_is_always_the_same_and_differs_by_card_title_and_occurrence():
+def test_the_id_made_for_an_item_is_always_the_same_and_differs_by_card_title_and_occurrence():
     ids = [
         item_id("card", "one", 0),
         item_id("card", "one", 1),

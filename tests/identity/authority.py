@@ -54,9 +54,9 @@ class Authority:
     """Issues tokens as Entra ID does.
 
     `token_answer` and `tenant_answer`, when set, replace its answers to a request for a token and
-    for the metadata of a tenant. `grant`, which may be async, makes the tokens; they last `lifetime`
-    seconds. With a `certificate` it is an https server that AZURE_AUTHORITY_HOST can name; without
-    one, only `tokens()` reaches it.
+    for the metadata of a tenant. `grant`, which may be async, makes the tokens; they last
+    `lifetime` seconds. With a `certificate` it is an https server that AZURE_AUTHORITY_HOST can
+    name; without one, only `tokens()` reaches it.
     """
 
     def __init__(self, certificate: Path | None = None, port: int = 0) -> None:

@@ -46,7 +46,8 @@ client  PUBLISH @:tasks:updates x
 client  PUBLISH @:sync:canary:me x
 client  SUBSCRIBE @:sync:canary:me @:tasks:sync @:tasks:updates
 client  INFO cluster
-client  EVALSHA ! 5 @:tasks:t @:sync:pending @:sync:generations @:sync:task_leases @:sync:announced TIME
+client  EVALSHA ! 5 @:tasks:t @:sync:pending @:sync:generations \
+@:sync:task_leases @:sync:announced TIME
 reader  GET @:tasks:t
 reader  GET @:task:mapping:t
 reader  SUBSCRIBE @:tasks:updates @:tasks:sync

@@ -41,7 +41,7 @@ from tests.sync.looks import (
 )
 
 
-# -- an open intent of a card that is there ----------------------------------------------------------
+# -- an open intent of a card that is there --------------------------------------------------------
 def test_an_open_intent_is_judged_by_a_fresh_card_only() -> None:
     assert decide(known({}, intents=(intent("update"),), view=listed())) == ReadCard("card")
 

@@ -115,8 +115,8 @@ def test_a_card_that_is_made_anew_remembers_what_humans_did_to_the_first_one() -
 
 @pytest.mark.contract("§6 Mapping or the whole Redis is lost")
 def test_a_card_made_anew_whose_mapping_is_lost_is_taken_with_the_state_of_the_first_one() -> None:
-    """Its document was unlinked from the first one, and may lack what was said in the seconds that were
-    lost."""
+    """Its document was unlinked from the first one, and may lack what was said in the seconds that
+    were lost."""
     likely_card = card(id="second", atoms={**ATOMS, "dueDate": "2026-03-08T10:00:00Z"})
     buried = order_of(decide(known({"percentComplete": 30}, view=Gone(), likely_card=likely_card)))
     assert (buried.trash, buried.new) == (None, None)

@@ -161,9 +161,7 @@ async def test_a_subscription_signs_in_again_and_hears_everything(door: Door) ->
     await client.aclose()
 
 
-async def test_on_a_cluster_connections_whose_token_has_ended_are_opened_again_with_the_next_one() -> (
-    None
-):
+async def test_on_a_cluster_connections_whose_token_has_ended_are_opened_again() -> None:
     with cluster_process() as urls:
         operators = [Redis.from_url(url) for url in urls]
         now = ("sync1", "token-1")

@@ -278,7 +278,7 @@ async def test_a_missing_right_names_its_cause_and_ends_by_itself(
     assert token not in caplog.text
 
 
-async def test_a_plan_that_is_closed_to_an_application_with_all_its_roles_is_no_failure_of_the_sign_in(
+async def test_a_plan_that_is_closed_to_an_application_with_all_roles_is_no_sign_in_failure(
     signed_in: Any, world: World, authority: Authority
 ) -> None:
     service = signed_in({**APPLICATION, "AZURE_AUTHORITY_HOST": authority.login})

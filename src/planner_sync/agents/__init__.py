@@ -1,4 +1,5 @@
-"""What agents use: the client, the shape of a task, the messages and the errors. Knows no Planner."""
+"""What agents use: the client, the shape of a task, the messages and the errors. Knows no
+Planner."""
 
 from planner_sync.agents.client import AgentClient, Task
 from planner_sync.agents.messages import (

@@ -160,7 +160,8 @@ class Graph:
         return list(rows.values())
 
     def missing_right(self) -> str:
-        """Why Graph refuses our token, as a code of causes.py; "" until it has refused a request."""
+        """Why Graph refuses our token, as a code of causes.py; "" until it has refused a
+        request."""
         return self._tokens.missing_right() if self._was_refused_for_a_right else ""
 
     async def aclose(self) -> None:

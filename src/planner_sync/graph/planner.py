@@ -23,7 +23,8 @@ class Planner:
         self._graph = graph
 
     def missing_right(self) -> str:
-        """Why Graph refuses our token, as a code of causes.py; "" until it has refused a request."""
+        """Why Graph refuses our token, as a code of causes.py; "" until it has refused a
+        request."""
         return self._graph.missing_right()
 
     # -- reading -----------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ Reason = Literal["", "recheck", "confirmed_missing", "restore"]
 class TaskLease:
     """The right to one task for `TASK_LEASE_MS`, and what was known when it was given.
 
-    `generation` tells at the settle whether something happened since, `announced` is what a message said of
-    the task, `reason` how it must be looked at, `now` the server's time (ms) and `due` the time from
-    which the task was due.
+    `generation` tells at the settle whether something happened since, `announced` is what a message
+    said of the task, `reason` how it must be looked at, `now` the server's time (ms) and `due` the
+    time from which the task was due.
     """
 
     task_id: str

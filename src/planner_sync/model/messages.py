@@ -1,4 +1,5 @@
-"""Messages on `tasks:updates` and `tasks:sync`: the only place that writes and reads their JSON. Pure.
+"""Messages on `tasks:updates` and `tasks:sync`: the only place that writes and reads their JSON.
+Pure.
 
 Anyone may publish on both channels, so reading takes nothing on trust: what cannot be understood is
 None, and a task inside a message never counts over its key.

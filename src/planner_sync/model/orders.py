@@ -63,8 +63,8 @@ class Stored:
     """Everything that Redis holds of one task at one moment.
 
     `last` is the document as last settled. `public_planner_id` is what the public mapping says,
-    which anybody may have written. `names_digests` has a hash of the names of each plan, as the last
-    instance read them.
+    which anybody may have written. `names_digests` has a hash of the names of each plan, as the
+    last instance read them.
     """
 
     document: DocumentSeen

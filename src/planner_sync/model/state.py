@@ -103,7 +103,8 @@ class SyncState:
         return replace(self, histories=histories)
 
     def with_uploads(self, fields: Collection[str], document_fields: Collection[str]) -> Self:
-        """These fields have reached Planner: agents are to be told, and the document is to show them.
+        """These fields have reached Planner: agents are to be told, and the document is to show
+        them.
 
         It shows them even if its writer has left them out since. The bucket is shown by the name or
         by the id, whichever was shown before or is among the `document_fields`.

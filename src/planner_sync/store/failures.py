@@ -51,6 +51,6 @@ class Failures:
         return sorted(failures, key=lambda failure: (-failure.at, failure.task_id))
 
     async def retry(self, task_ids: Iterable[str]) -> None:
-        """Reason at these tasks at once, also at those that were parked; the record ends when a look
-        ends well."""
+        """Reason at these tasks at once, also at those that were parked; the record ends when a
+        look ends well."""
         await self.pending.free(task_ids)

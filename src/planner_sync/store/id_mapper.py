@@ -11,7 +11,8 @@ CHUNK = 500
 
 
 class IdMapper:
-    """Reads the mapping of one namespace; the scripts that carry out orders alone take and drop entries."""
+    """Reads the mapping of one namespace; the scripts that carry out orders alone take and drop
+    entries."""
 
     def __init__(self, redis: Any, keys: Keys) -> None:
         self._redis = redis

@@ -11,7 +11,7 @@ Public:
 Private, all below {ns}:sync: (times are the server's, in ms):
 
     pending                  zset     task id -> time from which it is due
-    generations              hash     task id -> mark of its last change: "something happened since";
+    generations              hash     task id -> mark of its last change;
                                       "saved {id}" -> marks of the last saves by agents
     task_leases              hash     task id -> token while a worker has it, then "token done ..."
     attempts                 hash     task id -> leases without a settle

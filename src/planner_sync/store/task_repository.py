@@ -1,7 +1,8 @@
 """Documents and what we believe of each task: read in one round trip, written only by scripts that
 compare first.
 
-What is mapped_state (`state`, `intents`) is opaque here: text that the sync engine reads and writes.
+What is mapped_state (`state`, `intents`) is opaque here: text that the sync engine reads and
+writes.
 """
 
 import json

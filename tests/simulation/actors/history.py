@@ -40,10 +40,10 @@ class History:
     """Everything that was meant. `deletes` are (time, who, task), `said` those of them that an
     agent has announced.
 
-    `unresolved_people` are births whose document did not yet name its card when Redis lost what it knew,
-    `plans` the plan (a number) of each birth, `restored` the times at which an operator wanted back
-    what was missing, `sets` when an agent wrote a document, `nameless` those that do not name the
-    card of their birth.
+    `unresolved_people` are births whose document did not yet name its card when Redis lost what it
+    knew, `plans` the plan (a number) of each birth, `restored` the times at which an operator
+    wanted back what was missing, `sets` when an agent wrote a document, `nameless` those that do
+    not name the card of their birth.
     """
 
     writes: list[Write] = field(default_factory=list)

@@ -1,5 +1,5 @@
-"""Builds the observation of a pass: one listing of Planner, one reading of Redis, and the answers to
-what those leave open.
+"""Builds the observation of a pass: one listing of Planner, one reading of Redis, and the answers
+to what those leave open.
 """
 
 import asyncio

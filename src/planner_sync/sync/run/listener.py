@@ -52,8 +52,9 @@ class Listener:
         """Listen until cancelled; whatever happens, subscribe again."""
         while True:
             try:
-                # In a task of its own: below Python 3.13 a group that fails leaves its owner marked as cancelled,
-                # https://docs.python.org/3.13/library/asyncio-task.html#task-groups, and would end this one.
+                # In a task of its own: below Python 3.13 a group that fails leaves its owner marked
+                # as cancelled, and would end this one.
+                # https://docs.python.org/3.13/library/asyncio-task.html#task-groups
                 await asyncio.create_task(self._listen())
             except* (RedisError, OSError, asyncio.IncompleteReadError) as errors:
                 end_if_cancelled()

@@ -35,7 +35,7 @@ SHORTER = {
         "FIRST_BACKOFF",
         "MAX_INLINE_WAIT",
     ),
-    "planner_sync.sync.task.act": ("NEW_CARD_MS",),
+    "planner_sync.decide.transitions": ("NEW_CARD_MS",),
     "planner_sync.decide.unmapped": ("GRACE_MS",),
     "planner_sync.sync.task.names": ("LAG_MS", "MAKER_LEASE_MS"),
     "planner_sync.sync.task.reconcile": (
@@ -46,12 +46,8 @@ SHORTER = {
     ),
     "planner_sync.sync.run.scheduler": ("SWEEP_LEASE_MS",),
     "planner_sync.sync.run.service": ("RECONNECT_SECONDS",),
-    "planner_sync.sync.run.workers": (
-        "CANARY_DEAD",
-        "CANARY_EVERY",
-        "IDLE_SECONDS",
-        "RETRY_SECONDS",
-    ),
+    "planner_sync.sync.run.workers": ("IDLE_SECONDS", "RETRY_SECONDS"),
+    "planner_sync.sync.run.listener": ("CANARY_DEAD", "CANARY_EVERY"),
 }
 
 

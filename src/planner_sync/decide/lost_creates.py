@@ -9,12 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from planner_sync.decide.observation import CreateCandidates, Gone
+from planner_sync.model import timing
 from planner_sync.model.card import Card
 
-CLOCKS_MS = 300_000  # how far the clocks of Planner and Redis may be apart
-NEAR_MS = 30_000  # and how far where nothing but the time tells: the card may be someone else's
-LISTING_LAG_MS = 60_000  # a listing may lack a card for so long
-SENDING_MS = 45_000  # from the intent until the request has ended, at the latest
+CLOCKS_MS = timing.CLOCK_SKEW_MS  # how far the clocks of Planner and Redis may be apart
+NEAR_MS = (
+    timing.NEAR_CLOCK_SKEW_MS
+)  # and how far where nothing but the time tells: the card may be someone else's
+LISTING_LAG_MS = timing.LISTING_LAG_MS  # a listing may lack a card for so long
+SENDING_MS = timing.SENDING_MS  # from the intent until the request has ended, at the latest
 
 
 def candidates_for(

@@ -11,6 +11,7 @@ from typing import Literal
 
 from planner_sync.decide.lost_creates import true_as_of
 from planner_sync.decide.unmapped import IMPORT_ID
+from planner_sync.model import timing
 from planner_sync.model.card import Card
 from planner_sync.model.records import Orphan
 from planner_sync.model.task import Document
@@ -21,7 +22,7 @@ Answer = Card | Literal["gone", "forbidden", "elsewhere"] | None
 
 DETAILS_AT_LEAST = 40
 ASKED_WHEN_EMPTY = 20
-CARD_SHOWS_MS = 300_000  # after a lease: the time of its create, and a listing that lags
+CARD_SHOWS_MS = timing.NEW_CARD_CERTAIN_MS
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,16 @@ from planner_sync.decide.observation import (
 )
 from planner_sync.decide.rendering import fields_of
 from planner_sync.decide.steps import PatchDetails, PatchTask
+from planner_sync.model import timing
 from planner_sync.model.card import Card, Names, is_of_details, newer
 from planner_sync.model.fields import DEFAULTS
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import Value
 
-READ_LAG_MS = 60_000  # for so long after a change of ours Planner may still show the card before it
-NEW_CARD_MS = 5_000  # for so long after a create a 404 may mean "not yet"
+READ_LAG_MS = (
+    timing.READ_LAG_MS
+)  # for so long after a change of ours Planner may still show the card before it
+NEW_CARD_MS = timing.NEW_CARD_404_MS  # for so long after a create a 404 may mean "not yet"
 
 
 # -- may what Planner shows be believed? -----------------------------------------------------------

@@ -35,11 +35,13 @@ from planner_sync.decide.steps import (
 )
 from planner_sync.decide.transitions import state_of_created_card, state_of_deleted_card
 from planner_sync.errors import Refusal
+from planner_sync.model import timing
 from planner_sync.model.card import Card, Names, is_of_details
 from planner_sync.model.state import SyncState
 from planner_sync.model.task import PLANNER_ID, Document
 
-GRACE_MS = 60_000  # the request's own deadline, and as long again for a listing that lags
+# Until a create that no listing shows is posted again.
+GRACE_MS = timing.REQUEST_DEADLINE_MS + timing.NEW_CARD_LISTED_MS
 IMPORT_ID = "planner-"
 PLANNER_ID_LENGTH = 28
 

@@ -23,13 +23,14 @@ from dataclasses import dataclass, field
 from planner_sync.errors import NotSent, Throttled
 from planner_sync.graph.answers import GraphRequest, Outcome
 from planner_sync.graph.batch_window import BatchWindow
+from planner_sync.model import timing
 
 IN_FLIGHT = 4  # round trips at once
 BATCH_SIZE = 20  # requests in one round trip: the limit of $batch
 MAX_INLINE_WAIT = 2.0  # seconds of a pause that a caller waits out; a longer one refuses it
 BATCH_WAIT = 2.0  # seconds that a batch waits for further members once the first has joined
 BEFORE_LIMIT = 10.0  # seconds that a caller's `before` may take
-DEADLINE = 30.0  # seconds from the first join to the answer
+DEADLINE = timing.REQUEST_DEADLINE_MS / 1000  # seconds from the first join to the answer
 FIRST_BACKOFF = 2.0  # seconds, then doubled
 LONGEST_BACKOFF = 900.0  # seconds
 MAX_DOUBLINGS = 16  # far beyond LONGEST_BACKOFF; keeps the number small

@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 
+from planner_sync.model import timing
 from planner_sync.model.lease import Announced, Batch, Reason, TaskLease
 from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
@@ -16,7 +17,7 @@ from planner_sync.store.scripts import Scripts
 TASK_LEASE_MS = (
     20_000  # to read and decide; renewed as long as the look goes on, and by each intent
 )
-SEND_MS = 45_000  # a request's total deadline, 30 s, and time to store what came of it
+SEND_MS = timing.SENDING_MS
 MAX_ATTEMPTS = 5
 PARK_MS = 3_600_000
 

@@ -13,12 +13,13 @@ from typing import Literal
 from planner_sync.errors import CardChanged, NotSent, NotYet, Refusal, Throttled
 from planner_sync.graph.cards import parse_plan_names
 from planner_sync.graph.planner import Planner
+from planner_sync.model import timing
 from planner_sync.model.card import Names
 from planner_sync.store.leases import Leases
 from planner_sync.store.plan_names import NameRecords
 
 MAKER_LEASE_MS = 40_000
-LAG_MS = 30_000
+LAG_MS = timing.NAMES_LAG_MS
 
 
 class PlanNames:

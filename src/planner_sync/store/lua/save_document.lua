@@ -25,7 +25,7 @@ local id, nonce, expected, new = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local current = redis.call('GET', document)
 local saved = {}
 for before in string.gmatch(redis.call('HGET', generations, 'saved ' .. id) or '', '[^\n]+') do
-  -- Whoever made it and is not the last one to save: if it is gone by now, it is made again.
+  -- A repeated create after which others have saved: if the document is gone now, make it again.
   if before == nonce and (#saved == 0 or expected ~= '' or current) then return {1} end
   if before ~= nonce and #saved < SAVES - 1 then saved[#saved + 1] = before end
 end

@@ -107,8 +107,8 @@ class AgentClient:
         is a function that changes a copy of the document in place. It is applied again whenever
         another save came first.
 
-        One round trip, if no other save came first and this client has seen the document. Raises TaskMissing,
-        Refusal, and what `change` raises; nothing is written then.
+        One round trip, if no other save came first and this client has seen the document. Raises
+        TaskMissing, Refusal, and what `change` raises; nothing is written then.
         """
         text = self._seen.get(task_id)
         remembered = text is not None
@@ -172,7 +172,7 @@ class AgentClient:
 
         Subscribed comes first, and again after every interruption: messages in between are lost,
         since pub/sub keeps nothing. After `silence` seconds without a message it publishes a canary
-        to itself; if that does not arrive within `silence` seconds, it subscribes again.
+        to itself; if nothing arrives within another `silence` seconds, it subscribes again.
         """
         while True:
             try:

@@ -52,7 +52,8 @@ def try_likely(seen: PlanObservation) -> Iterable[TryLikely | TakeRecreated]:
 
 
 def _by_mapping(seen: PlanObservation, mapped: frozenset[str], card: Card) -> str | None:
-    """The task that the public mapping names, unless it has another card: others may write there."""
+    """The task that the public mapping names, unless it has another card: others may write
+    there."""
     task_id = seen.documents.public.get(card.id, "")
     return task_id if TASK_ID.fullmatch(task_id) and task_id not in mapped else None
 

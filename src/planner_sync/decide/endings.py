@@ -157,7 +157,8 @@ def restored(
     *,
     conflict: bool,
 ) -> Settle:
-    """A document that an agent deleted, or that Redis lost, comes back with what the card holds now.
+    """A document that an agent deleted, or that Redis lost, comes back with what the card holds
+    now.
 
     `document` is as it was last settled; `conflict`: a person's change undoes an agent's delete.
     """
@@ -188,7 +189,8 @@ def restored(
 
 
 def refused(seen: AnyFacts, refusal: Refusal) -> Postpone:
-    """Nothing is sent and the document stays as it is. The reason is recorded, and published once."""
+    """Nothing is sent and the document stays as it is. The reason is recorded, and published
+    once."""
     retrying = refusal.code in HOURLY
     document = seen.stored.document
     found = Refused(

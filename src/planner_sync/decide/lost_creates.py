@@ -13,9 +13,7 @@ from planner_sync.model import timing
 from planner_sync.model.card import Card
 
 CLOCKS_MS = timing.CLOCK_SKEW_MS  # how far the clocks of Planner and Redis may be apart
-NEAR_MS = (
-    timing.NEAR_CLOCK_SKEW_MS
-)  # the same if only the time tells: the card may not be ours
+NEAR_MS = timing.NEAR_CLOCK_SKEW_MS  # the same if only the time tells: the card may not be ours
 LISTING_LAG_MS = timing.LISTING_LAG_MS  # a listing may lack a card for so long
 SENDING_MS = timing.SENDING_MS  # from the intent until the request has ended, at the latest
 

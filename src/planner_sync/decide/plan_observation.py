@@ -31,8 +31,8 @@ class Documents:
 
     `free`: ids of all documents without a card. `parsed`: those of them that can be read, and those
     whose card the listing lacks. `public`: planner id -> task id where both directions of the
-    public mapping agree. `mapped`: every task with a card, read after the documents. `lost`: those of this
-    plan that have no document.
+    public mapping agree. `mapped`: every task with a card, read after the documents. `lost`: those
+    of this plan that have no document.
     """
 
     free: frozenset[str] = frozenset()
@@ -53,8 +53,8 @@ class PlanObservation:
 
     From Redis: `known` has the etags of mapped cards, `owners` the task of each listed, known or
     named card. `unowned` are the listed cards that had no task at first and that are not known to
-    be deleted. With orphans also `mapped`, every task with a card, and `with_document`, those of the
-    orphans' tasks that have one.
+    be deleted. With orphans also `mapped`, every task with a card, and `with_document`, those of
+    the orphans' tasks that have one.
 
     From this process: `listed_before` is what the last pass saw, `details_after` the card at which
     its reading of details ended.

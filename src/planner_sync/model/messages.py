@@ -1,8 +1,8 @@
 """Messages on `tasks:updates` and `tasks:sync`: the only place that writes and reads their JSON.
 Pure.
 
-Anyone may publish on both channels, so reading trusts nothing: a message that cannot be understood is
-None, and a task inside a message never counts over its key.
+Anyone may publish on both channels, so reading trusts nothing: a message that cannot be understood
+is None, and a task inside a message never counts over its key.
 """
 
 import json

@@ -102,7 +102,8 @@ class LinkedCard:
 
 @dataclass(frozen=True)
 class Record:
-    """In the middle of a reconciliation: keep what Planner has returned. No create is open any more.
+    """In the middle of a reconciliation: keep what Planner has returned. No create is open any
+    more.
 
     `posted` is for a card that was made just now, should the task not be allowed to have it.
     `counted` is a change that has reached Planner.
@@ -135,9 +136,9 @@ class Settle:
 
 @dataclass(frozen=True)
 class Postpone:
-    """The end for now: the document stays as it is, and is reconciled again after `due_ms` (-1: when
-    something happens). `unfinished`: for the same reason. `refusal` None leaves what is on record.
-    `not_created`: a create was sent and has made no card.
+    """The end for now: the document stays as it is, and is reconciled again after `due_ms` (-1:
+    when something happens). `unfinished`: for the same reason. `refusal` None leaves what is on
+    record. `not_created`: a create was sent and has made no card.
     """
 
     plan_id: str

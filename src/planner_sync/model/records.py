@@ -19,9 +19,9 @@ DeletedBy = Literal["agent", "planner"]
 class Refused:
     """Why a task is out of sync.
 
-    `retrying`: the service tries it again by itself. `hash` is that of the refused document, None where no
-    document is to blame; then `tries` counts the reconciliations with the same failure, and `said`
-    tells whether agents have had a message about it.
+    `retrying`: the service tries it again by itself. `hash` is that of the refused document, None
+    where no document is to blame; then `tries` counts the reconciliations with the same failure,
+    and `said` tells whether agents have had a message about it.
     """
 
     code: Code
@@ -78,7 +78,8 @@ class Hold:
 
 @dataclass(frozen=True)
 class Orphan:
-    """A card that was made for a task but could not be linked to it: `atoms` are what was posted."""
+    """A card that was made for a task but could not be linked to it: `atoms` are what was
+    posted."""
 
     task_id: str
     at: int = 0

@@ -71,7 +71,8 @@ class IdMapper:
         return None
 
     async def public_task_id(self, planner_id: str) -> str | None:
-        """The public mapping's task id, if both directions agree; for adoption, when ours is lost."""
+        """The public mapping's task id, if both directions agree; for adoption, when ours is
+        lost."""
         return (await self.public_task_ids([planner_id])).get(planner_id)
 
     async def public_task_ids(self, planner_ids: Sequence[str]) -> dict[str, str]:

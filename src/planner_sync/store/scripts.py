@@ -35,7 +35,8 @@ class NamedKeys(Protocol):
 
 @dataclass(frozen=True)
 class ScriptKey:
-    """One key of a script. `commands` are what the script does with it, if its header names them."""
+    """One key of a script. `commands` are what the script does with it, if its header names
+    them."""
 
     name: str
     type: str

@@ -126,8 +126,8 @@ class TaskRepository:
         )
 
     def _json(self, lease: TaskLease, order: Order, listed_at: int) -> dict[str, Any]:
-        """The order as its script reads it: its fields, those of its lease, and the
-        document as it was seen."""
+        """The order as its script reads it: its fields, those of its lease, and what to do
+        with the document (`write`, `hash`)."""
         found = members(order)
         for name in {"messages", "document_messages"} & found.keys():
             found[name] = self._addressed(found[name])

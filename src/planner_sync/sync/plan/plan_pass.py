@@ -41,8 +41,8 @@ class PlanPass:
     waiting: set[str]
 
     async def run(self, plan_id: str, min_gap_ms: int = 0) -> bool:
-        """One pass. False: the plan could not be read, another instance has the plan, or one began less
-        than `min_gap_ms` ago.
+        """One pass. False: the plan could not be read, another instance has the plan, or one began
+        less than `min_gap_ms` ago.
         """
         clock = await self.leases.take(plan_id, min_gap_ms=min_gap_ms)
         if clock is None:

@@ -63,7 +63,8 @@ class Scheduler:
 
     @property
     def _rest_ms(self) -> int:
-        """Less than an interval, so that an instance keeps its turn although its timer is not exact."""
+        """Less than an interval, so that an instance keeps its turn although its timer is not
+        exact."""
         return round(self.interval * 900)
 
     async def poll(self, min_gap_ms: int = 0) -> None:

@@ -34,7 +34,8 @@ class Workers:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled; running reconciliations are cancelled too, and their leases expire."""
+        """Work until cancelled; running reconciliations are cancelled too, and their leases
+        expire."""
         try:
             while True:
                 try:

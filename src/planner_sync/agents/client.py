@@ -4,8 +4,8 @@
         task = await tasks.create({"title": "Write the report"})
         await tasks.update(task["id"], {"percentComplete": 50})
 
-Each write is one script that compares, writes, marks the task for the sync and publishes, so that
-nothing is overwritten unseen and nothing written is overlooked. The client never talks to Planner
+Each write is one script that compares, writes, enqueues the task and publishes. So no change is
+overwritten unseen, and no write is overlooked. The client never talks to Planner
 and never waits for it.
 """
 
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class _Stale(Exception):
-    """Something else stands in the key: `current`, or nothing."""
+    """The key holds something else: `current`, or nothing."""
 
     def __init__(self, current: bytes | None) -> None:
         self.current = current
@@ -105,10 +105,10 @@ class AgentClient:
     async def update(self, task_id: str, change: Fields | Callable[[Task], object]) -> Task:
         """Change the document and give it back: `change` has members to replace (None clears), or
         is a function that changes a copy of the document in place. It is applied again whenever
-        somebody else was faster.
+        another save came first.
 
-        One round trip, when nobody was and this client has seen the document. Raises TaskMissing,
-        Refusal, and what `change` raises; nothing is written then.
+        One round trip, if no other save came first and this client has seen the document. Raises
+        TaskMissing, Refusal, and what `change` raises; nothing is written then.
         """
         text = self._seen.get(task_id)
         remembered = text is not None
@@ -132,7 +132,7 @@ class AgentClient:
         raise TaskMissing(task_id)
 
     async def delete(self, task_id: str) -> None:
-        """Delete the document, whatever is in it. Raises TaskMissing."""
+        """Delete the document, regardless of its content. Raises TaskMissing."""
         try:
             await self._save(task_id, ANY, b"", "deleted")
         except _Stale:
@@ -167,12 +167,12 @@ class AgentClient:
 
     # -- messages ----------------------------------------------------------------------------------
     async def messages(self, silence: float = CANARY_SECONDS) -> AsyncGenerator[Heard, None]:
-        """What is said on both channels, from now on, for ever; garbage is skipped. It subscribes
-        again by itself.
+        """All messages on both channels from now on, without end; unreadable ones are skipped. It
+        subscribes again by itself.
 
-        First comes Subscribed, and again after every interruption: what was said in between is
-        lost, since pub/sub keeps nothing. After `silence` seconds it says something to itself, and
-        trusts its ears only as long again.
+        Subscribed comes first, and again after every interruption: messages in between are lost,
+        since pub/sub keeps nothing. After `silence` seconds without a message it publishes a canary
+        to itself; if nothing arrives within another `silence` seconds, it subscribes again.
         """
         while True:
             try:
@@ -197,8 +197,8 @@ class AgentClient:
                     if (message := self._understood(said)) is not None:
                         yield message
                 elif asked:
-                    # A connection that is half open is silent for ever, and no health check of
-                    # redis-py notices.
+                    # A half-open connection stays silent, and no health check of redis-py
+                    # notices.
                     raise ConnectionError("the subscription is silent")
                 else:
                     asked = True

@@ -31,7 +31,7 @@ class Change(BaseModel, frozen=True):
     """A document changed. `source` is an agent's name or "planner"; only the service fills
     `changed` and `task`.
 
-    `task` is what the sender says the document is; the key is the truth.
+    `task` is the document as the sender gives it; only the key counts.
     """
 
     action: Action
@@ -76,8 +76,7 @@ class Conflict(_Confirmation, frozen=True):
 
 
 class Failed(_Confirmation, frozen=True):
-    """Refused, or given up on; `retrying` says that it will be tried again without anybody's
-    doing."""
+    """Refused, or given up on; `retrying`: the service will try it again by itself."""
 
     action: Literal["failed"]
     reason: str

@@ -6,7 +6,7 @@ Asked in this order; what is left is imported like any new card:
     the `plannerId` inside a document                       adopted
     the id `planner-{planner id}` of a document             adopted
     equality with a document, for a card of an application  adopted if everything is equal
-    the title of a document whose own card is gone          adopted: it may have been made anew
+    the title of a document whose own card is gone          adopted: it may have been recreated
 
 A `plannerId` that already belongs to another task is ignored: the document is a copy.
 """
@@ -52,7 +52,8 @@ def try_likely(seen: PlanObservation) -> Iterable[TryLikely | TakeRecreated]:
 
 
 def _by_mapping(seen: PlanObservation, mapped: frozenset[str], card: Card) -> str | None:
-    """The task that the public mapping names, unless it has another card: anybody may write it."""
+    """The task that the public mapping names, unless it has another card: others may write
+    there."""
     task_id = seen.documents.public.get(card.id, "")
     return task_id if TASK_ID.fullmatch(task_id) and task_id not in mapped else None
 

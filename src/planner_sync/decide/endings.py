@@ -40,7 +40,7 @@ HOURLY: frozenset[Code] = frozenset({"limit", "no_free_label", "unknown_person",
 def settled(
     seen: Mapped[Names], document: Document, merged: Merged, reading: Interpretation
 ) -> Settle:
-    """Both sides hold `merged.result`: write the document where it differs, and say so."""
+    """Both sides hold `merged.result`: write the document where it differs, and publish that."""
     state, names = seen.state, seen.names
     human = frozenset(fields_of(merged.changed_by_people, names))
     renamed = frozenset(renamed_fields(seen, reading))
@@ -146,7 +146,7 @@ def _bindings_of(text: str, context: Context) -> Mapping[str, str]:
     try:
         return interpret(dialects.parse(text.encode()), context).name_bindings
     except Refusal:
-        return {}  # a card may hold what no document may; the next reconciliation says so
+        return {}  # a card may break a document's limits; the next reconciliation reports it
 
 
 def restored(
@@ -157,13 +157,14 @@ def restored(
     *,
     conflict: bool,
 ) -> Settle:
-    """A document that an agent deleted, or that Redis lost, comes back with what the card says now.
+    """A document that an agent deleted, or that Redis lost, comes back with what the card holds
+    now.
 
     `document` is as it was last settled; `conflict`: a person's change undoes an agent's delete.
     """
     state = seen.state
-    # The lost document may have said what reached the card and was never settled. So everything
-    # that the card has is shown.
+    # The lost document may have had values that reached the card and were never settled. So
+    # everything that the card has is shown.
     fields = {
         name
         for name in fields_of(frozenset(merged.result), seen.names)
@@ -188,7 +189,8 @@ def restored(
 
 
 def refused(seen: AnyFacts, refusal: Refusal) -> Postpone:
-    """Nothing is sent and the document stays as it is. The reason is recorded, and said once."""
+    """Nothing is sent and the document stays as it is. The reason is recorded, and published
+    once."""
     retrying = refusal.code in HOURLY
     document = seen.stored.document
     found = Refused(
@@ -207,7 +209,7 @@ def refused(seen: AnyFacts, refusal: Refusal) -> Postpone:
 
 
 def _is_the_same(found: Refused, before: Refused | None) -> bool:
-    """Was this said before, about this very document?"""
+    """Was this published before, about the same document?"""
     if before is None:
         return False
     # Planner's reasons have another request id each time.
@@ -227,8 +229,8 @@ def retry_later(
 ) -> Postpone:
     """Try again after `due_ms`.
 
-    With a code the failure is recorded, and is said once: when it happens for the `say_after`-th
-    time in a row.
+    With a code the failure is recorded, and is published once: when it happens for the
+    `say_after`-th time in a row.
     """
     order = replace(_left(seen, due_ms=due_ms), unfinished=True)
     if code is None:
@@ -256,12 +258,12 @@ def forgotten(seen: AnyFacts) -> Forget:
 
 
 def waiting(seen: AnyFacts) -> Postpone:
-    """The document is missing and no delete was announced: the next sweep tells."""
+    """The document is missing and no delete was announced: the next sweep decides."""
     return _left(seen, due_ms=-1)
 
 
 def _left(seen: AnyFacts, due_ms: int) -> Postpone:
-    """The document stays as it is. What has reached Planner nevertheless is said."""
+    """The document stays as it is. Changes that have reached Planner are published."""
     order = Postpone(
         plan_id=seen.plan_id,
         document=seen.stored.document,

@@ -1,6 +1,6 @@
 """Creates whose answer was lost: which of the unmapped cards may be theirs. Pure.
 
-The content of the cards tells most of them apart; `unmapped.py` looks at that. Where people have
+The content of the cards tells most of them apart; `unmapped.py` compares it. Where people have
 changed every title, only the time is left: cards were made in the order of their intents, shortly
 after them, by two clocks that may differ.
 """
@@ -13,9 +13,7 @@ from planner_sync.model import timing
 from planner_sync.model.card import Card
 
 CLOCKS_MS = timing.CLOCK_SKEW_MS  # how far the clocks of Planner and Redis may be apart
-NEAR_MS = (
-    timing.NEAR_CLOCK_SKEW_MS
-)  # and how far where nothing but the time tells: the card may be someone else's
+NEAR_MS = timing.NEAR_CLOCK_SKEW_MS  # the same if only the time tells: the card may not be ours
 LISTING_LAG_MS = timing.LISTING_LAG_MS  # a listing may lack a card for so long
 SENDING_MS = timing.SENDING_MS  # from the intent until the request has ended, at the latest
 

@@ -3,16 +3,16 @@
     stage     card or task                                        visit
     known     known, its etags differ                             Reconcile
               known, moved to another plan                        Reconcile
-              not known here, but somebody's: moved here          Reconcile
-              known, and Planner says that it is gone             Bury; none while recovering
+              not known here, but has a task: moved here          Reconcile
+              known, and Planner answers that it is gone          Bury; none while recovering
               names of the plan changed                           AnnounceNames
               known and as before, left out, or unreadable        none
     contents  a task with an open create                          ResolveCreate, by content
     orphans   gone, or in another plan                            ForgetOrphan
-              its task has an open create                         none: that may claim it
-              its task has another card; nobody changed it        DeleteOrphan
+              its task has an open create                         none: that may take it
+              its task has another card; it is unchanged          DeleteOrphan
               its task has no card and a document                 PlaceOrphan
-              any other that nobody has                           ForgetOrphan
+              any other without a task                            ForgetOrphan
     named     a document names it (adoption.py)                   Adopt
     likely    an application made it; a document has its title    TryLikely
               the same; the document's own card is gone           TakeRecreated
@@ -21,7 +21,7 @@
               three times (unless recovering)
               its details do not show yet                         none: it waits
               known to be deleted, or cannot be read              none
-              any other that nobody has                           Import
+              any other without a task                            Import
               has a task whose document is lost                   Restore, while recovering
 
 A stage is decided again after its visits, until it makes none: a create by its content or its place
@@ -88,7 +88,7 @@ def decide_pass(seen: PlanObservation, stage: Stage) -> tuple[Visit, ...]:
 def after_visits(
     seen: PlanObservation, visits: Iterable[Visit], missed: Collection[str]
 ) -> PlanObservation:
-    """What the visits say about the cards; `missed` are those that did not come to an end.
+    """Apply the results of the visits; `missed` are those that did not come to an end.
 
     A card that has a document must not get another one: it is not imported in this pass.
     """
@@ -207,7 +207,7 @@ def _is_untouched(card: Card, orphan: Orphan) -> bool:
     return dict(card.atoms) == {**DEFAULTS, **orphan.atoms}
 
 
-# -- cards that nobody has -------------------------------------------------------------------------
+# -- cards without a task --------------------------------------------------------------------------
 def _rest(seen: PlanObservation) -> Iterator[Visit]:
     ready = [card for card in seen.alone_and_read if not _waits(seen, card)]
     waiting = _counted(seen)
@@ -220,7 +220,7 @@ def _rest(seen: PlanObservation) -> Iterator[Visit]:
 
 
 def _waits(seen: PlanObservation, card: Card) -> bool:
-    """A create whose answer was lost may still claim a card of our own.
+    """A create whose answer was lost may still take a card of our own.
 
     Until a 201 has told which application we are, any card may be our own.
     """

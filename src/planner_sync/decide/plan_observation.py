@@ -16,8 +16,8 @@ from planner_sync.model.card import Card
 from planner_sync.model.records import Orphan
 from planner_sync.model.task import Document
 
-# What Planner says of one card that was asked for by its id. "elsewhere": it is in a plan that we
-# may not read. None: Planner did not say.
+# Planner's answer about one card that was asked for by its id. "elsewhere": it is in a plan that we
+# may not read. None: no answer.
 Answer = Card | Literal["gone", "forbidden", "elsewhere"] | None
 
 DETAILS_AT_LEAST = 40
@@ -30,9 +30,9 @@ class Documents:
     """The agents' side, read only after a loss of Redis.
 
     `free`: ids of all documents without a card. `parsed`: those of them that can be read, and those
-    whose card the listing lacks. `public`: planner id -> task id where the public mapping says so
-    both ways. `mapped`: every task with a card, read after the documents. `lost`: those of this
-    plan that have no document.
+    whose card the listing lacks. `public`: planner id -> task id where both directions of the
+    public mapping agree. `mapped`: every task with a card, read after the documents. `lost`: those
+    of this plan that have no document.
     """
 
     free: frozenset[str] = frozenset()
@@ -52,14 +52,14 @@ class PlanObservation:
     `answers` are for cards that were asked for by id. `names_now` (JSON) was read if it was time.
 
     From Redis: `known` has the etags of mapped cards, `owners` the task of each listed, known or
-    named card. `unowned` are the listed cards that nobody had at first and that are not known to be
-    deleted. With orphans also `mapped`, every task with a card, and `with_document`, those of the
-    orphans' tasks that have one.
+    named card. `unowned` are the listed cards that had no task at first and that are not known to
+    be deleted. With orphans also `mapped`, every task with a card, and `with_document`, those of
+    the orphans' tasks that have one.
 
     From this process: `listed_before` is what the last pass saw, `details_after` the card at which
     its reading of details ended.
 
-    Of this pass: `epoch` is what an import must still find, `recovering` says that Redis has lost
+    Of this pass: `epoch` is what an import must still find, `recovering`: Redis has lost
     something. `asked` are the visits of this stage, by what they are about, `places` the cards of
     open creates (by task id) by their place in time. `held_back` are cards
     that must not be imported in this pass, `adoption_failed` that one could not be visited.
@@ -149,7 +149,7 @@ class PlanObservation:
 
     @cached_property
     def alone(self) -> tuple[Card, ...]:
-        """The readable cards that nobody has, and that no visit of this pass has spoken for."""
+        """The readable cards that have no task, and that no visit of this pass has taken."""
         return tuple(card for pid, card in self.cards.items() if self._is_alone(pid))
 
     def _is_alone(self, planner_id: str) -> bool:
@@ -199,7 +199,7 @@ def questions(seen: PlanObservation) -> Questions:
     card                                                   question
     known or listed before, and not listed now             the card, by its id
     an orphan that had time to show, and is not listed     the same
-    nobody's, listed without details                       its details
+    without a task, listed without details                 its details
     known, its etag unchanged, listed without details      its details, some in each pass
     """
     orphans = (pid for pid, orphan in seen.orphans.items() if _should_show(seen, pid, orphan))

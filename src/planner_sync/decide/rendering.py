@@ -130,7 +130,7 @@ def day_or_instant(at: str, written: object) -> str:
 def _says(
     document: Document, interpretation: Interpretation, field: Field, value: Any, wanted: Wanted
 ) -> bool:
-    """Does the document say this already?"""
+    """Does the document have this value already?"""
     if field.is_plain:
         said = interpretation.document_atoms.atoms.get(field.name)
         return agree(said, wanted.atoms.get(field.name))
@@ -298,7 +298,7 @@ def _agents(wanted: Wanted) -> list[str]:
 
 
 def _agent_called(text: str, interpretation: Interpretation, wanted: Wanted) -> str | None:
-    """The agent that a document calls so, if its label is on the card."""
+    """The agent that this text of a document names, if its label is on the card."""
     slot = interpretation.name_bindings.get(f"label {AGENT_LABEL}{text}", "")
     if f"labels {slot}" not in wanted.atoms:
         return None

@@ -65,7 +65,7 @@ class DeleteOrphan:
 
 @dataclass(frozen=True)
 class ForgetOrphan:
-    """Take an orphan off the record: its card is gone, or is like any other now."""
+    """Take an orphan off the record: its card is gone, or is an ordinary card now."""
 
     about: str
 
@@ -131,7 +131,7 @@ class Restore:
 
 @dataclass(frozen=True)
 class AnnounceNames:
-    """Buckets or labels were renamed: look at these tasks, then record the names (JSON)."""
+    """Buckets or labels were renamed: reconcile these tasks, then record the names (JSON)."""
 
     names: str
     task_ids: tuple[str, ...]

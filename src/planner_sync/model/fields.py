@@ -1,6 +1,6 @@
 """The table of the synced fields, one row each.
 
-A row says how the field is spelled and read in a document, where it is in Graph, and which codec
+A row tells how the field is spelled and read in a document, where it is in Graph, and which codec
 turns it into atoms and back. An atom is one thing that can change by itself:
 
     one value       `title`

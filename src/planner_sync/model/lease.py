@@ -13,9 +13,9 @@ Reason = Literal["", "recheck", "confirmed_missing", "restore"]
 class TaskLease:
     """The right to one task for `TASK_LEASE_MS`, and what was known when it was given.
 
-    `generation` tells at the settle whether something happened since, `announced` is what a message
-    said of the task, `reason` how it must be looked at, `now` the server's time (ms) and `due` the
-    time from which the task was due.
+    `generation` shows at the settle whether the task has changed since, `announced` is what a
+    message announced of the task, `reason` why it is reconciled, `now` the server's time (ms) and
+    `due` the time from which the task was due.
     """
 
     task_id: str
@@ -28,8 +28,7 @@ class TaskLease:
     due: int
 
     def to_recheck(self) -> "TaskLease":
-        """The same lease for a look that reads the card; what an operator wants restored stays
-        so."""
+        """The same lease for a reconciliation that reads the card; the reason `restore` stays."""
         return self if self.reason == "restore" else replace(self, reason="recheck")
 
 

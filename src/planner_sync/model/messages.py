@@ -1,8 +1,8 @@
 """Messages on `tasks:updates` and `tasks:sync`: the only place that writes and reads their JSON.
 Pure.
 
-Anyone may publish on both channels, so reading takes nothing on trust: what cannot be understood is
-None, and a task inside a message never counts over its key.
+Anyone may publish on both channels, so reading trusts nothing: a message that cannot be understood
+is None, and a task inside a message never counts over its key.
 """
 
 import json
@@ -19,7 +19,7 @@ Channel = Literal["sync", "updates"]
 Body = dict[str, Any]
 
 MESSAGE_MAX_BYTES = 2 * 1024 * 1024
-MARK_MAX = 100  # characters; a longer one is no mark of ours
+MARK_MAX = 100  # characters; a longer one is not our mark
 SERVICE = "planner"  # `source` of what the service publishes on `tasks:updates`
 CONFIRMATIONS = ("uploaded", "deleted", "conflict", "failed")
 
@@ -174,7 +174,7 @@ def _update(body: Body) -> Update | None:
 
 
 def _can_be_an_id(value: Any) -> bool:
-    """A text that can be part of a key: JSON can say half a character, a key cannot hold it."""
+    """A text that can be part of a key: JSON can hold half a character, a key cannot."""
     return isinstance(value, str) and bool(value) and not _SURROGATE.search(value)
 
 

@@ -20,7 +20,7 @@ WRONG_TYPE = "wrong type"
 Messages = tuple[tuple[Channel, str], ...]
 
 
-# What is counted for people to look at. docs/operations.md says what each means.
+# Counts for people only. docs/operations.md explains each.
 Counter = Literal["created", "patched", "deleted", "messages ignored"]
 
 
@@ -62,8 +62,8 @@ class DocumentSeen:
 class Stored:
     """Everything that Redis holds of one task at one moment.
 
-    `last` is the document as last settled. `public_planner_id` is what the public mapping says,
-    which anybody may have written. `names_digests` has a hash of the names of each plan, as the
+    `last` is the document as last settled. `public_planner_id` is from the public mapping,
+    which others may write too. `names_digests` has a hash of the names of each plan, as the
     last instance read them.
     """
 
@@ -82,8 +82,8 @@ class Stored:
 
 
 # -- orders ----------------------------------------------------------------------------------------
-# What the scripts do with each stands in their headers. Every order has the `document` as it was
-# seen: one that forgot a part of that would never meet the same document again.
+# The headers of the scripts describe what they do with each. Every order has the whole `document`
+# as it was seen: without a part of it, the script's comparison would always fail.
 @dataclass(frozen=True)
 class LinkedCard:
     """A card that is the task's, and what is known of it: `etags` and `state` (JSON) as Planner has
@@ -102,7 +102,8 @@ class LinkedCard:
 
 @dataclass(frozen=True)
 class Record:
-    """In the middle of a reconciliation: keep what Planner has told us. No create is open any more.
+    """In the middle of a reconciliation: keep what Planner has returned. No create is open any
+    more.
 
     `posted` is for a card that was made just now, should the task not be allowed to have it.
     `counted` is a change that has reached Planner.
@@ -119,8 +120,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Settle:
-    """The end: both sides hold the same. `new` is the document's text, None where it is right
-    already; `state_moved` is what is known when somebody has written another one."""
+    """The end: both sides hold the same. `new` is the document's text, None if it is right already;
+    `state_moved` is the state to store if the document has changed."""
 
     plan_id: str
     document: DocumentSeen
@@ -135,9 +136,9 @@ class Settle:
 
 @dataclass(frozen=True)
 class Postpone:
-    """The end for now: the document stays as it is, and is looked at again after `due_ms` (-1: when
-    something happens). `unfinished`: for the same reason. `refusal` None leaves what is on record.
-    `not_created`: a create was sent and has made no card.
+    """The end for now: the document stays as it is, and is reconciled again after `due_ms` (-1:
+    when something happens). `unfinished`: for the same reason. `refusal` None leaves what is on
+    record. `not_created`: a create was sent and has made no card.
     """
 
     plan_id: str
@@ -156,8 +157,8 @@ class Bury:
     """The end of a card: the task is forgotten. `new` is the text that remains as a new task's,
     None where the document stays, empty where it goes.
 
-    `deleted_card` None lets a card go that is still there. `trash` is for what is gone for good.
-    `only_same`: not when the document is another one by now.
+    `deleted_card` None unlinks a card that still exists. `trash` is for what is gone for good.
+    `only_same`: not if the document has changed.
     """
 
     plan_id: str

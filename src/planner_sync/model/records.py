@@ -17,11 +17,11 @@ DeletedBy = Literal["agent", "planner"]
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a task is not in step.
+    """Why a task is out of sync.
 
-    `retrying`: it is tried again by itself. `hash` is that of the refused document, None where no
-    document is to blame; then `tries` counts the looks that met the same trouble, and `said` tells
-    whether the agents have heard of it.
+    `retrying`: the service tries it again by itself. `hash` is that of the refused document, None
+    where no document is to blame; then `tries` counts the reconciliations with the same failure,
+    and `said` tells whether agents have had a message about it.
     """
 
     code: Code
@@ -78,7 +78,8 @@ class Hold:
 
 @dataclass(frozen=True)
 class Orphan:
-    """A card that was made for a task and could not become its: `atoms` are what was posted."""
+    """A card that was made for a task but could not be linked to it: `atoms` are what was
+    posted."""
 
     task_id: str
     at: int = 0
@@ -95,7 +96,7 @@ class Orphan:
 
 @dataclass(frozen=True)
 class DeletedCard:
-    """The card of a task that was deleted. `state` is there (JSON) when it is made anew."""
+    """The card of a task that was deleted. `state` is there (JSON) when it is recreated."""
 
     planner_id: str
     by: DeletedBy
@@ -128,7 +129,7 @@ class TrashEntry:
 
     @property
     def name(self) -> str:
-        """Under which it is kept."""
+        """The name under which it is kept."""
         return f"{self.task_id} {self.planner_id}"
 
     @property

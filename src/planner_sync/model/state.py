@@ -43,7 +43,7 @@ class SyncState:
     etag: that part was never read. `rev` is the last `_rev` that was stamped. `shown` are the
     fields that the document carries.
 
-    `name_bindings` says what each name in the document meant when it was last settled: "bucket
+    `name_bindings` has the id of each name in the document when it was last settled: "bucket
     Doing" -> id. Older meanings stand under "was bucket Doing".
 
     Agents are still owed messages about the fields `unreported_uploads` and `unreported_edits`, and
@@ -107,7 +107,7 @@ class SyncState:
         them.
 
         It shows them even if its writer has left them out since. The bucket is shown by the name or
-        by the id, whichever was shown before or is among the `document_fields`.
+        by the id, as it was shown before or as the `document_fields` have it.
         """
         new = set(fields)
         if "bucketId" in new:

@@ -23,7 +23,7 @@ NEW_CARD_404_MS = 5_000
 NEW_CARD_LISTED_MS = 30_000
 # A card that no listing shows this long after its task was leased will not show any more.
 NEW_CARD_CERTAIN_MS = 300_000
-# No listing is older than this, whatever it lacks.
+# No listing is older than this, even one that lacks cards.
 LISTING_LAG_MS = 60_000
 # A bucket or label that was sent may not be in the plan's names for this long.
 NAMES_LAG_MS = 30_000
@@ -31,5 +31,5 @@ NAMES_LAG_MS = 30_000
 # -- clocks ----------------------------------------------------------------------------------------
 # Planner's clock (`createdDateTime`) and Redis' may be this far apart.
 CLOCK_SKEW_MS = 300_000
-# The same where nothing but the time tells two cards apart: one may be somebody else's.
+# The same if only the time tells two cards apart: one may not be ours.
 NEAR_CLOCK_SKEW_MS = 30_000

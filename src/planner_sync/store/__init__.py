@@ -1,1 +1,1 @@
-"""Redis: documents, mapping, pending work, intents and vital signs. Knows no Planner."""
+"""Redis: documents, mapping, pending work, intents and telemetry. Knows no Planner."""

@@ -1,4 +1,4 @@
-"""People: the user ids of e-mail addresses that were looked up before."""
+"""People: the user ids of e-mail addresses that are already resolved."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,5 +23,5 @@ class Directory:
         return {email: user.decode() for email, user in pairs if user is not None}
 
     async def record(self, email: str, user_id: str) -> None:
-        """Remember whom an e-mail address means."""
+        """Remember the user id of an e-mail address."""
         await self._redis.hset(self._key, email, user_id)

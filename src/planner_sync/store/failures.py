@@ -1,4 +1,4 @@
-"""Refusals on record, and tasks that are looked at again on an operator's wish."""
+"""Refusals on record, and tasks that an operator wants reconciled again."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from planner_sync.store.pending import Pending
 from planner_sync.store.task_repository import TaskRepository
 
-# What another look cannot change, and what can.
+# Refusals that a retry cannot change, and what to do instead.
 FINAL = {
     "bad_id": "write the document under another id, and delete this one",
     "held": "end the hold: planner-sync hold release, or hold restore",
@@ -15,8 +15,8 @@ FINAL = {
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task is not in step. `at` is the server's time (ms); `retrying`: it is tried again by
-    itself."""
+    """Why a task is out of sync. `at` is the server's time (ms); `retrying`: the service tries it
+    again by itself."""
 
     task_id: str
     code: str
@@ -30,7 +30,7 @@ class Failure:
 
     @property
     def remedy(self) -> str:
-        """What to do instead of a retry; empty where one may help."""
+        """What to do instead of a retry; empty when a retry may help."""
         return FINAL.get(self.code, "")
 
 
@@ -51,6 +51,6 @@ class Failures:
         return sorted(failures, key=lambda failure: (-failure.at, failure.task_id))
 
     async def retry(self, task_ids: Iterable[str]) -> None:
-        """Reason at these tasks at once, also at those that were parked; the record ends when a
-        look ends well."""
+        """Make these tasks due now, also parked ones. The record ends when a reconciliation
+        succeeds."""
         await self.pending.free(task_ids)

@@ -1,7 +1,7 @@
-"""Deletes of a plan: which there were lately, whether they are held, and how a hold ends.
+"""Deletes of a plan: the recent ones, whether they are held, and how a hold ends.
 
 An operator ends it: `release` lets the deletes through, `restore` brings back what is missing. Both
-only mark tasks; the next reconciliation of each carries it out, in this process or another one.
+only enqueue tasks; the next reconciliation of each carries it out, in this process or another.
 """
 
 from collections.abc import Iterable
@@ -91,8 +91,8 @@ class Holds:
     async def release(self, plan_id: str) -> int | None:
         """Carry the held deletes out. How many there are, None when nothing is held.
 
-        The hold ends first: a look before that would only find it. What is not marked then, sweep
-        and pass find.
+        The hold ends first: an earlier reconciliation would only find the hold. Sweep and pass find
+        what is not enqueued.
         """
         if await self.deletes.hold(plan_id) is None:
             return None
@@ -106,11 +106,11 @@ class Holds:
         return len(tasks)
 
     async def restore(self, plan_id: str) -> int | None:
-        """Bring documents back that agents deleted, and make cards anew that people deleted. How
-        many, or None.
+        """Restore documents that agents deleted, and recreate cards that people deleted. How many,
+        or None when nothing is held.
 
-        Everything is marked before the hold ends: whenever this is cut off, nothing of it can be
-        deleted any more.
+        Everything is enqueued before the hold ends. So none of it can be deleted, even if this is
+        interrupted.
         """
         if await self.deletes.hold(plan_id) is None:
             return None

@@ -36,7 +36,7 @@ class IdMapper:
         )
 
     async def unpublished(self) -> frozenset[str]:
-        """Tasks of which the public mapping does not say, both ways, what ours does."""
+        """Tasks whose public mapping differs from ours in either direction."""
         owners = await self._redis.hgetall(self._keys.private("owners"))
         pairs = [(planner_id.decode(), task_id.decode()) for planner_id, task_id in owners.items()]
         found: set[str] = set()
@@ -63,8 +63,7 @@ class IdMapper:
         )
 
     async def deleted_by(self, planner_id: str) -> DeletedBy | None:
-        """On whose side this card was deleted, "agent" or "planner", whichever task it was of;
-        None: nobody knows."""
+        """The side that deleted this card, "agent" or "planner", for any task; None: not known."""
         texts = await self._redis.hvals(self._keys.private("deleted_cards"))
         for deleted_card in map(DeletedCard.load, texts):
             if deleted_card.planner_id == planner_id:
@@ -72,7 +71,7 @@ class IdMapper:
         return None
 
     async def public_task_id(self, planner_id: str) -> str | None:
-        """What the public mapping says, where both directions agree; for adoption, when ours is
+        """The public mapping's task id, if both directions agree; for adoption, when ours is
         lost."""
         return (await self.public_task_ids([planner_id])).get(planner_id)
 
@@ -86,7 +85,7 @@ class IdMapper:
         return {pid: task_id for (pid, task_id), other in rows if other == pid}
 
     async def _public(self, keys: Sequence[str]) -> list[str | None]:
-        """What anybody may have written there: a key of another type says nothing."""
+        """The values of public keys, which others may write too; None for a key of another type."""
         if not keys:
             return []
         async with self._redis.pipeline(transaction=False) as pipe:

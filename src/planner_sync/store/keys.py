@@ -21,7 +21,7 @@ Private, all below {ns}:sync: (times are the server's, in ms):
                                       "restore": an operator wants back what is missing
     token                    string   the last token given
     batches                  hash     worker -> answer to its last request for leases, for a repeat
-    pause                    string   time until which nobody calls Graph
+    pause                    string   time until which Graph must not be called
     task:{id}                hash     "state", "last" (document as settled), "intent {nonce}"
     owners                   hash     planner id -> task id; decides over the public mapping
     cards:{plan}             hash     planner id -> "task etag<space>details etag"
@@ -48,7 +48,7 @@ Private, all below {ns}:sync: (times are the server's, in ms):
     heartbeats               hash     part -> heartbeat
     counters                 hash     name -> count
     lags:{direction}         list     the last 1,000 delays
-    canary:{instance}        channel  what the listener says to itself
+    canary:{instance}        channel  messages of the listener to itself
 
 All keys share the namespace's hash tag, if it has one, and so live in one slot of a Redis Cluster.
 """

@@ -1,4 +1,4 @@
-"""Pending and leases: which tasks somebody must look at, and who does.
+"""Pending and leases: which tasks must be reconciled, and which worker has each.
 
 `pending` is a set with times, so many changes of one task are one entry. A lease moves the entry's
 time past its lease and carries a token that grows; only the holder of the newest token can settle.
@@ -15,7 +15,7 @@ from planner_sync.store.keys import Keys
 from planner_sync.store.scripts import Scripts
 
 TASK_LEASE_MS = (
-    20_000  # to read and decide; renewed as long as the look goes on, and by each intent
+    20_000  # to read and decide; renewed while the reconciliation runs, and by each intent
 )
 SEND_MS = timing.SENDING_MS
 MAX_ATTEMPTS = 5
@@ -39,8 +39,8 @@ class Pending:
     ) -> None:
         """These tasks must be reconciled, now.
 
-        A mapping gives the mark of the write that each message was about ("": none). Saves by our
-        client enqueue their task themselves: a task whose save had this mark is left alone.
+        A mapping gives, for each task, the mark in its message ("": none). Saves by our client
+        enqueue their task themselves: a task whose save had this mark is left alone.
         """
         marks = tasks if isinstance(tasks, Mapping) else dict.fromkeys(tasks, "")
         if marks:
@@ -49,12 +49,12 @@ class Pending:
             await self._scripts["enqueue_tasks"](self._keys, args)
 
     async def free(self, task_ids: Iterable[str]) -> None:
-        """Reason at these tasks now, as if none had ever been parked."""
+        """Make these tasks due now, as if none had ever been parked."""
         if ids := list(task_ids):
             await self._scripts["free_tasks"](self._keys, [uuid.uuid4().hex, *ids])
 
     async def lease(self, most: int, task_ids: Iterable[str] | None = None) -> Batch:
-        """Take up to `most` tasks that are due; or, of the given ones, those that nobody holds."""
+        """Take up to `most` tasks that are due; or, of the given ones, those without a lease."""
         given = list(task_ids) if task_ids is not None else []
         if task_ids is not None and not given:
             return Batch(now=0, pause_ms=0, next_ms=-1, leases=(), parked=())

@@ -20,7 +20,7 @@ class NameRecords:
         return None if value is None else str(value.decode())
 
     async def set_digest(self, plan_id: str, digest: str) -> None:
-        """Any instance that remembers other names reads them again."""
+        """Record the hash; instances that remember other names read them again."""
         await self._redis.hset(self._keys.private("names_digests"), plan_id, digest)
 
     async def set_announced(self, plan_id: str, names: str) -> None:

@@ -75,7 +75,7 @@ class PlanState:
 
     # -- the epoch ---------------------------------------------------------------------------------
     async def epoch(self, plan_id: str) -> Epoch | None:
-        """The plan's epoch, None when this Redis has never heard of the plan."""
+        """The plan's epoch, None when this Redis does not know the plan."""
         value = await self._redis.hget(self._keys.private("epochs"), plan_id)
         if value is None:
             return None
@@ -148,7 +148,7 @@ class PlanState:
             await pipe.execute()
 
     async def drop_orphan(self, plan_id: str, planner_id: str) -> None:
-        """The orphan has found its place."""
+        """Forget the orphan: it needs no decision any more."""
         await self._redis.hdel(self._keys.private("orphans", plan_id), planner_id)
 
     # -- the application ---------------------------------------------------------------------------

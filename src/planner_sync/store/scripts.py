@@ -1,10 +1,10 @@
 """The Lua scripts beside this file: one file, one verb, one invariant kept. Loaded once per
 connection pool.
 
-The header of a script names its keys, one a line, and says what each is:
+The header of a script names its keys, one per line, and describes each:
 
     -- KEYS[1]  pending  zset               task id -> time from which it is due (ms)
-    -- KEYS[2]  reason   hash  [hget hset]  task id -> how it must be looked at
+    -- KEYS[2]  reason   hash  [hget hset]  task id -> why it is reconciled
 
 The loader reads it: each key becomes a local of that name, and a call gives its keys by name. The
 commands in brackets stand where a user with few rights runs the script (`operators/acl.py`).
@@ -35,7 +35,8 @@ class NamedKeys(Protocol):
 
 @dataclass(frozen=True)
 class ScriptKey:
-    """One key of a script. `commands` are what the script does with it, as far as that is said."""
+    """One key of a script. `commands` are what the script does with it, if its header names
+    them."""
 
     name: str
     type: str

@@ -1,6 +1,6 @@
 """The sweep: finds documents that changed, appeared or vanished without a message. Bounded in time.
 
-A document that the sweep did not reach is unknown, not missing. Nothing is written but the times of
+A document that the sweep did not reach is unknown, not missing. It writes only the times of
 missing documents.
 """
 
@@ -17,10 +17,10 @@ SCAN_COUNT = 500
 
 @dataclass(frozen=True)
 class Swept:
-    """`changed` differ from what was last looked at (new ones too), `missing` had a document and
+    """`changed` differ from what was last reconciled (new ones too), `missing` had a document and
     have none now.
 
-    `present` are all documents that were seen; `complete` says whether the sweep reached every one.
+    `present` are all documents that were seen; `complete`: the sweep reached every one.
     """
 
     changed: tuple[str, ...]
@@ -30,7 +30,7 @@ class Swept:
 
 
 class Sweep:
-    """Compares every document with the hash of what was last looked at."""
+    """Compares every document with the hash of what was last reconciled."""
 
     def __init__(self, redis: Any, keys: Keys, size_limit: int, clock: Callable[[], float]) -> None:
         self._redis = redis
@@ -39,7 +39,7 @@ class Sweep:
         self._clock = clock
 
     async def run(self, mapped: Collection[str], seconds: float) -> Swept:
-        """Reason at all documents for at most `seconds`; `mapped` are the ids that have a card."""
+        """Compare all documents for at most `seconds`; `mapped` are the ids that have a card."""
         until = self._clock() + seconds
         present: set[str] = set()
         changed: list[str] = []
@@ -103,7 +103,7 @@ class Sweep:
         return document_hash(text, size).encode()
 
     async def _missing(self, ids: set[str]) -> tuple[str, ...]:
-        """Of the ids that the scan did not show, those whose key is really not there."""
+        """Those of the ids, which the scan did not show, whose key does not exist."""
         wanted = sorted(ids)
         async with self._redis.pipeline(transaction=False) as pipe:
             for task_id in wanted:

@@ -1,8 +1,7 @@
-"""Documents and what we believe of each task: read in one round trip, written only by scripts that
+"""Documents and the sync state of each task: read in one round trip, written only by scripts that
 compare first.
 
-What is mapped_state (`state`, `intents`) is opaque here: text that the sync engine reads and
-writes.
+The sync state and the intents are opaque here: text that the sync engine reads and writes.
 """
 
 import json
@@ -92,7 +91,7 @@ class TaskRepository:
     async def record_intent(
         self, lease: TaskLease, nonce: str, body: str, plan_id: str, kind: IntentKind
     ) -> str:
-        """Write down what is about to be sent and renew the lease: "recorded", "overtaken" or
+        """Record what is about to be sent and renew the lease: "recorded", "overtaken" or
         "recovering"."""
         answer = await self._scripts["record_intent"](
             self._keys.about(lease.task_id, plan_id=plan_id),
@@ -102,7 +101,7 @@ class TaskRepository:
 
     async def settle(self, lease: TaskLease, order: Order, listed_at: int = 0) -> Result:
         """Carry out one order under a lease. `listed_at` is the server's time (ms) of the listing
-        that has shown the change."""
+        that showed the change."""
         name = SCRIPT_OF[type(order)]
         body = json.dumps(self._json(lease, order, listed_at))
         seen = order.document.text
@@ -127,8 +126,8 @@ class TaskRepository:
         )
 
     def _json(self, lease: TaskLease, order: Order, listed_at: int) -> dict[str, Any]:
-        """The order as its script reads it: its fields, those of its lease, and what both say of
-        the document."""
+        """The order as its script reads it: its fields, those of its lease, and what to do
+        with the document (`write`, `hash`)."""
         found = members(order)
         for name in {"messages", "document_messages"} & found.keys():
             found[name] = self._addressed(found[name])
@@ -162,8 +161,8 @@ class TaskRepository:
         )
 
     async def report(self, task_id: str, refusal: Refused, digest: str, message: str) -> None:
-        """Put a refusal on record that no look has found, and say it; `digest` keeps the sweep from
-        seeing it again."""
+        """Record and publish a refusal found outside a reconciliation. `digest` marks this version
+        as seen, so that the sweep does not report it again."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.hset(self._keys.private("refusals"), task_id, refusal.dump())
             pipe.hset(self._keys.private("hashes"), task_id, digest)

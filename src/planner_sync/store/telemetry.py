@@ -1,8 +1,8 @@
-"""Signs of life: what every instance leaves in Redis so that any instance can answer for all of
-them.
+"""Telemetry: the heartbeats and counts that every instance writes to Redis. So any instance can
+report on all of them.
 
-All times are the server's, in milliseconds. Counts and lags are for people to look at: a command
-that Redis ran twice counts twice, and nothing is decided by them.
+All times are the server's, in milliseconds. Counts and lags are for people only: a command
+that Redis ran twice counts twice, and no decision depends on them.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class PlanTelemetry:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All signs of life at `now`. None: never seen. `refused` counts all refusals, `refusals` has
+    """All telemetry at `now`. None: never seen. `refused` counts all refusals, `refusals` has
     some hundreds."""
 
     now: int
@@ -61,7 +61,7 @@ class Snapshot:
 
 
 class Telemetry:
-    """Records and reads the signs of life of one namespace."""
+    """Records and reads the telemetry of one namespace."""
 
     def __init__(self, redis: Any, scripts: Scripts, keys: Keys) -> None:
         self._redis = redis
@@ -69,7 +69,7 @@ class Telemetry:
         self._keys = keys
 
     def use(self, redis: Any, scripts: Scripts) -> None:
-        """From here on ask this client: the server has turned out to be part of a cluster."""
+        """Use this client from now on: the server has turned out to be part of a cluster."""
         self._redis, self._scripts = redis, scripts
 
     async def listener_heard(self, instance: str) -> None:
@@ -77,7 +77,7 @@ class Telemetry:
         await self._record(f"listener {instance}")
 
     async def poll_done(self) -> None:
-        """One look at every plan is complete."""
+        """One pass over every plan is complete."""
         await self._record("poll")
 
     async def graph_ok(self) -> None:
@@ -85,7 +85,7 @@ class Telemetry:
         await self._record("graph")
 
     async def graph_failed(self, code: str, cause: str = "") -> None:
-        """Planner could not be reached, or would not let us in; `code` as in messages, `cause` as
+        """Planner could not be reached, or refused us access; `code` as in messages, `cause` as
         in causes.py."""
         await self._record("graph failed", f"{code} {cause}".rstrip())
 
@@ -96,11 +96,11 @@ class Telemetry:
         await self._record(f"plan {plan_id}", text, f"error {plan_id}")
 
     async def pass_failed(self, plan_id: str, error: str) -> None:
-        """One plan could not be read; `error` says why, for people."""
+        """One plan could not be read; `error` is the reason, for people."""
         await self._record(f"error {plan_id}", error)
 
     async def count(self, name: Counter, n: int = 1) -> None:
-        """Add `n` to a counter; docs/operations.md says what each counts."""
+        """Add `n` to a counter; docs/operations.md explains each."""
         await self._redis.hincrby(self._keys.private("counters"), name, n)
 
     async def snapshot(self, *, details: bool = True) -> Snapshot:

@@ -1,8 +1,8 @@
-"""The trash: documents whose card was deleted, kept 30 days, and brought back on an operator's
-wish.
+"""The trash: documents whose card was deleted, kept 30 days, and restored when an operator
+asks.
 
-A document that comes back is a new task to the sync: written as an agent writes one, it gets a new
-card.
+To the sync, a restored document is a new task: it is written as an agent writes one, and gets a
+new card.
 """
 
 import json
@@ -27,17 +27,16 @@ class Trash:
         self._keys = keys
 
     async def entries(self) -> list[TrashEntry]:
-        """Everything that is in it, the latest first."""
+        """All entries, the latest first."""
         found = await self._redis.hgetall(self._keys.private("trash", "entries"))
         entries = [TrashEntry.load(text) for text in found.values()]
         return sorted(entries, key=lambda entry: (-entry.at, entry.name))
 
     async def restore(self, entry: TrashEntry) -> bool:
-        """Write the document and take the entry out; False: another document stands there, nothing
+        """Write the document and take the entry out; False: the key holds another document, nothing
         is done.
 
-        The mark is the entry's own, so that a restore which was cut off before the end is finished
-        by the next.
+        Each entry has its own mark, so that the next call finishes an interrupted restore.
         """
         private = self._keys.private
         mark = f"restore {entry.name}"

@@ -1,4 +1,4 @@
--- What every script may use. Put before each of them when it is loaded.
+-- Helpers for every script. The loader puts them before each one.
 
 -- Milliseconds on the one clock that all instances share.
 local function clock()
@@ -6,12 +6,13 @@ local function clock()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- Which server this is: another one after a restart or a failover.
+-- The run id of this server. It changes after a restart or a failover.
 local function run_id()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 end
 
--- Is somebody at work on this task now? A lease ends with its settle ("<token> done …") or with its lease.
+-- Is a worker at work on this task now? A lease ends with its settle ("<token> done …") or when its
+-- time runs out.
 local function leased(task_leases, pending, id, now)
   local lease = redis.call('HGET', task_leases, id)
   if not lease or string.find(lease, ' done', 1, true) then return false end
@@ -19,7 +20,7 @@ local function leased(task_leases, pending, id, now)
   return due ~= false and tonumber(due) > now
 end
 
--- Somebody must reason at this task: at once, or as soon as whoever holds it lets go.
+-- The task must be reconciled: at once, or as soon as its present lease ends.
 local function enqueue(pending, generations, task_leases, id, nonce, now)
   redis.call('HSET', generations, id, nonce)
   if not leased(task_leases, pending, id, now) then

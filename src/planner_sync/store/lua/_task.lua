@@ -1,17 +1,19 @@
--- What record_answer.lua, settle_task.lua and bury_task.lua share. Put before them, after their keys.
+-- Shared by record_answer.lua, settle_task.lua and bury_task.lua. The loader puts it after their
+-- keys.
 
 local KEPT = 1000 -- lags of each direction
 local o = cjson.decode(ARGV[1])
 local id, now = o.id, clock()
 
--- A card that was made for a task that cannot have it: it waits in the plan for its place.
+-- The card was made for a task that cannot have it. It stays in the plan as an orphan.
 local function keep_orphan()
   if o.posted and redis.call('HGET', owners, o.card.planner_id) ~= id then
     redis.call('HSETNX', orphans, o.card.planner_id, o.posted)
   end
 end
 
--- May this call go on? Its answer when it may not: the lease is lost, or it has been carried out before.
+-- May this call go on? If not, returns its answer: the lease is lost, or the call was carried out
+-- before.
 local function check_lease()
   local lease = redis.call('HGET', task_leases, id)
   if lease and string.sub(lease, 1, #o.token + 6) == o.token .. ' done ' then return string.sub(lease, #o.token + 7) end
@@ -22,13 +24,13 @@ local function check_lease()
   end
 end
 
--- The lease has ended with this answer, which a call repeated gets again.
+-- The lease has ended with this answer. A repeated call gets the same answer.
 local function end_lease(answer)
   redis.call('HSET', task_leases, id, o.token .. ' done ' .. answer)
   return answer
 end
 
--- Give the whole order up; whoever looks next reads the card.
+-- Give up the whole order. The next reconciliation reads the card.
 local function give_up()
   redis.call('HSETNX', reason, id, 'recheck')
   redis.call('ZADD', pending, now, id)
@@ -36,12 +38,12 @@ local function give_up()
   return end_lease('moved')
 end
 
--- Has Redis lost, since the lease, what the order rests on?
+-- Has Redis lost what the order rests on since the lease was given?
 local function is_lost()
   return o.epoch and run_id() .. ' ' .. (redis.call('HGET', epochs, o.plan_id) or '') ~= o.epoch
 end
 
--- The document's bytes now (false: there are none), and whether they are those that were seen.
+-- The document's bytes now (false: none), and whether they are the bytes that were seen.
 local function read_document()
   local current = false
   if redis.call('TYPE', document).ok == 'string' then current = redis.call('GET', document) end
@@ -55,7 +57,8 @@ local function close_intents()
   for _, nonce in ipairs(o.intents_done) do redis.call('HDEL', task, 'intent ' .. nonce) end
 end
 
--- The card is this task's. False: it belongs to another one, or is known to be deleted; then the task is due now.
+-- Give this card to the task. False: it belongs to another task, or is known to be deleted; the
+-- task is then due now.
 local function take_card()
   if not o.card then return true end
   local card = o.card.planner_id
@@ -85,7 +88,7 @@ local function keep_lag(lags, ms)
   redis.call('LTRIM', lags, 0, KEPT - 1)
 end
 
--- What is said of the document, once it was written; a change that a listing has shown has arrived.
+-- Publish the document's messages after the write. A change that a listing has shown has arrived.
 local function say_of_document()
   say(o.document_messages)
   if o.document_messages and #o.document_messages > 0 and o.listed_at > 0 then
@@ -93,7 +96,7 @@ local function say_of_document()
   end
 end
 
--- Let the task go, due after so many ms (-1: not at all). `moved`: the document is another one by now.
+-- Release the task, due after so many ms (-1: not at all). `moved`: the document has changed.
 local function let_go(current, moved, due)
   moved = moved or (redis.call('HGET', generations, id) or '') ~= o.generation
   if moved then due = 0 end

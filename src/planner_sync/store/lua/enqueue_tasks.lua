@@ -1,16 +1,16 @@
--- Say that tasks must be looked at.
+-- Enqueue tasks: they must be reconciled.
 --
 -- KEYS[1]  pending      zset  task id -> time from which it is due (ms)
--- KEYS[2]  generations  hash  task id -> nonce of its last mark
+-- KEYS[2]  generations  hash  task id -> mark of its last change
 -- KEYS[3]  task_leases  hash  task id -> lease
 -- KEYS[4]  announced    hash  task id -> "deleted" or "created"
 -- KEYS[5]  reason       hash  task id -> "recheck", "confirmed_missing" or "restore"
--- ARGV[1]  nonce        of this call; a call repeated changes nothing more
--- ARGV[2]  announced    what a message said: "deleted", "created" or ""
--- ARGV[3]  reason       "recheck", "confirmed_missing", "restore" or ""; the later of them stands
--- ARGV[4…] id, mark     pairs; the mark of the save that a message tells of, or ""
+-- ARGV[1]  nonce        of this call; a repeated call changes nothing more
+-- ARGV[2]  announced    what a message announced: "deleted", "created" or ""
+-- ARGV[3]  reason       "recheck", "confirmed_missing", "restore" or ""; the later of them wins
+-- ARGV[4…] id, mark     pairs; the mark of the save that a message is about, or ""
 --
--- A save enqueues its task itself: where the mark is one of the task's last saves, nothing is to do.
+-- A save enqueues its task itself. A task is left alone when the mark is one of its last saves.
 --
 -- Returns the number of tasks.
 local rank = {recheck = 1, confirmed_missing = 2, restore = 3}

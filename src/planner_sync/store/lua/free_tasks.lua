@@ -1,10 +1,10 @@
--- Have tasks looked at now, with all their attempts before them, also those that were parked.
+-- Make tasks due now and reset their attempts, also of parked tasks.
 --
 -- KEYS[1]  pending      zset  task id -> time from which it is due (ms)
--- KEYS[2]  generations  hash  task id -> nonce of its last mark
+-- KEYS[2]  generations  hash  task id -> mark of its last change
 -- KEYS[3]  task_leases  hash  task id -> lease
 -- KEYS[4]  attempts     hash  task id -> leases without a settle
--- ARGV[1]  nonce        of this call; a call repeated changes nothing more
+-- ARGV[1]  nonce        of this call; a repeated call changes nothing more
 -- ARGV[2…] ids
 --
 -- Returns the number of ids.

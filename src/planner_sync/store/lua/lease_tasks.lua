@@ -1,23 +1,23 @@
--- Take tasks that are due, or the given ones that nobody holds, for the length of a lease.
+-- Lease tasks that are due, or those of the given tasks that have no lease now.
 --
 -- KEYS[1]  pending      zset    task id -> time from which it is due (ms)
--- KEYS[2]  generations  hash    task id -> nonce of its last mark
+-- KEYS[2]  generations  hash    task id -> mark of its last change
 -- KEYS[3]  task_leases  hash    task id -> lease
 -- KEYS[4]  attempts     hash    task id -> leases without a settle
 -- KEYS[5]  announced    hash    task id -> "deleted" or "created"
 -- KEYS[6]  reason       hash    task id -> "recheck", "confirmed_missing" or "restore"
 -- KEYS[7]  token        string  the last token given
 -- KEYS[8]  batches      hash    worker -> nonce and answer of its last call
--- KEYS[9]  pause        string  time until which nobody calls Graph (ms)
+-- KEYS[9]  pause        string  time until which Graph must not be called (ms)
 -- ARGV[1]  worker
--- ARGV[2]  nonce         of this call; a call repeated gets the same answer and takes nothing more
+-- ARGV[2]  nonce         of this call; a repeated call gets the same answer and takes nothing more
 -- ARGV[3]  most          how many
 -- ARGV[4]  lease         ms
--- ARGV[5]  max attempts  more leases than that without a settle, and the task is parked
+-- ARGV[5]  max attempts  a task with more leases than that without a settle is parked
 -- ARGV[6]  park          for how long (ms)
--- ARGV[7…] ids           none: whatever is due
+-- ARGV[7…] ids           none: all tasks that are due
 --
--- Returns JSON: {"now": ms, "pause": ms that are left, "next": ms until something is due or -1,
+-- Returns JSON: {"now": ms, "pause": ms left, "next": ms until something is due or -1,
 --   "leases": [[id, token, mark, attempts, announced, reason, due], …], "parked": [[id, token], …]}
 local worker, nonce, most, lease = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_attempts, park = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -38,7 +38,8 @@ if paused <= 0 then
   end
 end
 
--- Tokens follow the clock, so that none is given twice after Redis has lost its last seconds, or everything.
+-- Tokens follow the clock. So none is given twice after Redis has lost its last seconds, or all
+-- data.
 local last = math.max(tonumber(redis.call('GET', token) or '0'), now)
 local taken, parked = {}, {}
 for _, id in ipairs(ids) do

@@ -1,4 +1,4 @@
--- Read every sign of life at one moment. Writes nothing.
+-- Read all heartbeats, holds, counters, refusals and lags at one moment. Writes nothing.
 --
 -- KEYS[1]  heartbeats     hash  part -> "time (ms)<space>text"
 -- KEYS[2]  holds          hash  plan -> hold
@@ -9,8 +9,8 @@
 -- KEYS[7]  download_lags  list  ms
 -- ARGV[1]  most            about how many refusals to read; 0 leaves out refusals and lags
 --
--- Returns {now, heartbeats, holds, counters, number of refusals, refusals, number of pending, earliest of them and its
--- time, lags of uploads, lags of downloads}; hashes are flat lists.
+-- Returns {now, heartbeats, holds, counters, number of refusals, refusals, number of pending,
+-- earliest of them and its time, lags of uploads, lags of downloads}; hashes are flat lists.
 local most = tonumber(ARGV[1])
 local some, uploads, downloads = {}, {}, {}
 if most > 0 then

@@ -1,10 +1,10 @@
--- Write down a sign of life with the server's time, and forget listeners that have been silent for long.
+-- Record a heartbeat with the server's time, and forget listeners that have long been silent.
 --
--- KEYS[1]  heartbeats  hash  part -> "time (ms)<space>what there is to say, maybe nothing"
+-- KEYS[1]  heartbeats  hash  part -> "time (ms)<space>text, may be empty"
 -- ARGV[1]  part    such as "poll" or "listener <instance>"
 -- ARGV[2]  text
 -- ARGV[3]  silent  ms after which a listener is forgotten
--- ARGV[4…] parts that this one makes untrue
+-- ARGV[4…] parts that this heartbeat replaces: they are removed
 --
 -- Returns the time (ms).
 local now = clock()

@@ -1,4 +1,4 @@
--- Hold a lease for longer: whoever has it is still at work.
+-- Extend a lease: its worker is still at work.
 --
 -- KEYS[1]  pending      zset  task id -> time from which it is due (ms)
 -- KEYS[2]  task_leases  hash  task id -> lease

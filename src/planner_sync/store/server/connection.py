@@ -1,4 +1,4 @@
-"""Opens Redis: one server or a cluster, whichever it is.
+"""Opens Redis: one server or a cluster.
 
 On a cluster a namespace lives in one slot, by its hash tag; pub/sub works through any server.
 """

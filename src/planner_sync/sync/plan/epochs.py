@@ -15,7 +15,7 @@ from planner_sync.store.plan_state import ADOPTING, Epoch, PlanState
 class Begun:
     """A pass that has begun: the server's time and run id, and the epoch of the plan.
 
-    `trusted`: what Redis says about the plan is all that we ever knew of it.
+    `trusted`: Redis has lost nothing that we knew about the plan.
     """
 
     clock: ServerClock

@@ -80,7 +80,7 @@ class PlanReader:
         await self.planner.read_plan(plan_id, interactive=False)
 
     def missing_right(self) -> str:
-        """The cause why Graph refuses something to our token; empty while it has not."""
+        """Why Graph refuses a request of our token; empty while it has refused none."""
         return self.planner.missing_right()
 
 
@@ -104,7 +104,7 @@ def _with_details(card: Card, details: Json) -> Card | None:
 
 
 def log_unreadable(plan_id: str, planner_id: str) -> None:
-    """It is left alone until it can be read."""
+    """Log that the card cannot be read. It is left alone until it can."""
     log.warning("plan %s: card %s cannot be read and is left alone", plan_id, planner_id)
 
 

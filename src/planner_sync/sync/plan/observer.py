@@ -54,7 +54,7 @@ class PlanObserver:
     _memory: dict[str, Memory] = field(default_factory=dict)
 
     async def observe(self, plan_id: str, begun: Begun, tasks: Tasks) -> PlanObservation:
-        """What the listing (`tasks`) and Redis say of the plan."""
+        """The plan as the listing (`tasks`) and Redis show it."""
         memory = self._memory.setdefault(plan_id, Memory())
         names = await self._names(plan_id, memory)
         before = sorted(memory.listed - tasks.keys())
@@ -189,7 +189,7 @@ def _parsed_cards(tasks: Tasks, known: Mapping[str, str]) -> tuple[dict[str, Car
 def _with_details(
     seen: PlanObservation, completed: Mapping[str, Card | None], new: Collection[str]
 ) -> PlanObservation:
-    """The cards that nobody has get their details; a known one joins if its details changed."""
+    """Cards without a task get their details; a known one joins if its details changed."""
     cards, unreadable = dict(seen.cards), set(seen.unreadable)
     for pid, card in completed.items():
         if card is None:

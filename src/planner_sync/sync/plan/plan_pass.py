@@ -1,7 +1,7 @@
 """One pass over one plan: list it, observe, decide, visit.
 
-What is to be visited is decided in `decide/plan.py`, what becomes of a task in `decide/mapped.py`.
-Only a complete listing counts; whatever it lacks is asked for by its id.
+`decide/plan.py` decides the visits, `decide/mapped.py` decides about a task.
+Only a complete listing counts; the cards that it lacks are asked for by id.
 """
 
 import asyncio
@@ -41,8 +41,8 @@ class PlanPass:
     waiting: set[str]
 
     async def run(self, plan_id: str, min_gap_ms: int = 0) -> bool:
-        """One pass. False: the plan could not be read, another instance is at it, or one began less
-        than `min_gap_ms` ago.
+        """One pass. False: the plan could not be read, another instance has the plan, or one began
+        less than `min_gap_ms` ago.
         """
         clock = await self.leases.take(plan_id, min_gap_ms=min_gap_ms)
         if clock is None:
@@ -98,7 +98,7 @@ class PlanPass:
         return seen
 
     async def _report_planner(self) -> None:
-        """Planner has answered; with a token that lacks a right, we may read and no more."""
+        """Record that Planner has answered, or that our token may only read."""
         if missing := self.observer.reader.missing_right():
             await self.telemetry.graph_failed("unauthorized", missing)
         else:

@@ -94,7 +94,7 @@ class Visitor:
             await self._reconcile(triggers)
 
     async def _bury(self, seen: PlanObservation, visits: Sequence[Bury]) -> None:
-        """The brake is asked once for all."""
+        """Ask the brake once for all of them."""
         await self.reader.check_plan(seen.plan_id)
         gone = [visit.task_id for visit in visits]
         may_bury = not await self.brake.stops(seen.plan_id, "planner", gone)
@@ -119,7 +119,7 @@ class Visitor:
     async def _take_recreated(
         self, seen: PlanObservation, visits: Sequence[TakeRecreated]
     ) -> AbstractSet[str]:
-        """First the old card is buried, then the new one is taken."""
+        """First end the old card, then take the new one."""
         await self.reader.check_plan(seen.plan_id)
 
         def trigger(own: CardView, card: Card) -> Trigger:
@@ -156,9 +156,9 @@ class Visitor:
         await self.plans.drop_orphan(seen.plan_id, card.id)
 
     async def _reconcile(self, triggers: Mapping[str, Trigger]) -> AbstractSet[str]:
-        """Look at these tasks, many at once; returns those that were not looked at to the end.
+        """Reconcile these tasks, many at once; returns those that did not come to an end.
 
-        One that another worker holds gets its card read by its next reconciliation.
+        If another worker has the lease, the next reconciliation of that task reads its card.
         """
         missed: set[str] = set()
         task_ids = list(triggers)

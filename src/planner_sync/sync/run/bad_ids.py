@@ -17,11 +17,10 @@ class BadIds:
         self._plans = plans
 
     async def report(self, task_id: str, refusal: Refusal, *, swept: bool = False) -> None:
-        """Say once that the document under this id is not synced; nothing when there is no such
-        document.
+        """Report once that the document under this id is not synced; nothing when there is none.
 
-        `swept`: it was seen. A key that is no UTF-8 is not found again under the id that is shown
-        for it.
+        `swept`: it was seen. A key that is not UTF-8 cannot be found again by the id that is
+        shown for it.
         """
         digest = await self._repository.digest(task_id)
         if (digest is None and not swept) or task_id in await self._repository.refusals():

@@ -1,8 +1,8 @@
 """The listener: hears on `tasks:updates` that tasks have changed, and enqueues them.
 
 It never waits for Planner and carries no work: what it misses, the sweep finds. It publishes a
-canary to itself, because a half-open connection is silent for ever and no health check of the
-client notices.
+canary to itself, because a half-open connection stays silent and no health check of the client
+notices.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ CANARY_EVERY, CANARY_DEAD = 4.0, 12.0
 
 @dataclass
 class Listener:
-    """Hears `tasks:updates`, and enqueues what it hears of."""
+    """Hears `tasks:updates`, and enqueues the tasks in its messages."""
 
     subscribe: Callable[[], Any]  # gives a pub/sub object of its own connection
     publish: Callable[[str, str], Any]
@@ -49,7 +49,7 @@ class Listener:
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Listen until cancelled; whatever happens, subscribe again."""
+        """Listen until cancelled; subscribe again after any failure."""
         while True:
             try:
                 # In a task of its own: below Python 3.13 a group that fails leaves its owner marked
@@ -81,8 +81,7 @@ class Listener:
             if message is None:
                 continue
             if message["type"] == "subscribe":
-                # Also when redis-py has subscribed again by itself: what was said in between is
-                # lost.
+                # Also when redis-py has subscribed again by itself: messages in between are lost.
                 self.on_subscribed()
             elif message["channel"] == canary:
                 self._heard = self.clock()

@@ -32,8 +32,8 @@ PLANS_AT_ONCE = 4
 
 @dataclass
 class Scheduler:
-    """The polls and sweeps of one process. `evicting` says that a missing key proves nothing on
-    this server."""
+    """The polls and sweeps of one process. `evicting`: a missing key proves nothing on this
+    server."""
 
     plan_ids: tuple[str, ...]
     plan_pass: PlanPass
@@ -52,7 +52,7 @@ class Scheduler:
     _sweep_now: asyncio.Event = field(default_factory=asyncio.Event)
 
     def sweep_soon(self) -> None:
-        """Something may have been missed."""
+        """Messages may have been missed: sweep as soon as possible."""
         self._sweep_now.set()
 
     async def run(self) -> None:
@@ -63,14 +63,14 @@ class Scheduler:
 
     @property
     def _rest_ms(self) -> int:
-        """Less than an interval, so that whoever passes keeps its turn although its beat is not
+        """Less than an interval, so that an instance keeps its turn although its timer is not
         exact."""
         return round(self.interval * 900)
 
     async def poll(self, min_gap_ms: int = 0) -> None:
         """One pass over each plan that no other instance began less than `min_gap_ms` ago.
 
-        The plans that cannot be read hold up no other.
+        A plan that cannot be read does not delay the others.
         """
         places = asyncio.Semaphore(PLANS_AT_ONCE)
 
@@ -90,7 +90,7 @@ class Scheduler:
         self.on_enqueued()
 
     async def sweep_once(self, min_gap_ms: int = 0) -> None:
-        """Mark what changed without a message, and what is missing for the second time."""
+        """Enqueue what changed without a message, and what is missing for the second time."""
         await self.scripts.offer(SCRIPT_OF_AGENTS)
         clock = await self.leases.take("sweep", SWEEP_LEASE_MS, min_gap_ms=min_gap_ms)
         if clock is None:
@@ -116,7 +116,7 @@ class Scheduler:
         await self.pending.enqueue(good)
         await self.pending.enqueue(
             sorted(await self.mapper.unpublished())
-        )  # whoever looks at one publishes it again
+        )  # the next reconciliation publishes it again
         if swept.complete:
             await self.bad_ids.withdraw_missing(swept.present)
             missing = await self.sweep.confirm_missing(swept, now, self._rest_ms)
@@ -141,7 +141,7 @@ class Scheduler:
         while True:
             asked = (
                 self._sweep_now.is_set()
-            )  # whatever others have swept, something was missed since
+            )  # even if others have swept: messages were missed since
             self._sweep_now.clear()
             try:
                 await self.sweep_once(0 if asked else self._rest_ms)

@@ -70,7 +70,7 @@ class Ports:
     """Where the service meets the outside: its clock (seconds, monotonic), Redis by URL and
     credentials, and httpx' way to Graph.
 
-    The simulation has its own; everybody else takes these. `transport` None is a real connection.
+    The simulation has its own; all other callers take these. `transport` None is a real connection.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -199,14 +199,14 @@ class Service:
         await self.drain_once()
 
     async def sweep_once(self) -> None:
-        """One sweep over all documents: marks those that changed or went missing without a
+        """One sweep over all documents: enqueues those that changed or went missing without a
         message."""
         parts = await self._opened()
         await parts.scheduler.sweep_once()
 
     async def drain_once(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Work on marked tasks until none is due, or for `seconds`; what still runs then goes
-        on."""
+        """Reconcile due tasks until none is left, or for `seconds`; reconciliations that still run
+        then go on."""
         parts = await self._opened()
         await parts.workers.drain(seconds)
 

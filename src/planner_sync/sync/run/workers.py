@@ -1,4 +1,4 @@
-"""The workers: reconcile whatever is due, many tasks at once, each under its own lease."""
+"""The workers: reconcile all tasks that are due, many at once, each under its own lease."""
 
 import asyncio
 import logging
@@ -34,8 +34,8 @@ class Workers:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled; the looks that are under way are cancelled too, and their leases
-        run out."""
+        """Work until cancelled; running reconciliations are cancelled too, and their leases
+        expire."""
         try:
             while True:
                 try:
@@ -51,7 +51,7 @@ class Workers:
                 look.cancel()
 
     async def drain(self, seconds: float) -> None:
-        """Work until nothing is due, or for so long."""
+        """Work until nothing is due, or for `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -63,8 +63,8 @@ class Workers:
             log.info("%d looks go on after the time for draining", len(self._running))
 
     async def reconcile(self, lease: TaskLease, trigger: Trigger | None = None) -> bool:
-        """One look that harms nobody else when it fails (False); its lease runs out, and the task
-        comes due again."""
+        """Reconcile one task. A failure (False) affects no other task: the lease expires, and the
+        task is due again."""
         holding = asyncio.create_task(self._hold(lease))
         try:
             result = await self.reconciler.reconcile(lease, trigger)
@@ -81,18 +81,18 @@ class Workers:
         return False
 
     async def _hold(self, lease: TaskLease) -> None:
-        """Keep the lease while its look waits for a slow Planner; one that was lost is not taken
-        back."""
+        """Renew the lease while its reconciliation waits for a slow Planner; a lost lease is not
+        taken back."""
         try:
             while True:
                 await asyncio.sleep(TASK_LEASE_MS / 3000)
                 if not await self.pending.renew(lease):
                     return
-        except (RedisError, OSError):  # the look will notice
+        except (RedisError, OSError):  # the reconciliation will notice
             return
 
     async def _start_due(self) -> float:
-        """Start a look at everything that is due; seconds until there may be more."""
+        """Start to reconcile all that is due; returns the seconds until there may be more."""
         self._wake.clear()
         free = AT_ONCE - len(self._running)
         if free <= 0:

@@ -62,7 +62,7 @@ class Site:
 
     def sleep_through(self, ms: int) -> None:
         """As if the last heartbeat were this long ago."""
-        for part, value in self.redis.hgetall("annika:sync:beats").items():
+        for part, value in self.redis.hgetall("annika:sync:heartbeats").items():
             at, _, text = value.decode().partition(" ")
             self.redis.hset("annika:sync:heartbeats", part, f"{int(at) - ms} {text}")
 

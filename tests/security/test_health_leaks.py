@@ -10,7 +10,7 @@ import json
 import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -71,7 +71,7 @@ def leaking(kind: Any, at: int | None) -> Any:
     if get_origin(kind) is types.UnionType:
         (other,) = [one for one in get_args(kind) if one is not type(None)]
         return None if at is None else leaking(other, at)
-    if kind is str:
+    if kind is str or get_origin(kind) is Literal:
         return LEAKS
     if kind is int:
         return at or 0

@@ -87,7 +87,7 @@ def test_everything_did_go_wrong(came_out: CameOut) -> None:
         "Graph is throttling: no calls for",
         "it refuses our user or password",
         "NoPermissionError",
-        "task report-1: a look has failed",
+        "task report-1: the reconciliation has failed",
         "ConnectionError",
     ]
     assert [one for one in happened if not re.search(one, came_out.log)] == []
@@ -237,7 +237,7 @@ async def _our_own_state_is_spoilt(run: FaultRun) -> None:
     async def has_failed() -> bool:
         await run.redis.hset("annika:sync:task:report-1", "state", spoilt)
         await run.write("report-1", planted.document("report-1", 30))
-        return "a look has failed" in run.log
+        return "the reconciliation has failed" in run.log
 
     await run.until(has_failed, "an unforeseen error")
 

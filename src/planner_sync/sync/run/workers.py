@@ -60,7 +60,7 @@ class Workers:
                         return
                     await self._wait(min(wait, RETRY_SECONDS))
         except TimeoutError:
-            log.info("%d looks go on after the time for draining", len(self._running))
+            log.info("draining timed out, %d reconciliations still running", len(self._running))
 
     async def reconcile(self, lease: TaskLease, trigger: Trigger | None = None) -> bool:
         """Reconcile one task. A failure (False) affects no other task: the lease expires, and the
@@ -71,7 +71,7 @@ class Workers:
         except (RedisError, OSError) as error:
             log.warning("task %s: Redis does not answer: %s", lease.task_id, describe(error))
         except Exception:  # one bad task must never stop the rest
-            log.exception("task %s: a look has failed", lease.task_id)
+            log.exception("task %s: the reconciliation has failed", lease.task_id)
         else:
             if result in ("moved", "taken", "overtaken"):
                 self.wake()

@@ -73,6 +73,8 @@ def leaking(kind: Any, at: int | None) -> Any:
         return None if at is None else leaking(other, at)
     if kind is str or get_origin(kind) is Literal:
         return LEAKS
+    if kind is bool:
+        return True
     if kind is int:
         return at or 0
     if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):

@@ -193,9 +193,10 @@ def fields_of(order: type) -> Iterator[str]:
 
 
 def said_of_order(script: str) -> set[str]:
-    """The names in the header's `{…}` of the order."""
+    """The names in the header's `{…}` of the order, wherever its lines break."""
     header = own_text(script).split("-- ARGV[1]", 1)[1].split("-- ARGV[2]", 1)[0]
-    return set(re.findall(r'(?<!: )(?<!\|)"(\w+)"', header))
+    line = re.sub(r"\n-- +", " ", header)
+    return set(re.findall(r'(?<!: )(?<!\|)"(\w+)"', line))
 
 
 def read_of_order(text: str) -> set[str]:

@@ -77,7 +77,7 @@ class TaskRepository:
             ),
             state=_text(states.get(b"state")),
             last=states.get(b"last"),
-            intents=tuple(sorted(_notes(states), key=lambda intent: intent.at)),
+            intents=tuple(sorted(_intents(states), key=lambda intent: intent.at)),
             refusal=Refused.load(refusal) if refusal else None,
             deleted_card=DeletedCard.load(deleted_card) if deleted_card else None,
             public_planner_id=public.decode(errors="replace")
@@ -200,9 +200,11 @@ class TaskRepository:
         """Those of these tasks that an operator wants back."""
         if not task_ids:
             return set()
-        looks = await self._redis.hmget(self._keys.private("reason"), list(task_ids))
+        reasons = await self._redis.hmget(self._keys.private("reason"), list(task_ids))
         return {
-            task_id for task_id, look in zip(task_ids, looks, strict=True) if look == b"restore"
+            task_id
+            for task_id, reason in zip(task_ids, reasons, strict=True)
+            if reason == b"restore"
         }
 
     async def missing(self, task_ids: Sequence[str]) -> set[str]:
@@ -224,7 +226,7 @@ class TaskRepository:
         return found
 
 
-def _notes(states: Mapping[bytes, bytes]) -> Iterable[Intent]:
+def _intents(states: Mapping[bytes, bytes]) -> Iterable[Intent]:
     for name, value in states.items():
         if name.startswith(b"intent "):
             at, _, body = value.decode().partition(" ")

@@ -47,8 +47,8 @@ class Workers:
                 end_if_cancelled()
                 await self._wait(wait)
         finally:
-            for look in self._running:
-                look.cancel()
+            for running in self._running:
+                running.cancel()
 
     async def drain(self, seconds: float) -> None:
         """Work until nothing is due, or for `seconds`."""
@@ -101,9 +101,9 @@ class Workers:
         for lease in batch.parked:
             await self.reconciler.report_parked(lease)
         for lease in batch.leases:
-            look = asyncio.create_task(self.reconcile(lease))
-            self._running.add(look)
-            look.add_done_callback(self._done)
+            started = asyncio.create_task(self.reconcile(lease))
+            self._running.add(started)
+            started.add_done_callback(self._done)
         if batch.pause_ms:
             self.pause(batch.pause_ms / 1000)
             return min(batch.pause_ms / 1000, IDLE_SECONDS)
@@ -111,9 +111,9 @@ class Workers:
             return IDLE_SECONDS
         return min(batch.next_ms / 1000, IDLE_SECONDS)
 
-    def _done(self, look: asyncio.Task[bool]) -> None:
+    def _done(self, ended: asyncio.Task[bool]) -> None:
         full = len(self._running) >= AT_ONCE
-        self._running.discard(look)
+        self._running.discard(ended)
         if full or not self._running:
             self._wake.set()
 

@@ -51,7 +51,10 @@ READING = (steps.ReadNames, steps.ReadCard, steps.ReadDetails)
 
 
 class LeaseLost(Exception):
-    """Another worker has the task now: leave everything as it is."""
+    """The order was not carried out: leave everything as it is.
+
+    Another worker has the task, another task has the card, or Redis has lost the plan's epoch.
+    """
 
 
 class PlanNotAdopted(Exception):

@@ -43,7 +43,8 @@ class History:
     `unresolved_people` are births whose document did not yet name its card when Redis lost what it
     knew, `plans` the plan (a number) of each birth, `restored` the times at which an operator
     wanted back what was missing, `sets` when an agent wrote a document, `nameless` those that do
-    not name the card of their birth.
+    not name the card of their birth, `transferred` births whose card people have moved to another
+    plan.
     """
 
     writes: list[Write] = field(default_factory=list)
@@ -57,6 +58,7 @@ class History:
     sets: list[tuple[float, str]] = field(default_factory=list)
     nameless: list[tuple[float, str]] = field(default_factory=list)
     said: list[tuple[float, str]] = field(default_factory=list)
+    transferred: set[str] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
 
     @property

@@ -93,4 +93,4 @@ class Operators:
         for text in (await self._world.documents()).values():
             document = json.loads(text)
             if not document.get("plannerId"):
-                self._history.unresolved_people.add(birth_of(document["title"]))
+                self._history.strangers.add(birth_of(document["title"]))

@@ -95,6 +95,7 @@ class People:
         bucket = world.buckets(plan_id).get(card["bucketId"])
         there = next(pid for pid, text in world.buckets(other).items() if text == bucket)
         world.humans.transfer(card_id, other, there)
+        self._history.transferred.add(task)
         self._history.plans[task] = world.plan_ids.index(other)
         self._history.writes.append(Write(world.loop.time(), "human", task, "bucket", bucket))
         world.trace(f"-- human transfers {task} to {other}")

@@ -100,7 +100,7 @@ class Scene:
         return sorted(
             {*self.history.born, *self.cards, *self.documents}
             - blind
-            - self.history.unresolved_people
+            - self.history.strangers
             - self.doomed
         )
 
@@ -117,7 +117,7 @@ class Scene:
         """
         if self.history.born.get(birth) != "agent" or "blind" in self.history.styles.get(birth, ()):
             return False
-        if birth in self.history.unresolved_people:
+        if birth in self.history.strangers:
             return False  # its card may have got a document of its own
         deletes = self.history.deleted(birth)
         kept = not deletes or (self.sure and all(self.had_a_card(birth, at) for at, _ in deletes))

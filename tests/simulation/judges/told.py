@@ -32,11 +32,7 @@ def true(scene: Scene) -> Iterator[str]:
     for message in scene.world.said():
         task_id = message.get("redisId") or message["taskId"]
         birth, card = scene.birth(task_id), message.get("plannerId")
-        if (
-            card in births
-            and births[card] != birth
-            and birth not in scene.history.unresolved_people
-        ):
+        if card in births and births[card] != birth and birth not in scene.history.strangers:
             yield f"I9 {birth}: {message['action']} names the card of {births[card]}"
         if message["action"] == "conflict" and message["kept"] == message["lost"]:
             yield f"I9 {birth}: a conflict between {message['kept']!r} and the same"
@@ -121,11 +117,20 @@ def _whole(scene: Scene, birth: str, entry: Json) -> Iterator[str]:
         yield f"I12 {birth}: in the trash the private field is {kept.get('x')!r}"
 
 
+def _names_a_bucket_of_another_plan(scene: Scene, birth: str) -> bool:
+    """Its document may have a bucket's id, and no plan, when it gets its card: as a copy of another
+    document, or as what an agent still had of a card that people had moved and agents deleted."""
+    anew = any(by == "agent" for _, by in scene.history.deleted(birth))
+    return scene.history.styles.get(birth) == {"copier"} or (
+        anew and birth in scene.history.transferred
+    )
+
+
 def refusals(scene: Scene) -> Iterator[str]:
     """Every refusal was told and has a reason that can come up in a script."""
     for task_id, text in scene.stored.refused.items():
         refusal, birth = json.loads(text), scene.birth(task_id)
-        code, waits = refusal["code"], birth in scene.doomed and not refusal.get("announced", True)
+        code, waits = refusal["code"], birth in scene.doomed and not refusal.get("said", True)
         if not waits and not any(
             message["code"] == code for message in scene.told(birth, "failed")
         ):
@@ -137,8 +142,7 @@ def refusals(scene: Scene) -> Iterator[str]:
             "unauthorized": birth in scene.doomed,
             "unreachable": birth in scene.doomed,
             "limit": "max_tasks" in scene.script.switches,
-            "unknown_bucket": scene.history.styles.get(birth)
-            == {"copier"},  # of another plan, and the plan left out
+            "unknown_bucket": _names_a_bucket_of_another_plan(scene, birth),
             "not_json": task_id == "odd",
         }
         if not because.get(code):

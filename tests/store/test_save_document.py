@@ -85,9 +85,9 @@ async def test_a_save_that_is_repeated_after_anothers_changes_nothing(
 async def test_a_message_about_a_save_does_not_enqueue_the_task_again(shelf: Shelf) -> None:
     await shelf.save("", "A", nonce="n1")
     lease = await shelf.claim()
-    await shelf.pending.enqueue({"t1": "n1"})
+    await shelf.pending.enqueue_heard([("t1", "n1")])
     assert await shelf.settle(lease, b"A") == "settled"
-    await shelf.pending.enqueue({"t1": "n1"})
+    await shelf.pending.enqueue_heard([("t1", "n1")])
     assert await shelf.due() == []
 
 
@@ -97,8 +97,8 @@ async def test_a_message_about_an_earlier_save_does_not_enqueue_the_task_either(
     await shelf.save("", "A", nonce="n1")
     await shelf.save("=A", "B", nonce="n2")
     lease = await shelf.claim()
-    await shelf.pending.enqueue({"t1": "n1"})
-    await shelf.pending.enqueue({"t1": "n2"})
+    await shelf.pending.enqueue_heard([("t1", "n1")])
+    await shelf.pending.enqueue_heard([("t1", "n2")])
     assert await shelf.settle(lease, b"B") == "settled"
 
 
@@ -106,7 +106,7 @@ async def test_a_message_about_an_earlier_save_does_not_enqueue_the_task_either(
 async def test_a_message_with_any_other_mark_enqueues_the_task(shelf: Shelf, mark: str) -> None:
     await shelf.save("", "A", nonce="n1")
     lease = await shelf.claim()
-    await shelf.pending.enqueue({"t1": mark})
+    await shelf.pending.enqueue_heard([("t1", mark)])
     assert await shelf.settle(lease, b"A") == "moved"
 
 
@@ -114,5 +114,5 @@ async def test_a_message_about_a_save_that_redis_has_lost_enqueues_the_task(shel
     await shelf.save("", "A", nonce="n1")
     await shelf.settle(await shelf.claim(), b"A")
     await shelf.redis.delete(shelf.keys.private("generations"))
-    await shelf.pending.enqueue({"t1": "n1"})
+    await shelf.pending.enqueue_heard([("t1", "n1")])
     assert await shelf.due() == ["t1"]

@@ -9,7 +9,7 @@
               known and as before, left out, or unreadable        none
     contents  a task with an open create                          ResolveCreate, by content
     orphans   gone, or in another plan                            ForgetOrphan
-              its task has an open create                         none: that may take it
+              its task has an open create, or had one at first    none: that may take it
               its task has another card; it is unchanged          DeleteOrphan
               its task has no card and a document                 PlaceOrphan
               any other without a task                            ForgetOrphan
@@ -37,7 +37,7 @@ from typing import Literal
 from planner_sync.decide.adoption import adopt_named, try_likely
 from planner_sync.decide.lost_creates import candidates_for, match_by_creation_time
 from planner_sync.decide.observation import CreateCandidates
-from planner_sync.decide.plan_observation import PlanObservation
+from planner_sync.decide.plan_observation import Answer, PlanObservation, should_show
 from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.decide.visits import (
     Adopt,
@@ -107,7 +107,9 @@ def is_adopted(seen: PlanObservation) -> bool:
     """Does Redis know the plan after this pass? An empty listing must prove that it is complete."""
     if not seen.recovering:
         return True
-    unread = any(card.id in seen.unread for card in seen.alone)
+    # a card that cannot be read may be that of any document
+    unread = bool(seen.unreadable & seen.unowned)
+    unread = unread or any(card.id in seen.unread for card in seen.alone)
     return not unread and not seen.adoption_failed and (bool(seen.listed) or seen.as_of is not None)
 
 
@@ -187,13 +189,18 @@ def _orphans(seen: PlanObservation) -> Iterator[Visit]:
                 placed.add(orphan.task_id)
             if visit:
                 yield visit
-        elif answer == "gone" or (isinstance(answer, Card) and answer.plan_id != seen.plan_id):
+        elif should_show(seen, pid, orphan) and _is_elsewhere(seen, answer):
             yield ForgetOrphan(pid)
+
+
+def _is_elsewhere(seen: PlanObservation, answer: Answer) -> bool:
+    return answer == "gone" or (isinstance(answer, Card) and answer.plan_id != seen.plan_id)
 
 
 def _orphan_there(seen: PlanObservation, orphan: Orphan, card: Card) -> Visit | None:
     has_card = orphan.task_id in seen.with_card
-    if orphan.task_id in seen.creates:
+    # its create may have taken the card, or made another one, since the owners were read
+    if orphan.task_id in seen.creates or orphan.task_id in seen.ended_creates:
         return None
     if has_card and _is_untouched(card, orphan):
         return DeleteOrphan(card)
@@ -224,6 +231,9 @@ def _waits(seen: PlanObservation, card: Card) -> bool:
 
     Until a 201 has told which application we are, any card may be our own.
     """
+    orphan = seen.orphans.get(card.id)
+    if orphan and orphan.task_id in seen.ended_creates:
+        return True
     if seen.application and card.created_by_app != seen.application:
         return False
     if seen.creates:

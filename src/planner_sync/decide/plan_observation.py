@@ -14,7 +14,7 @@ from planner_sync.decide.unmapped import IMPORT_ID
 from planner_sync.model import timing
 from planner_sync.model.card import Card
 from planner_sync.model.records import Orphan
-from planner_sync.model.task import Document
+from planner_sync.model.task import PLANNER_ID, Document
 
 # Planner's answer about one card that was asked for by its id. "elsewhere": it is in a plan that we
 # may not read. None: no answer.
@@ -61,8 +61,9 @@ class PlanObservation:
 
     Of this pass: `epoch` is what an import must still find, `recovering`: Redis has lost
     something. `asked` are the visits of this stage, by what they are about, `places` the cards of
-    open creates (by task id) by their place in time. `held_back` are cards
-    that must not be imported in this pass, `adoption_failed` that one could not be visited.
+    open creates (by task id) by their place in time. `ended_creates` are tasks whose create was
+    open at first: whether they have a card now is not known. `held_back` are cards that must not
+    be imported in this pass, `adoption_failed` that one could not be visited.
     """
 
     plan_id: str
@@ -82,6 +83,7 @@ class PlanObservation:
     unowned: frozenset[str] = frozenset()
     tombstones: frozenset[str] = frozenset()
     creates: Mapping[str, int] = field(default_factory=dict)
+    ended_creates: frozenset[str] = frozenset()
     unmapped_passes: Mapping[str, int] = field(default_factory=dict)
     orphans: Mapping[str, Orphan] = field(default_factory=dict)
     application: str | None = None
@@ -110,7 +112,8 @@ class PlanObservation:
         inside = [self.documents.parsed[t].planner_id for t in free if t in self.documents.parsed]
         by_own_id = [t.removeprefix(IMPORT_ID) for t in free if t.startswith(IMPORT_ID)]
         named = [pid for pid in inside if pid and pid not in self.owners]
-        return list(dict.fromkeys([*named, *by_own_id]))
+        ids = dict.fromkeys([*named, *by_own_id])
+        return [pid for pid in ids if PLANNER_ID.fullmatch(pid)]
 
     @cached_property
     def gone(self) -> tuple[str, ...]:
@@ -177,6 +180,7 @@ class PlanObservation:
             self,
             owners={**self.owners, **owners},
             creates={task_id: at for task_id, at in self.creates.items() if task_id in creates},
+            ended_creates=self.ended_creates.union(self.creates.keys() - creates.keys()),
             application=application,
         )
 
@@ -202,7 +206,7 @@ def questions(seen: PlanObservation) -> Questions:
     without a task, listed without details                 its details
     known, its etag unchanged, listed without details      its details, some in each pass
     """
-    orphans = (pid for pid, orphan in seen.orphans.items() if _should_show(seen, pid, orphan))
+    orphans = (pid for pid, orphan in seen.orphans.items() if should_show(seen, pid, orphan))
     return Questions(
         cards=tuple(dict.fromkeys([*seen.missing, *orphans])),
         new=tuple(card.id for card in seen.alone if card.details_etag is None),
@@ -210,7 +214,7 @@ def questions(seen: PlanObservation) -> Questions:
     )
 
 
-def _should_show(seen: PlanObservation, planner_id: str, orphan: Orphan) -> bool:
+def should_show(seen: PlanObservation, planner_id: str, orphan: Orphan) -> bool:
     return planner_id not in seen.listed and orphan.at + CARD_SHOWS_MS < seen.began
 
 

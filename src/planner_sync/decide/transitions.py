@@ -38,12 +38,14 @@ NEW_CARD_MS = timing.NEW_CARD_404_MS  # for so long after a create a 404 may mea
 def is_usable(view: CardView, state: SyncState, began: int, *, was_listed: bool) -> bool:
     """Does what a listing shows of this card count?
 
-    Not if the listing `began` (server's time, ms) before the task was last settled, shows an older
-    card, or lacks one that is too new for it. `was_listed`: an earlier listing had the card.
+    Not if it is another card, or the listing `began` (server's time, ms) before the task was last
+    settled, shows an older card, or lacks one that is too new for it. `was_listed`: an earlier
+    listing had the card.
     """
     match view:
         case Listed(card):
-            return state.settled_at < began and not _is_older(card, state)
+            own = card.id == state.planner_id
+            return own and state.settled_at < began and not _is_older(card, state)
         case Gone():
             shows = was_listed or state.born + NEW_CARD_MS < began
             return state.settled_at < began and shows

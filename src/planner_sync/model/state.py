@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from planner_sync.model.task import Value
 
-VERSION = 1
+VERSION = 2
 PAST_VALUES = 20
 TOKEN_MAX = 64
 

@@ -7,7 +7,7 @@ Nothing here reads a document.
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 from planner_sync.model import timing
 from planner_sync.model.lease import Announced, Batch, Reason, TaskLease
@@ -31,21 +31,26 @@ class Pending:
         self._worker = worker
 
     async def enqueue(
-        self,
-        tasks: Mapping[str, str] | Iterable[str],
-        *,
-        announced: Announced = "",
-        reason: Reason = "",
+        self, task_ids: Iterable[str], *, announced: Announced = "", reason: Reason = ""
     ) -> None:
-        """These tasks must be reconciled, now.
+        """These tasks must be reconciled, now."""
+        await self._enqueue([(task_id, "") for task_id in task_ids], announced, reason)
 
-        A mapping gives, for each task, the mark in its message ("": none). Saves by our client
-        enqueue their task themselves: a task whose save had this mark is left alone.
+    async def enqueue_heard(
+        self, heard: Iterable[tuple[str, str]], *, announced: Announced = ""
+    ) -> None:
+        """The same for tasks that messages were about: (task id, mark of the message).
+
+        A save by our client enqueues its task itself: a message with its mark changes nothing.
         """
-        marks = tasks if isinstance(tasks, Mapping) else dict.fromkeys(tasks, "")
-        if marks:
-            pairs = [text for pair in marks.items() for text in pair]
-            args = [uuid.uuid4().hex, announced, reason, *pairs]
+        await self._enqueue(list(heard), announced, "")
+
+    async def _enqueue(
+        self, marked: Sequence[tuple[str, str]], announced: Announced, reason: Reason
+    ) -> None:
+        if marked:
+            pairs = [text for pair in marked for text in pair]
+            args: list[str | bytes | int] = [uuid.uuid4().hex, announced, reason, *pairs]
             await self._scripts["enqueue_tasks"](self._keys, args)
 
     async def free(self, task_ids: Iterable[str]) -> None:

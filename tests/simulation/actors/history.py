@@ -40,7 +40,7 @@ class History:
     """Everything that was meant. `deletes` are (time, who, task), `said` those of them that an
     agent has announced.
 
-    `unresolved_people` are births whose document did not yet name its card when Redis lost what it
+    `strangers` are births whose document did not yet name its card when Redis lost what it
     knew, `plans` the plan (a number) of each birth, `restored` the times at which an operator
     wanted back what was missing, `sets` when an agent wrote a document, `nameless` those that do
     not name the card of their birth, `transferred` births whose card people have moved to another
@@ -52,7 +52,7 @@ class History:
     items: list[Item] = field(default_factory=list)
     born: dict[str, str] = field(default_factory=dict)
     plans: dict[str, int] = field(default_factory=dict)
-    unresolved_people: set[str] = field(default_factory=set)
+    strangers: set[str] = field(default_factory=set)
     styles: dict[str, set[str]] = field(default_factory=dict)
     restored: list[float] = field(default_factory=list)
     sets: list[tuple[float, str]] = field(default_factory=list)

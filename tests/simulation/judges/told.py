@@ -137,7 +137,7 @@ def refusals(scene: Scene) -> Iterator[str]:
             yield f"I9 {birth}: refused as {code}, and nobody was told"
         because = {
             "stale_copy": any(
-                by == "human" or scene.script.loses for _, by, _ in scene.history.deletes
+                by == "human" or scene.script.forgets for _, by, _ in scene.history.deletes
             ),
             "unauthorized": birth in scene.doomed,
             "unreachable": birth in scene.doomed,

@@ -67,8 +67,10 @@ class PlanObserver:
             details_after=memory.details_after,
         )
 
-    async def ask(self, seen: PlanObservation, tasks: Tasks) -> PlanObservation:
-        """The same, with the documents that count, and with what Planner answers to `questions`."""
+    async def ask_for_cards(self, seen: PlanObservation) -> PlanObservation:
+        """The same, with the documents that count, and with Planner's answers about the cards that
+        the listing lacks.
+        """
         if seen.recovering:
             seen = await self._with_documents(seen)
         if seen.orphans:
@@ -79,6 +81,11 @@ class PlanObserver:
         seen = replace(seen, answers=await self._answers(asked.cards))
         if again := list(forbidden(seen)):
             seen = await self._ask_again(seen, again)
+        return await self.again(seen)
+
+    async def read_details(self, seen: PlanObservation, tasks: Tasks) -> PlanObservation:
+        """The same, with the details that the listing did not bring."""
+        asked = questions(seen)
         if asked.by_turns:
             self._memory[seen.plan_id].details_after = asked.by_turns[-1]
         turns = [card for card in map(card_of, (tasks[pid] for pid in asked.by_turns)) if card]
@@ -132,7 +139,7 @@ class PlanObserver:
             parsed=parsed,
             mapped=mapped,
             public=await self.mapper.public_task_ids(sorted(seen.unowned)),
-            lost=frozenset(await self.repository.missing(sorted(set(seen.owners.values())))),
+            lost=frozenset(await self.repository.missing(sorted(_of_this_plan(seen)))),
         )
         return replace(seen, owners=owners, documents=documents)
 
@@ -143,6 +150,12 @@ class PlanObserver:
             with suppress(Refusal):
                 found[task_id] = dialects.parse(text)
         return found
+
+
+def _of_this_plan(seen: PlanObservation) -> set[str]:
+    """The tasks of the cards that are known or listed here."""
+    ids = seen.listed | seen.known.keys()
+    return {seen.owners[pid] for pid in ids if pid in seen.owners}
 
 
 def _observed(plan_id: str, begun: Begun, tasks: Tasks, snapshot: PlanSnapshot) -> PlanObservation:

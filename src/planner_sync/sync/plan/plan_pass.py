@@ -74,10 +74,12 @@ class PlanPass:
         await self._report_planner()
         seen = await self.observer.observe(plan_id, begun, tasks)
         seen = await self._visit(seen, "known")
-        seen = await self.observer.ask(seen, tasks)
-        _log_what_is_odd(seen)
+        seen = await self.observer.ask_for_cards(seen)
         seen = await self._visit(seen, "known")
         self.observer.remember(seen)
+        seen = await self.observer.read_details(seen, tasks)
+        _log_what_is_odd(seen)
+        seen = await self._visit(seen, "known")
         for stage in stages(seen):
             seen = await self._visit(begin_stage(seen, stage), stage)
         if is_adopted(seen) and await self.epochs.end(plan_id, begun):

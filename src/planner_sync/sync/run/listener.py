@@ -9,13 +9,14 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from planner_sync.errors import Refusal
-from planner_sync.model.messages import Action, Update, read_update
+from planner_sync.model.lease import Announced
+from planner_sync.model.messages import Update, read_update
 from planner_sync.model.task import check_task_id
 from planner_sync.store.keys import Keys
 from planner_sync.store.pending import Pending
@@ -27,6 +28,14 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 CANARY_EVERY, CANARY_DEAD = 4.0, 12.0
+
+
+@dataclass
+class _Heard:
+    """What messages said of one task since the last time: the marks of all, "" for a plain one."""
+
+    announced: Announced = ""
+    marks: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -45,7 +54,7 @@ class Listener:
     clock: Callable[[], float]
     _heard: float = 0.0
     _ignored: int = 0
-    _updates: dict[str, Update] = field(default_factory=dict)
+    _heard_of: dict[str, _Heard] = field(default_factory=dict)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -96,20 +105,26 @@ class Listener:
         elif update.by_service:
             return
         else:
-            before = self._updates.get(update.task_id)
-            self._updates[update.task_id] = _together(before, update) if before else update
-            if update.mark:
-                self.on_enqueued()  # the save has enqueued its task
+            self._keep(update)
         self._arrived.set()
+
+    def _keep(self, update: Update) -> None:
+        """Until it is enqueued: a create or delete stays announced, and every mark counts."""
+        heard = self._heard_of.setdefault(update.task_id, _Heard())
+        heard.marks.add(update.mark)
+        if update.action != "updated":
+            heard.announced = update.action
+        if update.mark:
+            self.on_enqueued()  # the save has enqueued its task
 
     async def _enqueue(self) -> None:
         beaten = 0.0
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            updates, self._updates = self._updates, {}
+            heard_of, self._heard_of = self._heard_of, {}
             ignored, self._ignored = self._ignored, 0
-            await self._enqueue_all(updates)
+            await self._enqueue_all(heard_of)
             if ignored:
                 await self.telemetry.count("messages ignored", ignored)
             if self._heard > beaten:
@@ -117,18 +132,19 @@ class Listener:
                 await self.telemetry.listener_heard(self.instance)
             end_if_cancelled()
 
-    async def _enqueue_all(self, updates: dict[str, Update]) -> None:
-        by_action: dict[Action, dict[str, str]] = {}
-        for task_id, update in updates.items():
+    async def _enqueue_all(self, heard_of: dict[str, _Heard]) -> None:
+        marked: dict[Announced, list[tuple[str, str]]] = {}
+        for task_id, heard in heard_of.items():
             try:
                 check_task_id(task_id)
             except Refusal as refusal:
                 await self.bad_ids.report(task_id, refusal)
             else:
-                by_action.setdefault(update.action, {})[task_id] = update.mark
-        for action, marks in by_action.items():
-            await self.pending.enqueue(marks, announced="" if action == "updated" else action)
-        if by_action:
+                pairs = [(task_id, mark) for mark in sorted(heard.marks)]
+                marked.setdefault(heard.announced, []).extend(pairs)
+        for announced, some in marked.items():
+            await self.pending.enqueue_heard(some, announced=announced)
+        if marked:
             self.on_enqueued()
 
     async def _talk_to_itself(self) -> None:
@@ -138,12 +154,3 @@ class Listener:
             await asyncio.sleep(CANARY_EVERY)
             if self.clock() - self._heard > CANARY_DEAD:
                 raise ConnectionError("the subscription is silent")
-
-
-def _together(before: Update, update: Update) -> Update:
-    """Two messages about one task as one: a create or delete stays announced.
-
-    A mark counts only where every message has one: a plain PUBLISH must be enqueued.
-    """
-    action = before.action if update.action == "updated" else update.action
-    return replace(update, action=action, mark=update.mark if before.mark else "")

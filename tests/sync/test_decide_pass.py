@@ -260,6 +260,30 @@ def test_orphans(observed: PlanObservation, visits: Any) -> None:
     assert decide_pass(replace(observed, orphans=ORPHAN), "orphans") == visits
 
 
+def test_an_orphan_waits_while_it_is_not_known_what_a_create_of_its_task_has_made() -> None:
+    orphan = {"orphans": {"O": Orphan("t", OLD, {})}, "with_document": frozenset("t")}
+    before = seen(of("O", app="app"), creates={"t": NOW}, **orphan)
+    after = before.refreshed({}, {}, "app")
+    assert decide_pass(after, "orphans") == ()
+    assert decide_pass(after, "rest") == (CountUnmapped({"O": 1}),)
+    assert decide_pass(replace(after, ended_creates=frozenset()), "orphans") != ()
+
+
+@pytest.mark.parametrize(("at", "visits"), [(OLD, (ForgetOrphan("O"),)), (NOW, ())])
+def test_a_404_proves_that_an_orphan_is_gone_only_when_it_had_time_to_show(
+    at: int, visits: Any
+) -> None:
+    observed = seen(orphans={"O": Orphan("t", at, {})}, answers={"O": "gone"})
+    assert decide_pass(observed, "orphans") == visits
+
+
+def test_a_plan_is_not_adopted_while_a_card_without_a_task_cannot_be_read() -> None:
+    """It may be that of any document."""
+    lost = seen(of("A"), recovering=True, unreadable=frozenset("B"), unowned=frozenset("B"))
+    assert not is_adopted(lost)
+    assert is_adopted(replace(lost, unowned=frozenset()))
+
+
 def test_of_two_orphans_of_a_task_one_is_placed_and_the_other_deleted() -> None:
     second = replace(THERE, id="P")
     orphans = {**ORPHAN, "P": ORPHAN["O"]}

@@ -22,6 +22,7 @@ SETTLED = replace(STATE, etag=NEW, settled_at=NOW, born=NOW)
         pytest.param(listed(etag=NEW), NOW + 1, False, True, id="a later listing"),
         pytest.param(listed(etag=NEW), NOW, False, False, id="one that began before the settle"),
         pytest.param(listed(etag=OLD), NOW + 1, False, False, id="one with an older card"),
+        pytest.param(listed(id="other", etag=NEW), NOW + 1, False, False, id="another card"),
         pytest.param(Gone(), NOW + 1, False, False, id="one too early for a new card"),
         pytest.param(Gone(), NOW + 1, True, True, id="one too early, after one that had the card"),
         pytest.param(Gone(), NOW + NEW_CARD_MS + 1, False, True, id="a later one without the card"),

@@ -284,6 +284,12 @@ def test_a_plan_is_not_adopted_while_a_card_without_a_task_cannot_be_read() -> N
     assert is_adopted(replace(lost, unowned=frozenset()))
 
 
+def test_a_plan_is_not_adopted_while_the_listing_leaves_out_a_card_without_a_task() -> None:
+    lost = seen(of("A"), recovering=True, listed_before=frozenset("L"), answers={"L": of("L")})
+    assert not is_adopted(lost)
+    assert is_adopted(replace(lost, owners={"L": "t"}))
+
+
 def test_of_two_orphans_of_a_task_one_is_placed_and_the_other_deleted() -> None:
     second = replace(THERE, id="P")
     orphans = {**ORPHAN, "P": ORPHAN["O"]}

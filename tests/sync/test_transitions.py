@@ -24,6 +24,8 @@ SETTLED = replace(STATE, etag=NEW, settled_at=NOW, born=NOW)
         pytest.param(listed(etag=OLD), NOW + 1, False, False, id="one with an older card"),
         pytest.param(listed(id="other", etag=NEW), NOW + 1, False, False, id="another card"),
         pytest.param(Gone(), NOW + 1, False, False, id="one too early for a new card"),
+        pytest.param(Gone("card"), NOW + 1, True, True, id="one that lacks the card"),
+        pytest.param(Gone("other"), NOW + 1, True, False, id="one that lacks another card"),
         pytest.param(Gone(), NOW + 1, True, True, id="one too early, after one that had the card"),
         pytest.param(Gone(), NOW + NEW_CARD_MS + 1, False, True, id="a later one without the card"),
         pytest.param(Unread(), 0, False, True, id="none"),

@@ -51,7 +51,12 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Gone:
-    """Planner has no such card, and said so while the plan could be read."""
+    """Planner has no such card, and said so while the plan could be read.
+
+    `planner_id` is the card that a pass asked for; it is empty for the task's own card.
+    """
+
+    planner_id: str = ""
 
 
 CardView = Unread | Listed | Fresh | Gone

@@ -107,10 +107,13 @@ def is_adopted(seen: PlanObservation) -> bool:
     """Does Redis know the plan after this pass? An empty listing must prove that it is complete."""
     if not seen.recovering:
         return True
-    # a card that cannot be read may be that of any document
+    # a card that cannot be read, or that the listing lacks, may be that of any document
     unread = bool(seen.unreadable & seen.unowned)
     unread = unread or any(card.id in seen.unread for card in seen.alone)
-    return not unread and not seen.adoption_failed and (bool(seen.listed) or seen.as_of is not None)
+    unlisted = any(card.id not in seen.owners for card in seen.left_out)
+    if unread or unlisted or seen.adoption_failed:
+        return False
+    return bool(seen.listed) or seen.as_of is not None
 
 
 # -- cards that have a task ------------------------------------------------------------------------

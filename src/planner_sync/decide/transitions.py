@@ -46,9 +46,10 @@ def is_usable(view: CardView, state: SyncState, began: int, *, was_listed: bool)
         case Listed(card):
             own = card.id == state.planner_id
             return own and state.settled_at < began and not _is_older(card, state)
-        case Gone():
+        case Gone(planner_id):
+            own = planner_id in ("", state.planner_id)
             shows = was_listed or state.born + NEW_CARD_MS < began
-            return state.settled_at < began and shows
+            return own and state.settled_at < began and shows
     return True
 
 

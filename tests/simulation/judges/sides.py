@@ -65,7 +65,9 @@ def brought_back(scene: Scene) -> Iterator[str]:
             for message in scene.told(birth, "failed", since=deletes[-1][0])
             if _is_held(message)
         ]
-        wanted = scene.restored(held[0]) if held else None
+        # One that was ordered just before may have been about an earlier hold.
+        orders = [at for at in scene.history.restored if held and at > held[0]]
+        wanted = orders[0] if orders else None
         if wanted is None or any(
             message["at"] < wanted for message in scene.told(birth, "deleted", since=held[0])
         ):

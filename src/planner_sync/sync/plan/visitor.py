@@ -101,7 +101,10 @@ class Visitor:
         triggers = {}
         for visit in visits:
             triggers[visit.task_id] = Trigger(
-                view=Gone(), began=seen.began, may_bury=may_bury, was_listed=visit.was_listed
+                view=Gone(visit.about),
+                began=seen.began,
+                may_bury=may_bury,
+                was_listed=visit.was_listed,
             )
         await self._reconcile(triggers)
 

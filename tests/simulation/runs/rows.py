@@ -35,7 +35,7 @@ ROWS = {
     "8 wrong type": "a document's key holds no string",
     "8 said": "a document is missing, deleted was said, nobody changed the card",
     "8 said, changed": "a document is missing, deleted was said, somebody changed the card",
-    "8 unsent_messages": "a document is missing for the second time, nothing was said",
+    "8 unsaid": "a document is missing for the second time, nothing was said",
     "8 epoch": "this Redis does not know the plan: adopted",
     "8 brake": "too much vanished at once: held",
     "8 stale copy": "a document names a card that a human deleted",
@@ -113,7 +113,7 @@ def _of_step(seen: Observation, step: Step) -> Iterator[str]:
     if isinstance(step, BuryCard):
         yield "8 gone"
     elif isinstance(step, DeleteCard):
-        yield "8 said" if said else "8 unsent_messages"
+        yield "8 said" if said else "8 unsaid"
     elif (
         isinstance(step, Finish)
         and said

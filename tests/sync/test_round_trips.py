@@ -5,6 +5,7 @@ import asyncio
 from hashlib import sha1
 from typing import Any
 
+import pytest
 from redis.asyncio import Connection
 
 from planner_sync.agents.client import AgentClient
@@ -16,6 +17,12 @@ from tests.sync.world import World
 
 MOST = 7
 UPDATES = 60
+
+
+@pytest.fixture
+def redis_kind() -> str:
+    """Round trips are counted on one server: a cluster's client has connections of its own."""
+    return "server"
 
 
 class Counting(Connection):

@@ -50,7 +50,7 @@ simulate: $(READY)  ## whole worlds from seeds: SEEDS=2000 (15 to 30 min on two 
 soak: $(READY)  ## the same for MINUTES=30
 	$(BIN)/python -m tests.simulation.runs --minutes $(or $(MINUTES),30) $(if $(FROM),--from $(FROM))
 
-kill: $(READY)  ## a kill before and after every step of fixed stories (15 to 20 min), or every STRIDE=3rd
+kill: $(READY)  ## a kill before and after every step of fixed stories (about 5 min), or every STRIDE=3rd
 	$(BIN)/python -m tests.simulation.runs.kill --stride $(or $(STRIDE),1)
 
 ablate: $(READY)  ## one mechanism taken out at a time: the simulation must turn red for each

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from planner_sync.identity.causes import ADVICE
+from planner_sync.model.messages import stamp
 
 if TYPE_CHECKING:  # indexing the Function App must not import redis
     from planner_sync.store.telemetry import Snapshot
@@ -34,10 +34,7 @@ def status(snapshot: "Snapshot", plan_ids: Iterable[str]) -> dict[str, Any]:
 
 def iso(ms: int | None) -> str | None:
     """A time of the server as UTC ISO 8601 with Z."""
-    if ms is None:
-        return None
-    text = datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return None if ms is None else stamp(ms)
 
 
 def _oldest_pending_ms(snapshot: "Snapshot") -> int | None:

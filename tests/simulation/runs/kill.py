@@ -2,7 +2,7 @@
 
     python -m tests.simulation.runs.kill [--stride N] [--story NAME]
 
-On two cores all kills take 15 to 20 minutes. Progress goes to stderr, the report to stdout.
+On two cores all kills take about 5 minutes. Progress goes to stderr, the report to stdout.
 """
 
 import argparse
